@@ -1,0 +1,13 @@
+/** The one script of our pages; each part does nothing where its elements are not on the page. */
+import "htmx.org";
+import { startChrome } from "./chrome";
+import { startComposer } from "./composer";
+import { startListing } from "./listing";
+import { startThread } from "./thread";
+import { startUpdates } from "./updates";
+
+startChrome();
+startListing();
+startThread();
+startComposer();
+startUpdates();

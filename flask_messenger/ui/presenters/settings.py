@@ -1,0 +1,135 @@
+"""What the settings pages show, as values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flask_messenger.ui.presenters.inbox import Choice
+from flask_messenger.ui.presenters.people import Avatar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One sentence about the page as a whole, with at most one thing to do.
+
+    Attributes:
+        kind: "good", "warn" or "bad".
+        action_url: where a GET leads on; None where there is nothing to do.
+        help: steps to try, for what has no single fix.
+    """
+
+    kind: str
+    title: str
+    text: str = ""
+    action_url: str | None = None
+    action: str = ""
+    help: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """What is wrong with one account, what follows from it, and the one way to mend it."""
+
+    kind: str
+    title: str
+    text: str
+    action: str = ""
+    url: str | None = None
+    is_post: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """One connected account.
+
+    Attributes:
+        state_kind: "good", "warn", "bad" or "off".
+    """
+
+    id: str
+    name: str
+    kind: str
+    avatar: Avatar
+    location: str
+    state: str
+    state_kind: str
+    detail: str
+    fix: Fix | None = None
+    disconnect_url: str | None = None
+    move_url: str | None = None
+    locations: Sequence[Choice] = ()
+    facts: Sequence[tuple[str, str]] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Why a channel cannot be connected on this plan, and what the plan with it brings."""
+
+    plan: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelView:
+    """One channel's card."""
+
+    name: str
+    label: str
+    summary: str
+    accounts: Sequence[AccountView] = ()
+    lock: Lock | None = None
+    connect_url: str | None = None
+    connect_label: str = ""
+    locations: Sequence[Choice] = ()
+    nothing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsView:
+    """The page /messenger/settings."""
+
+    channels: Sequence[ChannelView]
+    notices: Sequence[Notice] = ()
+    human_agent: bool = False
+    human_agent_url: str | None = None
+    inbox_url: str = ""
+    zone: str = "UTC"
+    cookie_path: str = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageChoice:
+    """One Page of the login.
+
+    Attributes:
+        status: `new`, `yours` (connected here already), `missing_task` (they may not answer on
+            it) or `taken` (another workspace has it; whose is never said).
+    """
+
+    id: str
+    name: str
+    detail: str
+    avatar: Avatar
+    status: str
+    note: str = ""
+    is_chosen: bool = False
+    locations: Sequence[Choice] = ()
+    place: str = ""
+
+    @property
+    def can_choose(self) -> bool:
+        """Say whether the box can be ticked."""
+        return self.status in ("new", "yours")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceView:
+    """The page after the login: which Pages to connect."""
+
+    pages: Sequence[PageChoice]
+    submit_url: str
+    cancel_url: str
+    notices: Sequence[Notice] = ()
+    person: str = field(default="", repr=False)
+    zone: str = "UTC"
+    cookie_path: str = "/"

@@ -1,0 +1,413 @@
+"""Every state of every page, from made-up values: for the tests, and to look at.
+
+`python -m tests.ui.gallery` serves them at http://127.0.0.1:5055/ (GALLERY_PORT changes the port).
+"""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from flask import Flask, abort, render_template
+
+from flask_messenger.hooks import Hooks
+from flask_messenger.settings import Settings
+from flask_messenger.state import KEY, MessengerState
+from flask_messenger.ui.blueprint import add_headers, bp, page_words
+from flask_messenger.ui.presenters.inbox import (
+    ActionView,
+    AttachmentView,
+    Choice,
+    ComposerView,
+    DayView,
+    Filter,
+    InboxView,
+    ListView,
+    MessageView,
+    PersonView,
+    Pill,
+    RowView,
+    StateView,
+    Tab,
+    ThreadView,
+)
+from flask_messenger.ui.presenters.people import Avatar
+from flask_messenger.ui.presenters.settings import (
+    AccountView,
+    ChannelView,
+    ChoiceView,
+    Fix,
+    Lock,
+    Notice,
+    PageChoice,
+    SettingsView,
+)
+
+KEY_TEXT = "k1:" + "A" * 43 + "="
+
+
+def _row(number: int, name: str, text: str, time: str, **more: Any) -> RowView:
+    initials = "".join(word[0] for word in name.replace(".", " ").split()).upper()
+    return RowView(
+        **{
+            "id": f"c{number}",
+            "url": f"/messenger/inbox/c{number}",
+            "thread_url": f"/messenger/inbox/c{number}/thread",
+            "name": name,
+            "avatar": Avatar(initials=initials, colour=number),
+            "channel": "facebook",
+            "channel_label": "Messenger",
+            "text": text,
+            "time": time,
+            "time_iso": "2026-11-21T17:10:00Z",
+            "unread": 0,
+            "place": "Downtown · Iron Gym",
+            **more,
+        }
+    )
+
+
+ROWS = (
+    _row(0, "Maya Okafor", "Is the 6 pm class still open tomorrow?", "2 min", unread=2, is_open=True),
+    _row(1, "Lena Vogel", "Replied to your story: 😍 when does it start", "9 min", unread=1),
+    _row(
+        2,
+        "Tomás Duarte",
+        "You: Here is the link to sign the waiver",
+        "41 min",
+        state_icon="checks",
+        state_word="Read",
+        state_kind="read",
+        pills=(Pill(text="1 h 12 m left", icon="clock", kind="warn"),),
+    ),
+    _row(
+        3,
+        "Aiko Nakamura",
+        "You: Thanks, see you Saturday!",
+        "2 h",
+        place="Harbour · Iron Gym",
+        pills=(Pill(text="Not delivered", icon="warn", kind="bad"),),
+    ),
+    _row(4, "Priya Raman", "Sent a picture", "Yesterday", state_icon="check", state_word="Sent"),
+    _row(
+        5,
+        "Jonas Berg",
+        "Can I freeze my membership for a month?",
+        "Tue",
+        pills=(Pill(text="Snoozed to Mon", icon="moon"),),
+    ),
+)
+TABS = (
+    Tab(label="Mine", count=6, url="?tab=mine", fragment_url="/messenger/inbox/list", is_current=True),
+    Tab(label="Unassigned", count=12, url="?tab=unassigned", fragment_url="/messenger/inbox/list"),
+    Tab(label="All", count=148, url="?tab=all", fragment_url="/messenger/inbox/list"),
+)
+FILTERS = (
+    Filter(
+        name="status",
+        label="Status",
+        is_set=True,
+        choices=(Choice(value="open", label="Open", chosen=True), Choice(value="closed", label="Closed")),
+    ),
+    Filter(name="channel", label="Channel", choices=(Choice(value="", label="All channels"),)),
+    Filter(name="location", label="Location", choices=(Choice(value="", label="All locations"),)),
+)
+LIST = ListView(
+    fragment_url="/messenger/inbox/list?tab=mine",
+    tabs=TABS,
+    filters=FILTERS,
+    rows=ROWS,
+    unread=3,
+    more_url="/inbox-more",
+)
+
+
+def _message(number: int, text: str, *, inbound: bool = False, **more: Any) -> MessageView:
+    return MessageView(
+        **{
+            "id": f"m{number}",
+            "dom_id": f"fm-m-m{number}",
+            "is_inbound": inbound,
+            "look": "in" if inbound else "out",
+            "text": text,
+            "time": f"17:{number:02d}",
+            "time_iso": f"2026-11-21T17:{number:02d}:00Z",
+            **more,
+        }
+    )
+
+
+READ = StateView(word="Read", icon="checks", kind="read")
+MESSAGES = (
+    _message(
+        2,
+        "Hi Maya! Welcome to Iron Gym. What can we help with?",
+        look="other",
+        author="Page inbox",
+        author_icon="page",
+        state=READ,
+    ),
+    _message(3, "Classes", inbound=True, note="tapped “Classes”"),
+    _message(
+        5,
+        "Evening strength is Mon–Thu at 18:00, 60 minutes: https://irongym.example/classes/evening",
+        author="You",
+        state=READ,
+    ),
+    _message(
+        9,
+        "",
+        inbound=True,
+        attachments=(
+            AttachmentView(
+                kind="image",
+                label="Picture",
+                detail="Picture",
+                icon="image",
+                url="https://pictures.example/knee.jpg",
+            ),
+        ),
+    ),
+    _message(10, "Is the 6 pm class still open tomorrow? My knee is like this, would that be ok?", inbound=True),
+    _message(
+        11,
+        "",
+        inbound=True,
+        attachments=(
+            AttachmentView(kind="audio", label="Voice message", detail="Opens in a new tab", icon="play", url="https://x.example/a"),
+            AttachmentView(kind="fallback", label="A shared post", detail="Cannot be shown here", icon="file"),
+        ),
+    ),
+)
+STATES = (
+    _message(12, "Let me look.", author="Sam Reyes", state=StateView(word="Delivered", icon="checks")),
+    _message(13, "One moment.", author="You", state=StateView(word="Sent", icon="check")),
+    _message(
+        14,
+        "It is open.",
+        author="You",
+        look="unsure",
+        state=StateView(word="Could not confirm", icon="question", kind="warn", detail="Meta did not answer"),
+        actions=(ActionView(label="Send again", url="/x"), ActionView(label="Mark as sent", url="/y")),
+    ),
+    _message(
+        15,
+        "Yes, two places left. Shall I hold one for you?",
+        author="You",
+        look="bad",
+        state=StateView(word="Not sent", icon="warn", kind="bad", detail="Meta was busy"),
+        actions=(ActionView(label="Try again", url="/x"), ActionView(label="Discard", url="/y")),
+    ),
+    _message(16, "Or 7 pm?", author="You", state=StateView(word="Sending", icon="up")),
+    _message(17, "Both are fine.", author="You", state=StateView(word="Queued", icon="clock")),
+)
+COMPOSER = ComposerView(
+    send_url="/messenger/inbox/c0/messages",
+    typing_url="/messenger/inbox/c0/typing",
+    placeholder="Reply to Maya",
+    limit=2000,
+    is_open=True,
+    pill=Pill(text="23 h 48 m to reply", icon="clock"),
+)
+THREAD = ThreadView(
+    id="c0",
+    name="Maya Okafor",
+    where="Messenger · Iron Gym Downtown",
+    fragment_url="/messenger/inbox/c0/thread",
+    person_url="/messenger/inbox/c0/person",
+    seen_url="/messenger/inbox/c0/seen",
+    back_url="/messenger/inbox",
+    days=(DayView(label="Yesterday", messages=MESSAGES[:3]), DayView(label="Today", messages=MESSAGES[3:])),
+    composer=COMPOSER,
+    older_url="/messenger/inbox/c0/messages?before=x",
+    assignee_label="Assigned to you",
+    assign_url="/messenger/inbox/c0/assign",
+    assignees=(Choice(value="1", label="You", chosen=True), Choice(value="2", label="Sam Reyes"), Choice(value="", label="Nobody")),
+    close_url="/messenger/inbox/c0/close",
+    snooze_url="/messenger/inbox/c0/snooze",
+    snoozes=(Choice(value="x", label="In 3 hours"), Choice(value="y", label="Tomorrow morning")),
+)
+ALL_STATES = replace(THREAD, days=(DayView(label="Today", messages=(*MESSAGES[:1], *STATES)),), older_url=None)
+PERSON = PersonView(
+    name="Maya Okafor",
+    avatar=Avatar(initials="MO", colour=0),
+    channel="facebook",
+    channel_label="Messenger",
+    subtitle="Messenger · first wrote 14 Nov",
+    facts=(("Location", "Downtown"), ("Account", "Iron Gym Downtown"), ("Assigned to", "You")),
+)
+
+
+def _inbox(thread: ThreadView | None = THREAD, *, rows: ListView = LIST) -> InboxView:
+    return InboxView(
+        list=rows,
+        thread=thread,
+        person=PERSON if thread else None,
+        events_url="/api/messenger/events",
+        group="gallery",
+        list_url="/messenger/inbox",
+    )
+
+
+def _composed(**changes: Any) -> InboxView:
+    return _inbox(replace(THREAD, composer=replace(COMPOSER, **changes)))
+
+
+EMPTY = replace(LIST, rows=(), unread=0, more_url=None, nothing="Nothing here yet", nothing_more="")
+LOCATIONS = (Choice(value="1", label="Downtown", chosen=True), Choice(value="2", label="Riverside"))
+
+
+def _account(number: int, name: str, **more: Any) -> AccountView:
+    return AccountView(
+        **{
+            "id": f"a{number}",
+            "name": name,
+            "kind": "Page · Gym",
+            "avatar": Avatar(initials="IG", colour=6 + number),
+            "location": "Downtown",
+            "state": "Connected",
+            "state_kind": "good",
+            "detail": "Last message 2 min ago",
+            "disconnect_url": "/x",
+            "move_url": "/y",
+            "locations": LOCATIONS,
+            "facts": (("Connected", "14 Nov by Sam Reyes"),),
+            **more,
+        }
+    )
+
+
+FACEBOOK = ChannelView(
+    name="facebook",
+    label="Facebook Messenger",
+    summary="3 Pages in 3 locations",
+    connect_url="/api/integrations/meta/connect",
+    connect_label="Connect Facebook Page",
+    locations=LOCATIONS,
+    nothing="No Page is connected yet.",
+    accounts=(
+        _account(0, "Iron Gym Downtown"),
+        _account(
+            1,
+            "Iron Gym Riverside",
+            location="Riverside",
+            state="Reconnect",
+            state_kind="bad",
+            detail="Since today, 09:14",
+            fix=Fix(
+                kind="bad",
+                title="Facebook ended this login.",
+                text="Messages still arrive; 4 replies wait to be sent.",
+                action="Reconnect",
+                url="/connect",
+            ),
+        ),
+        _account(
+            2,
+            "Iron Gym Harbour",
+            location="Harbour",
+            state="Attention",
+            state_kind="warn",
+            detail="Last message 3 days ago",
+            fix=Fix(
+                kind="warn",
+                title="Read receipts are off.",
+                text="The Page is not subscribed to message_reads.",
+                action="Subscribe again",
+                url="/subscribe",
+                is_post=True,
+            ),
+        ),
+        _account(3, "Iron Gym Old Town", state="Disconnected", state_kind="off", detail="Since 3 Nov", disconnect_url=None, move_url=None),
+    ),
+)
+WHATSAPP = ChannelView(
+    name="whatsapp",
+    label="WhatsApp",
+    summary="Numbers and templates, in the same inbox",
+    lock=Lock(plan="Pro", title="Part of the Pro plan.", text="Your plan is Plus. Pro adds WhatsApp, flows and ads insights."),
+)
+SETTINGS = SettingsView(
+    channels=(FACEBOOK, WHATSAPP), human_agent_url="/messenger/settings/answering", inbox_url="/messenger/inbox"
+)
+NOTICES = (
+    Notice(kind="good", title="2 Pages are connected.", text="Iron Gym Downtown, Iron Gym Riverside."),
+    Notice(
+        kind="warn",
+        title="Facebook did not give us one permission.",
+        text="Without pages_messaging we can receive but not answer.",
+        action="Ask again",
+        action_url="/connect",
+    ),
+    Notice(kind="warn", title="This login no longer covers Iron Gym Harbour.", text="Facebook replaced the earlier choice."),
+    Notice(
+        kind="bad",
+        title="Facebook showed us no Pages.",
+        text="The login worked, but it manages no Page, or none was chosen.",
+        help=("Sign in to Facebook with the profile that manages the Page.", "In the dialog, choose “Edit settings” and tick the Page."),
+        action="Try again",
+        action_url="/connect",
+    ),
+)
+CHOICE = ChoiceView(
+    person="",
+    submit_url="/x",
+    cancel_url="/messenger/settings",
+    notices=NOTICES[2:3],
+    pages=(
+        PageChoice(id="1", name="Iron Gym Downtown", detail="Gym", avatar=Avatar(initials="ID", colour=1), status="new", is_chosen=True, locations=LOCATIONS),
+        PageChoice(id="2", name="Iron Gym Riverside", detail="Gym", avatar=Avatar(initials="IR", colour=2), status="yours", note="Connected; choosing it renews the login", locations=LOCATIONS),
+        PageChoice(id="3", name="Old Mill Studio", detail="Studio", avatar=Avatar(initials="OM", colour=3), status="taken", note="Belongs to another workspace"),
+        PageChoice(id="4", name="Harbour Club", detail="Club", avatar=Avatar(initials="HC", colour=4), status="missing_task", note="You may not answer messages on this Page"),
+    ),
+)
+PROBLEM = {"title": "Not found", "text": "This does not exist, or it is not yours to see.", "icon": "question", "url": "/messenger/inbox", "action": "Open inbox", "zone": "UTC", "cookie_path": "/"}
+DELETION = {"title": "Your data is deleted", "text": "What your login gave us is gone.", "facts": [("Code", "abc123"), ("State", "Done")], "zone": "UTC", "cookie_path": "/"}
+
+STATES_BY_NAME: dict[str, tuple[str, Any]] = {
+    "inbox": ("inbox.html", _inbox()),
+    "inbox-states": ("inbox.html", _inbox(ALL_STATES)),
+    "inbox-list": ("inbox.html", _inbox(None)),
+    "inbox-empty": ("inbox.html", _inbox(None, rows=EMPTY)),
+    "inbox-human-agent": (
+        "inbox.html",
+        _composed(pill=Pill(text="6 d 3 h to reply", icon="clock", kind="warn"), hint="The 24 hours are over. This goes out as a person's late answer: no promotions."),
+    ),
+    "inbox-reconnect": ("inbox.html", _composed(hint="Facebook ended this login. Your reply waits until an admin reconnects.", hint_kind="bad")),
+    "inbox-closed": (
+        "inbox.html",
+        _composed(is_open=False, pill=Pill(text="Closed", icon="lock"), closes_at_iso="", closed_title="The 24 hours to reply are over.", closed_text="You can answer again as soon as Maya writes.", closed_url="/messenger/settings", closed_action="Open settings"),
+    ),
+    "settings": ("settings.html", SETTINGS),
+    "settings-notices": ("settings.html", replace(SETTINGS, notices=NOTICES)),
+    "settings-empty": ("settings.html", replace(SETTINGS, channels=(replace(FACEBOOK, accounts=()), WHATSAPP))),
+    "choose-pages": ("choose_pages.html", CHOICE),
+    "deletion": ("deletion_status.html", DELETION),
+    "problem": ("problem.html", PROBLEM),
+}
+
+
+def gallery_app(base_template: str = "messenger/base.html") -> Flask:
+    """Return an application that shows each state at its name, and needs no database."""
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="gallery", MESSENGER_BASE_TEMPLATE=base_template)
+    settings = Settings.from_config(
+        app.config, {"MESSENGER_SIMULATOR_URL": "http://127.0.0.1:5001", "MESSENGER_ENCRYPTION_KEYS": KEY_TEXT}
+    )
+    app.extensions[KEY] = MessengerState(settings, Hooks(), db=None)
+    app.register_blueprint(bp)
+    app.add_url_rule("/", view_func=lambda: "".join(f'<p><a href="/{name}">{name}</a>' for name in STATES_BY_NAME), endpoint="index")
+    app.add_url_rule("/<name>", view_func=show, endpoint="show")
+    app.context_processor(page_words)
+    app.after_request(add_headers)
+    return app
+
+
+def show(name: str) -> str:
+    if name not in STATES_BY_NAME:
+        abort(404)
+    template, view = STATES_BY_NAME[name]
+    return render_template(f"messenger/{template}", fm_view=view)
+
+
+if __name__ == "__main__":
+    gallery_app().run(port=int(os.environ.get("GALLERY_PORT", "5055")))

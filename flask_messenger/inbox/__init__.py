@@ -1,0 +1,1 @@
+"""Reading conversations and acting on them, for one tenant at a time."""

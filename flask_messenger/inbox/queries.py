@@ -1,0 +1,332 @@
+"""What a tenant may read. Every function runs a fixed number of statements."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BindParameter, Select, bindparam, case, func, literal, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.sql import ColumnElement
+
+from flask_messenger.errors import InvalidRequestError, NotFoundError
+from flask_messenger.hooks import Tenant
+from flask_messenger.inbox.filters import ConversationFilters, apply_filters, visible_to
+from flask_messenger.inbox.pages import Page, Position, check_limit, decode_cursor, encode_cursor
+from flask_messenger.models import Account, Attachment, Conversation, Identity, Message
+from flask_messenger.models.accounts import DISCONNECTED
+from flask_messenger.models.conversations import OPEN
+from flask_messenger.models.messages import FAILED, OUTBOUND, QUEUED, SENDING, UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRow:
+    """A conversation with what a list shows of it.
+
+    Attributes:
+        has_failed: whether a message of ours waits for somebody to retry or discard it.
+    """
+
+    conversation: Conversation
+    identity: Identity
+    account: Account
+    last_message: Message
+    has_failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRow:
+    """A message with its attachments, in their order."""
+
+    message: Message
+    attachments: Sequence[Attachment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePage:
+    """Some messages of one conversation, oldest first: the order in which one reads.
+
+    Attributes:
+        older_cursor: `before` of the page with what was written earlier; None at the beginning.
+        newer_cursor: `after` of what will be written later; None where the page is empty and
+            nothing was asked for.
+    """
+
+    items: Sequence[MessageRow]
+    older_cursor: str | None
+    newer_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """An account, and how many replies wait to go out through it."""
+
+    account: Account
+    queued_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationCounts:
+    """How many open conversations there are; `unread` of them have something unread."""
+
+    mine: int
+    unassigned: int
+    open: int
+    unread: int
+
+
+def list_conversations(
+    session: Session,
+    *,
+    tenant: Tenant,
+    filters: ConversationFilters,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[ConversationRow]:
+    """Return conversations that have a message, the one written in last first.
+
+    Raises:
+        InvalidRequestError: `cursor` or `limit` is not valid.
+    """
+    wanted = check_limit(limit)
+    statement = apply_filters(_conversations(tenant), filters, tenant)
+    key = (Conversation.last_message_at, Conversation.id)
+    if cursor is not None:
+        statement = statement.where(_beyond(*key, decode_cursor(cursor), older=True))
+    statement = statement.order_by(*(column.desc() for column in key)).limit(wanted + 1)
+    rows = [_conversation_row(*found) for found in session.execute(statement)]
+    more = len(rows) > wanted
+    rows = rows[:wanted]
+    return Page(items=rows, next_cursor=_cursor_of(rows[-1].conversation) if more else None)
+
+
+def get_conversation(
+    session: Session, *, tenant: Tenant, conversation_id: uuid.UUID
+) -> ConversationRow:
+    """Return one conversation.
+
+    Raises:
+        NotFoundError: it does not exist, or the tenant may not see it.
+    """
+    statement = _conversations(tenant).where(Conversation.id == conversation_id)
+    found = session.execute(statement).one_or_none()
+    if found is None:
+        raise NotFoundError("There is no such conversation.")
+    return _conversation_row(*found)
+
+
+def count_conversations(session: Session, *, tenant: Tenant) -> ConversationCounts:
+    """Count what is open, for the tabs of the inbox."""
+    mine = Conversation.assignee_ref == tenant.user_id
+    statement = (
+        select(
+            _how_many(mine),
+            _how_many(Conversation.assignee_ref.is_(None)),
+            func.count(),
+            _how_many(Conversation.unread_count > 0),
+        )
+        .select_from(Conversation)
+        .join(Account, Account.id == Conversation.account_id)
+        .where(
+            *visible_to(tenant),
+            Conversation.workspace_id == tenant.workspace_id,
+            Conversation.status == OPEN,
+            Conversation.last_message_id.is_not(None),
+        )
+    )
+    mine_count, unassigned, total, unread = session.execute(statement).one()
+    return ConversationCounts(mine=mine_count, unassigned=unassigned, open=total, unread=unread)
+
+
+def list_messages(
+    session: Session,
+    *,
+    tenant: Tenant,
+    conversation_id: uuid.UUID,
+    before: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> MessagePage:
+    """Return the newest messages of a conversation, or those `before` or `after` a cursor.
+
+    A message can arrive late and then sorts before a page that was read already; whoever shows
+    a conversation as it grows listens for changes too and does not rely on `after` alone.
+
+    Raises:
+        NotFoundError: the conversation does not exist, or the tenant may not see it.
+        InvalidRequestError: a cursor or `limit` is not valid.
+    """
+    wanted = check_limit(limit)
+    if before is not None and after is not None:
+        raise InvalidRequestError("Ask with `before` or with `after`, not both.", field="after")
+    get_conversation(session, tenant=tenant, conversation_id=conversation_id)
+    statement = select(Message).where(
+        Message.workspace_id == tenant.workspace_id, Message.conversation_id == conversation_id
+    )
+    key = (Message.sent_at, Message.id)
+    if before is not None:
+        position = decode_cursor(before, field="before")
+        statement = statement.where(_beyond(*key, position, older=True))
+    if after is not None:
+        position = decode_cursor(after, field="after")
+        statement = statement.where(_beyond(*key, position, older=False))
+    forward = after is not None
+    order = key if forward else tuple(column.desc() for column in key)
+    messages = list(session.scalars(statement.order_by(*order).limit(wanted + 1)))
+    more = len(messages) > wanted
+    messages = messages[:wanted] if forward else messages[:wanted][::-1]
+    return _message_page(_with_attachments(session, messages), after=after, more=more)
+
+
+def _message_page(rows: Sequence[MessageRow], *, after: str | None, more: bool) -> MessagePage:
+    if not rows:
+        return MessagePage(items=rows, older_cursor=None, newer_cursor=after)
+    has_older = more or after is not None
+    return MessagePage(
+        items=rows,
+        older_cursor=_message_cursor(rows[0].message) if has_older else None,
+        newer_cursor=_message_cursor(rows[-1].message),
+    )
+
+
+def get_message(session: Session, *, tenant: Tenant, message_id: uuid.UUID) -> MessageRow:
+    """Return one message.
+
+    Raises:
+        NotFoundError: it does not exist, or the tenant may not see it.
+    """
+    statement = (
+        select(Message)
+        .join(Account, Account.id == Message.account_id)
+        .where(
+            *visible_to(tenant),
+            Message.workspace_id == tenant.workspace_id,
+            Message.id == message_id,
+        )
+    )
+    message = session.scalars(statement).one_or_none()
+    if message is None:
+        raise NotFoundError("There is no such message.")
+    return _with_attachments(session, [message])[0]
+
+
+def list_accounts(
+    session: Session, *, tenant: Tenant, include_disconnected: bool = False
+) -> Sequence[AccountRow]:
+    """Return the accounts the tenant sees, by name."""
+    statement = _accounts(tenant).order_by(Account.name, Account.id)
+    if not include_disconnected:
+        statement = statement.where(Account.status != DISCONNECTED)
+    rows = session.execute(statement)
+    return [AccountRow(account=account, queued_count=count) for account, count in rows]
+
+
+def get_account(session: Session, *, tenant: Tenant, account_id: uuid.UUID) -> AccountRow:
+    """Return one account.
+
+    Raises:
+        NotFoundError: it does not exist, or the tenant may not see it.
+    """
+    statement = _accounts(tenant).where(Account.id == account_id)
+    found = session.execute(statement).one_or_none()
+    if found is None:
+        raise NotFoundError("There is no such account.")
+    return AccountRow(account=found[0], queued_count=found[1])
+
+
+def _conversations(
+    tenant: Tenant,
+) -> "Select[Conversation, Identity, Account, Message, bool]":
+    last = aliased(Message, name="last_message")
+    failed = aliased(Message, name="failed_message")
+    has_failed = (
+        select(failed.id)
+        .where(
+            failed.workspace_id == tenant.workspace_id,
+            failed.conversation_id == Conversation.id,
+            failed.direction == OUTBOUND,
+            failed.status.in_((FAILED, UNKNOWN)),
+        )
+        .exists()
+    )
+    return (
+        select(Conversation, Identity, Account, last, has_failed)
+        .join(Identity, Identity.id == Conversation.identity_id)
+        .join(Account, Account.id == Conversation.account_id)
+        .join(last, last.id == Conversation.last_message_id)
+        .where(*visible_to(tenant), Conversation.workspace_id == tenant.workspace_id)
+    )
+
+
+def _conversation_row(
+    conversation: Conversation,
+    identity: Identity,
+    account: Account,
+    last_message: Message,
+    has_failed: bool,  # noqa: FBT001 - a column of the row above
+) -> ConversationRow:
+    return ConversationRow(
+        conversation=conversation,
+        identity=identity,
+        account=account,
+        last_message=last_message,
+        has_failed=has_failed,
+    )
+
+
+def _accounts(tenant: Tenant) -> "Select[Account, int]":
+    # Told as values and not as parameters, so that the planner sees the outbox's partial index.
+    on_their_way: BindParameter[Any] = bindparam(
+        "waiting", (QUEUED, SENDING), expanding=True, literal_execute=True
+    )
+    waiting = (
+        select(Message.account_id, func.count().label("queued_count"))
+        .where(Message.workspace_id == tenant.workspace_id, Message.status.in_(on_their_way))
+        .group_by(Message.account_id)
+        .subquery()
+    )
+    return (
+        select(Account, func.coalesce(waiting.c.queued_count, 0))
+        .outerjoin(waiting, waiting.c.account_id == Account.id)
+        .where(*visible_to(tenant))
+    )
+
+
+def _with_attachments(session: Session, messages: Sequence[Message]) -> Sequence[MessageRow]:
+    by_message: dict[uuid.UUID, list[Attachment]] = {message.id: [] for message in messages}
+    if by_message:
+        statement = (
+            select(Attachment)
+            .where(Attachment.message_id.in_(by_message))
+            .order_by(Attachment.message_id, Attachment.position)
+        )
+        for attachment in session.scalars(statement):
+            by_message[attachment.message_id].append(attachment)
+    return [MessageRow(message=message, attachments=by_message[message.id]) for message in messages]
+
+
+def _beyond(
+    at: InstrumentedAttribute[Any],
+    row_id: InstrumentedAttribute[uuid.UUID],
+    position: Position,
+    *,
+    older: bool,
+) -> ColumnElement[bool]:
+    """Compare both columns at once, which an index on them answers in one step."""
+    here = tuple_(at, row_id)
+    there = tuple_(literal(position.at, at.type), literal(position.id, row_id.type))
+    return here < there if older else here > there
+
+
+def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def _cursor_of(conversation: Conversation) -> str:
+    return encode_cursor(
+        Position(conversation.last_message_at or conversation.created_at, conversation.id)
+    )
+
+
+def _message_cursor(message: Message) -> str:
+    return encode_cursor(Position(message.sent_at, message.id))

@@ -1,0 +1,336 @@
+"""The one client that talks to Graph: signs, times out, reads the answer, tells errors apart."""
+
+import hashlib
+import hmac
+import json as json_codec
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from flask_messenger.errors import (
+    GraphError,
+    GraphTimeoutError,
+    GraphUnavailableError,
+    InvalidGraphRequestError,
+)
+from flask_messenger.graph.error_codes import error_from_answer
+from flask_messenger.graph.usage import Usage, read_usage
+from flask_messenger.settings import MetaApp, Settings
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_SECONDS: Final = 5.0
+POOL_SIZE: Final = 32
+MAX_PAGES: Final = 200
+"""Of a listing; a cursor that never ends must not keep a worker forever."""
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Graph said yes with."""
+
+    body: dict[str, Any] = field(repr=False)
+    usage: Usage
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Puts the token into the header, where no log of addresses finds it.
+
+    An `auth` object, and not a header: requests would replace a bare header by what ~/.netrc says.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class _AddressFilter(logging.Filter):
+    """Drops urllib3's debug lines about Graph: they print whole addresses, with people's ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hosts: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep everything but lines that name a host of Graph."""
+        return not any(host in record.getMessage() for host in self.hosts)
+
+
+_addresses = _AddressFilter()
+
+
+class Graph:
+    """Calls Graph for one application; safe to share between threads.
+
+    Every call names the Meta app and the token it is made with: a process serves many accounts.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._base = f"{settings.graph_url}/{settings.graph_version}"
+        self._host = str(urlsplit(settings.graph_url).hostname)
+        self._timeout = (CONNECT_TIMEOUT_SECONDS, settings.graph_timeout_seconds)
+        self._lock = threading.Lock()
+        self._session: requests.Session | None = None
+        self._session_pid = 0
+        _addresses.hosts.add(self._host)
+        logging.getLogger("urllib3.connectionpool").addFilter(_addresses)
+
+    def get(
+        self, path: str, *, app: MetaApp, token: str, params: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Read from Graph. Raises `GraphError` or one of its kinds."""
+        return self.call("GET", path, app=app, token=token, params=params).body
+
+    def post(
+        self,
+        path: str,
+        *,
+        app: MetaApp,
+        token: str,
+        params: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Write to Graph. Raises `GraphError` or one of its kinds."""
+        return self.call("POST", path, app=app, token=token, params=params, json=json).body
+
+    def delete(
+        self, path: str, *, app: MetaApp, token: str, params: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Remove from Graph. Raises `GraphError` or one of its kinds."""
+        return self.call("DELETE", path, app=app, token=token, params=params).body
+
+    def pages(
+        self, path: str, *, app: MetaApp, token: str, params: Mapping[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the items of a listing, over all its pages.
+
+        `paging.next` is only taken as "there is more": its address would carry the token, and
+        could name any host. What is followed is its `after` cursor, on our own host.
+        """
+        params = dict(params or {})
+        for _ in range(MAX_PAGES):
+            body = self.get(path, app=app, token=token, params=params)
+            items = body.get("data")
+            yield from (item for item in (items or []) if isinstance(item, dict))
+            after = self._next_cursor(body.get("paging"))
+            if after is None or after == params.get("after"):
+                return
+            params["after"] = after
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        app: MetaApp,
+        token: str,
+        params: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Make one call and return what Graph answered, usage included.
+
+        Args:
+            method: `GET`, `POST` or `DELETE`.
+            path: without version and leading slash; ids in it went through `node`.
+            app: the Meta app whose secret proves that the call is ours.
+            token: of the account or person; travels in a header.
+            params: of the address; `appsecret_proof` is added.
+            json: the body.
+
+        Raises:
+            GraphTimeoutError: a POST went out and no answer came back.
+            GraphUnavailableError: Graph was not reached, or did not answer a call that may be
+                repeated.
+            GraphError: or a kind of it that the answer's code stands for.
+        """
+        return self._send(
+            method,
+            path,
+            auth=_Bearer(token),
+            params={**(params or {}), "appsecret_proof": appsecret_proof(token, app.app_secret)},
+            json=json,
+        )
+
+    def post_form(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """Post a form that carries its own credentials, such as a token exchange.
+
+        In the body, secrets stay out of addresses. Such a call may be repeated.
+        """
+        return self._send("POST", path, form=form, repeatable=True).body
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        auth: _Bearer | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+    ) -> Answer:
+        repeatable = repeatable or method != "POST"
+        started = time.monotonic()
+        try:
+            response = self._pool().request(
+                method,
+                f"{self._base}/{path}",
+                params=params,
+                data=_encode(json) if json is not None else form,
+                headers={"Content-Type": "application/json"} if json is not None else None,
+                auth=auth,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            failure = _error_from_failure(error, repeatable=repeatable)
+            _log_failure(method, path, failure)
+            # `from None`: the other exception's text holds the address, with ids in it.
+            raise failure from None
+        body = _parse(response.content)
+        seconds = time.monotonic() - started
+        if response.status_code >= HTTPStatus.MULTIPLE_CHOICES or body is None or "error" in body:
+            failure = error_from_answer(
+                response.status_code, body, response.headers, repeatable=repeatable
+            )
+            _log_failure(method, path, failure)
+            raise failure
+        logger.debug(
+            "graph_call method=%s path=%s status=%s version=%s seconds=%.3f",
+            method,
+            _path_for_log(path),
+            response.status_code,
+            response.headers.get("facebook-api-version"),
+            seconds,
+        )
+        return Answer(body, read_usage(response.headers))
+
+    def _next_cursor(self, paging: Any) -> str | None:
+        if not isinstance(paging, dict) or not isinstance(paging.get("next"), str):
+            return None
+        try:
+            address = urlsplit(paging["next"])
+        except ValueError:
+            return None
+        if address.hostname != self._host:
+            logger.warning("graph_paging_refused: the next page is on another host")
+            return None
+        cursors = paging.get("cursors")
+        after = cursors.get("after") if isinstance(cursors, dict) else None
+        return after or next(iter(parse_qs(address.query).get("after", [])), None)
+
+    def _pool(self) -> requests.Session:
+        """Return this process's session. A fork must not share its parent's connections."""
+        with self._lock:
+            if self._session is None or self._session_pid != os.getpid():
+                self._session = _new_session()
+                self._session_pid = os.getpid()
+            return self._session
+
+
+def appsecret_proof(token: str, secret: str) -> str:
+    """Return the proof that a call with `token` comes from the app that holds `secret`.
+
+    Source: https://developers.facebook.com/docs/graph-api/guides/secure-requests
+    """
+    return hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+
+
+def node(external_id: str) -> str:
+    """Return one of Meta's ids as a part of a path.
+
+    Raises:
+        InvalidGraphRequestError: it would lead to another path.
+    """
+    if not external_id.strip("."):
+        raise InvalidGraphRequestError("An id of Meta's is empty.")
+    return quote(external_id, safe="")
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL_SIZE)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers.update({"Accept": "application/json", "User-Agent": "flask-messenger"})
+    # One session serves all tenants: nothing of one call may travel along with the next.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
+def _encode(json: Mapping[str, Any]) -> bytes:
+    return json_codec.dumps(json, separators=(",", ":")).encode()
+
+
+def _parse(content: bytes) -> dict[str, Any] | None:
+    """Return the answer as an object; None where it is not JSON.
+
+    Some old edges answer with a bare `true` or a list.
+    """
+    if len(content) > MAX_ANSWER_BYTES:
+        return None
+    try:
+        body = json_codec.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(body, dict):
+        return body
+    return {"data": body} if isinstance(body, list) else {"success": body}
+
+
+def _error_from_failure(error: requests.RequestException, *, repeatable: bool) -> GraphError:
+    """Tell "never went out" from "went out, and who knows"."""
+    name = type(error).__name__
+    if _was_never_sent(error):
+        return GraphUnavailableError(f"Graph could not be reached ({name}).")
+    if repeatable:
+        return GraphUnavailableError(f"Graph did not answer ({name}).")
+    return GraphTimeoutError(f"The call went out and no answer came back ({name}).")
+
+
+def _was_never_sent(error: requests.RequestException) -> bool:
+    if isinstance(
+        error,
+        requests.ConnectTimeout
+        | requests.exceptions.ProxyError
+        | requests.exceptions.SSLError
+        | requests.exceptions.InvalidURL,
+    ):
+        return True
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
+
+
+def _log_failure(method: str, path: str, failure: GraphError) -> None:
+    logger.info(
+        "graph_call_failed method=%s path=%s error=%s code=%s subcode=%s trace_id=%s",
+        method,
+        _path_for_log(path),
+        failure.slug,
+        failure.code,
+        failure.subcode,
+        failure.trace_id,
+    )
+
+
+def _path_for_log(path: str) -> str:
+    """Return `path` with every id replaced: a PSID in a log is a person in a log."""
+    parts = path.split("/")
+    return "/".join(part if re.fullmatch(r"[a-z_]{2,32}", part) else "*" for part in parts)

@@ -1,0 +1,193 @@
+"""From Graph's `(code, subcode)` to our error tree: one table, closed by default.
+
+An unknown code is a plain `GraphError`: shown, and not tried again. A new case is one row here and
+one test with a captured answer.
+
+Source: https://developers.facebook.com/docs/messenger-platform/error-codes
+"""
+
+import contextlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask_messenger.errors import (
+    AccountRestrictedError,
+    GraphError,
+    GraphTimeoutError,
+    GraphUnavailableError,
+    InvalidGraphRequestError,
+    MissingPermissionError,
+    RateLimitedError,
+    RecipientUnavailableError,
+    TokenExpiredError,
+    WindowClosedError,
+)
+from flask_messenger.graph.usage import read_usage
+
+BY_CODE_AND_SUBCODE: Final[Mapping[tuple[int, int], type[GraphError]]] = {
+    (1, 1357046): GraphTimeoutError,  # "messages may have been sent": not to be repeated blindly
+    (1, 2018382): InvalidGraphRequestError,
+    (2, 2018344): MissingPermissionError,  # terms of service of labels
+    (4, 2018022): RateLimitedError,
+    (4, 2018354): RateLimitedError,
+    (9, 2018352): RateLimitedError,
+    (10, 2018065): WindowClosedError,
+    (10, 2018278): WindowClosedError,
+    (
+        10,
+        2534077,
+    ): TokenExpiredError,  # the link of Page and Instagram account, or two-factor log-in
+    (100, 33): InvalidGraphRequestError,
+    (200, 1545041): RecipientUnavailableError,
+    (200, 2534041): AccountRestrictedError,
+    (551, 1545041): RecipientUnavailableError,
+    (613, 1893016): InvalidGraphRequestError,
+    (613, 2018338): AccountRestrictedError,
+    (613, 2534040): RateLimitedError,
+}
+
+# These come under several codes, or as the code itself.
+BY_SUBCODE: Final[Mapping[int, type[GraphError]]] = {
+    1404170: AccountRestrictedError,
+    1545041: RecipientUnavailableError,
+    1893015: RecipientUnavailableError,
+    1893063: AccountRestrictedError,
+    2018001: RecipientUnavailableError,
+    2018008: GraphUnavailableError,  # fetching the attachment failed; worth another try
+    2018014: InvalidGraphRequestError,
+    2018028: MissingPermissionError,  # the app may only write to its own testers yet
+    2018047: InvalidGraphRequestError,
+    2018074: InvalidGraphRequestError,
+    2018108: RecipientUnavailableError,
+    2018109: InvalidGraphRequestError,
+    2018164: InvalidGraphRequestError,
+    2018171: InvalidGraphRequestError,
+    2018218: RecipientUnavailableError,  # this person has no profile
+    2018247: MissingPermissionError,  # a field of the profile
+    2018276: MissingPermissionError,  # the app has no Human Agent feature
+    2018278: WindowClosedError,
+    2018294: GraphUnavailableError,  # reading a video took too long; worth another try
+    2018300: RateLimitedError,  # another app has the thread now
+    2018304: MissingPermissionError,  # the app has no Human Agent feature
+    2018321: RateLimitedError,  # an automated flow has the thread now
+    2534014: RecipientUnavailableError,
+    2534022: WindowClosedError,
+    2534029: AccountRestrictedError,
+    2534037: RateLimitedError,  # another app has the thread now
+    2534122: AccountRestrictedError,
+    2446079: RateLimitedError,
+}
+
+BY_CODE: Final[Mapping[int, type[GraphError]]] = {
+    1: GraphUnavailableError,
+    2: GraphUnavailableError,
+    3: MissingPermissionError,
+    4: RateLimitedError,
+    10: MissingPermissionError,
+    17: RateLimitedError,
+    32: RateLimitedError,
+    33: InvalidGraphRequestError,
+    100: InvalidGraphRequestError,
+    102: TokenExpiredError,
+    190: TokenExpiredError,
+    **dict.fromkeys(range(200, 300), MissingPermissionError),
+    341: RateLimitedError,
+    368: AccountRestrictedError,
+    **dict.fromkeys((458, 459, 460, 463, 464, 467), TokenExpiredError),
+    551: RecipientUnavailableError,
+    613: RateLimitedError,
+    803: InvalidGraphRequestError,
+    1200: GraphUnavailableError,
+    2022: AccountRestrictedError,
+    2500: InvalidGraphRequestError,
+    10900: InvalidGraphRequestError,
+    10903: InvalidGraphRequestError,
+    36103: AccountRestrictedError,
+    **dict.fromkeys(range(80000, 80015), RateLimitedError),
+}
+
+
+def error_from_answer(
+    status: int,
+    body: Any,
+    headers: Mapping[str, str] | None = None,
+    *,
+    repeatable: bool = False,
+) -> GraphError:
+    """Return, not raise, the error of an answer that Graph did not mean as a success.
+
+    The error's text names code and trace id only: Graph's own text may quote ids and tokens.
+
+    Args:
+        status: of the HTTP answer.
+        body: the parsed JSON; None where the answer held none.
+        headers: of the answer; where it is a rate limit they say how long to wait.
+        repeatable: whether doing the call twice is the same as doing it once. What fails on the
+            way is then merely unavailable; otherwise nobody knows whether it was accepted.
+    """
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if not isinstance(error, Mapping):
+        return _error_without_envelope(status, headers or {}, repeatable=repeatable)
+    code, subcode = _integer(error.get("code")), _integer(error.get("error_subcode"))
+    kind = _kind(status, code, subcode, is_transient=error.get("is_transient") is True)
+    trace_id = error.get("fbtrace_id")
+    return kind(
+        f"Graph refused the call with code {code} and subcode {subcode} (HTTP {status}).",
+        code=code,
+        subcode=subcode,
+        trace_id=str(trace_id) if trace_id else None,
+        retry_after_seconds=_retry_after(headers or {}),
+    )
+
+
+def _kind(
+    status: int, code: int | None, subcode: int | None, *, is_transient: bool
+) -> type[GraphError]:
+    found = None
+    if code is not None and subcode is not None:
+        found = BY_CODE_AND_SUBCODE.get((code, subcode))
+    found = found or BY_SUBCODE.get(subcode or 0) or BY_SUBCODE.get(code or 0)
+    found = found or BY_CODE.get(code or 0)
+    if found is None or found is InvalidGraphRequestError:
+        if is_transient or (code is None and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+            return GraphUnavailableError
+        if found is None and status == HTTPStatus.TOO_MANY_REQUESTS:
+            return RateLimitedError
+    return found or GraphError
+
+
+def _error_without_envelope(
+    status: int, headers: Mapping[str, str], *, repeatable: bool
+) -> GraphError:
+    """Judge an answer that is not Graph's own JSON: a proxy's page, or half an answer."""
+    message = f"The answer is not Graph's (HTTP {status})."
+    wait = _retry_after(headers)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RateLimitedError(message, retry_after_seconds=wait)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE or (repeatable and _is_passing(status)):
+        return GraphUnavailableError(message, retry_after_seconds=wait)
+    if _is_passing(status):
+        return GraphTimeoutError(message)
+    return GraphError(message)
+
+
+def _is_passing(status: int) -> bool:
+    """Say whether the next try may well end otherwise: a failing server, or an unreadable yes."""
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds Graph asks us to wait; None where it does not say."""
+    with contextlib.suppress(TypeError, ValueError):
+        seconds = float(headers.get("Retry-After") or "")
+        if 0 < seconds < float("inf"):
+            return seconds
+    return read_usage(headers).wait_seconds or None
+
+
+def _integer(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None

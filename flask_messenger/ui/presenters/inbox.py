@@ -152,8 +152,9 @@ class MessageView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayView:
-    """The messages of one day."""
+    """The messages of one day; `key` is its date, for the element's id."""
 
+    key: str = ""
     label: str
     messages: Sequence[MessageView]
 
@@ -187,7 +188,11 @@ class ComposerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadView:
-    """The middle pane."""
+    """The middle pane.
+
+    Attributes:
+        keeps_older: whether what "Load older messages" brought stays when this is morphed in.
+    """
 
     id: str
     name: str = field(repr=False)
@@ -200,6 +205,7 @@ class ThreadView:
     composer: ComposerView
     unread: int = 0
     older_url: str | None = None
+    keeps_older: bool = False
     status: str = "open"
     status_pill: Pill | None = None
     assignee_label: str = "Assign"
@@ -237,3 +243,4 @@ class InboxView:
     zone: str = "UTC"
     cookie_path: str = "/"
     list_url: str = ""
+    list_fragment_url: str = ""

@@ -119,7 +119,7 @@ function replace(element: HTMLElement, html: string): void {
 
 const callbacks = {
   beforeNodeMorphed: (old: Node, fresh: Node): boolean =>
-    !(old instanceof HTMLElement && fresh instanceof HTMLElement && old.dataset.fmKeep !== undefined && old.id === fresh.id),
+    !(old instanceof HTMLElement && fresh instanceof HTMLElement && fresh.dataset.fmKeep !== undefined && old.id === fresh.id),
   // A message the server has not heard of yet stays until its answer comes.
   beforeNodeRemoved: (node: Node): boolean => !(node instanceof HTMLElement && node.dataset.fmPending !== undefined),
   beforeAttributeUpdated: (name: string, element: Element): boolean =>

@@ -51,12 +51,23 @@ function opened(): void {
 function settle(): void {
   const fresh = all("[data-fm-message]").filter(({ dataset }) => !known.has(dataset.fmMessage!));
   known = idsOnPage();
+  nameDaysOnce();
   const inbound = fresh.filter((message) => message.classList.contains("fm-m-in"));
   for (const message of inbound) announce(`${who()}: ${one(".fm-b", message)?.textContent?.trim() ?? "attachment"}`);
   if (wasAtEnd) toEnd();
   else if (inbound.length) one("#fm-new")!.hidden = false;
   watchClosing();
   markSeen();
+}
+
+/** Older messages may end within the day the newer ones begin with: its name stands once. */
+function nameDaysOnce(): void {
+  let last = "";
+  for (const day of all("#fm-msgs .fm-day")) {
+    const name = day.textContent ?? "";
+    day.hidden = name === last;
+    last = name;
+  }
 }
 
 function who(): string {
@@ -91,6 +102,7 @@ function keepPlace(event: Event): void {
   if (!box || !(event.target instanceof Element) || !event.target.closest("#fm-older")) return;
   const fromEnd = box.scrollHeight - box.scrollTop;
   document.addEventListener("htmx:afterSwap", () => {
+    nameDaysOnce();
     box.scrollTop = box.scrollHeight - fromEnd;
     known = idsOnPage();
   }, { once: true });

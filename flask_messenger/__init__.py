@@ -1,0 +1,34 @@
+"""Meta's channels inside a Flask product. What a host may import is here, nothing else."""
+
+from flask_messenger.errors import ConfigurationError, MessengerError
+from flask_messenger.extension import Messenger
+from flask_messenger.hooks import Agent, IdentityInfo, Location, Tenant
+from flask_messenger.signals import (
+    account_connected,
+    account_disconnected,
+    account_needs_reauth,
+    conversation_updated,
+    message_received,
+    message_sent,
+    message_status_changed,
+)
+from flask_messenger.tenancy import system_scope, workspace_scope
+
+__all__ = [
+    "Agent",
+    "ConfigurationError",
+    "IdentityInfo",
+    "Location",
+    "MessengerError",
+    "Messenger",
+    "Tenant",
+    "account_connected",
+    "account_disconnected",
+    "account_needs_reauth",
+    "conversation_updated",
+    "message_received",
+    "message_sent",
+    "message_status_changed",
+    "system_scope",
+    "workspace_scope",
+]

@@ -1,0 +1,1 @@
+"""What differs between channels, behind one protocol."""

@@ -1,0 +1,79 @@
+"""Secrets at rest: AES-256-GCM with rotating keys, bound to the row that holds them.
+
+`python -m flask_messenger.crypto` prints a fresh value for MESSENGER_ENCRYPTION_KEYS.
+"""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from flask_messenger.errors import SecretError
+
+NONCE_BYTES: Final = 12
+VERSION: Final = "v1"
+
+
+class KeyRing:
+    """Seals with the newest key, opens with any.
+
+    A sealed value reads `v1.<key id>.<base64 of nonce and ciphertext>`. The key id is part of the
+    associated data, together with the `context` the caller names: the table, row and column that
+    hold the value. A value copied to another row therefore does not open.
+    """
+
+    def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        self._current_id = keys[0][0]
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
+
+    def __repr__(self) -> str:
+        return f"KeyRing({', '.join(self._ciphers)})"
+
+    def seal(self, plain: str, *, context: str) -> str:
+        """Encrypt `plain` for the place that `context` names."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        associated = _associated(self._current_id, context)
+        sealed = self._ciphers[self._current_id].encrypt(nonce, plain.encode(), associated)
+        encoded = base64.urlsafe_b64encode(nonce + sealed).decode()
+        return f"{VERSION}.{self._current_id}.{encoded}"
+
+    def open(self, sealed: str, *, context: str) -> str:
+        """Decrypt what `seal` made for the same `context`.
+
+        Raises:
+            SecretError: unknown key or format, altered, or sealed for another place.
+        """
+        version, _, rest = sealed.partition(".")
+        key_id, _, encoded = rest.partition(".")
+        cipher = self._ciphers.get(key_id)
+        if version != VERSION or cipher is None:
+            raise SecretError("A secret was sealed with a key that is not configured.")
+        try:
+            blob = base64.urlsafe_b64decode(encoded)
+            plain = cipher.decrypt(
+                blob[:NONCE_BYTES], blob[NONCE_BYTES:], _associated(key_id, context)
+            )
+        except (InvalidTag, ValueError) as error:
+            raise SecretError("A secret does not open: altered or out of place.") from error
+        return plain.decode()
+
+    def needs_rotation(self, sealed: str) -> bool:
+        """Say whether `sealed` was made with an older key than the current one."""
+        return not sealed.startswith(f"{VERSION}.{self._current_id}.")
+
+
+def _associated(key_id: str, context: str) -> bytes:
+    return f"{VERSION}\x00{key_id}\x00{context}".encode()
+
+
+def generate_key() -> str:
+    """Return a fresh `id:key` pair for MESSENGER_ENCRYPTION_KEYS."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    return f"k{secrets.token_hex(3)}:{key}"
+
+
+if __name__ == "__main__":
+    print(generate_key())  # noqa: T201 - printing is what the command is for

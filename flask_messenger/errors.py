@@ -1,0 +1,291 @@
+"""Every error a caller can meet, in one tree.
+
+    MessengerError
+    ├── ConfigurationError          the host has to change a setting
+    ├── ScopeError                  a query ran without a workspace (a bug, never a user's fault)
+    ├── SecretError                 a stored secret does not open
+    ├── SignatureError              401: unsigned or wrongly signed
+    ├── PayloadError                400: signed, but not what Meta sends
+    │   └── PayloadTooLargeError    413
+    ├── NotSignedInError            401
+    ├── PermissionDeniedError       403
+    ├── TierError                   402: the plan does not have the feature
+    ├── NotFoundError               404: does not exist, or belongs to somebody else
+    ├── ConflictError               409
+    ├── InvalidRequestError         422: names the field and how to mend it
+    │   └── ContentError            422: a message breaks a limit of its channel
+    ├── PolicyError                 409: Meta's policy window does not allow the message
+    ├── ConnectError                a connection attempt ended; `reason` says how
+    └── GraphError                  Meta answered with an error, or did not answer
+        ├── GraphUnavailableError       retryable: nothing was accepted
+        ├── GraphTimeoutError           nobody knows whether it was accepted
+        ├── RateLimitedError            retryable, later
+        ├── TokenExpiredError           the account has to be connected again
+        ├── MissingPermissionError      a grant or an app review is missing
+        ├── WindowClosedError           Meta says the policy window is closed
+        ├── RecipientUnavailableError   this person cannot be reached
+        ├── AccountRestrictedError      Meta restricts the whole account
+        └── InvalidGraphRequestError    we asked for something Graph refuses
+
+A class exists because some caller does something different with it. No message of any of them
+carries a token, a message text, a name or the id of a person.
+"""
+
+from typing import ClassVar
+
+
+class MessengerError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    status: ClassVar[int] = 500
+    """The HTTP status an answer with this error has."""
+    slug: ClassVar[str] = "internal"
+    """Stable, machine-readable name; the last part of the problem's `type`."""
+    title: ClassVar[str] = "Something went wrong on our side."
+
+
+class ConfigurationError(MessengerError):
+    """A setting is missing or malformed; the message names it and says how to mend it."""
+
+    slug = "configuration"
+    title = "The server is not set up correctly."
+
+
+class ScopeError(MessengerError):
+    """A query on workspace data ran with no workspace in scope, or with a foreign one."""
+
+    slug = "scope"
+
+
+class SecretError(MessengerError):
+    """A stored secret does not open: unknown key, altered, or copied from another row."""
+
+    slug = "secret"
+
+
+class SignatureError(MessengerError):
+    """The request is not signed, or not by one of our Meta apps."""
+
+    status = 401
+    slug = "signature"
+    title = "The signature is missing or wrong."
+
+
+class PayloadError(MessengerError):
+    """Signed, but not JSON or not Meta's envelope."""
+
+    status = 400
+    slug = "payload"
+    title = "The body is not a webhook delivery."
+
+
+class PayloadTooLargeError(PayloadError):
+    """Larger than MESSENGER_WEBHOOK_MAX_BYTES."""
+
+    status = 413
+    slug = "payload_too_large"
+    title = "The body is too large."
+
+
+class NotSignedInError(MessengerError):
+    """The host's `tenant_loader` knows nobody for this request."""
+
+    status = 401
+    slug = "not_signed_in"
+    title = "Please sign in."
+
+
+class PermissionDeniedError(MessengerError):
+    """The tenant lacks a permission; the message names it."""
+
+    status = 403
+    slug = "permission_denied"
+    title = "You may not do this."
+
+
+class TierError(MessengerError):
+    """The workspace's plan does not have a feature.
+
+    Attributes:
+        feature: the feature that was asked for, such as `facebook`.
+        plan: the plan the workspace has.
+        needed_plan: the lowest plan that has the feature; None where no plan has it.
+    """
+
+    status = 402
+    slug = "plan_required"
+    title = "Your plan does not have this."
+
+    def __init__(self, *, feature: str, plan: str, needed_plan: str | None) -> None:
+        where = f"The {needed_plan} plan has it" if needed_plan else "No plan has it"
+        super().__init__(f"The feature {feature!r} is not part of the {plan} plan. {where}.")
+        self.feature = feature
+        self.plan = plan
+        self.needed_plan = needed_plan
+
+
+class NotFoundError(MessengerError):
+    """No such thing for this tenant. The same answer whether it is foreign or does not exist."""
+
+    status = 404
+    slug = "not_found"
+    title = "Not found."
+
+
+class ConflictError(MessengerError):
+    """The thing is not in a state in which this can be done."""
+
+    status = 409
+    slug = "conflict"
+    title = "This cannot be done now."
+
+
+class InvalidRequestError(MessengerError):
+    """The request breaks a rule of ours.
+
+    Attributes:
+        field: the field that is wrong; None where the request as a whole is.
+    """
+
+    status = 422
+    slug = "invalid_request"
+    title = "The request is not valid."
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ContentError(InvalidRequestError):
+    """A message breaks a limit of its channel; found before anything is stored."""
+
+    slug = "invalid_content"
+    title = "The message cannot be sent like this."
+
+
+class PolicyError(MessengerError):
+    """Meta's policy does not allow this message now.
+
+    Attributes:
+        reason: machine-readable, such as `window_closed`.
+        remedy: what the agent can do instead, as a sentence.
+    """
+
+    status = 409
+    slug = "window_closed"
+    title = "Meta's policy does not allow this message now."
+
+    def __init__(self, message: str, *, reason: str, remedy: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.remedy = remedy
+
+
+class ConnectError(MessengerError):
+    """A connection attempt ended without an account; `reason` is stable and translatable."""
+
+    status = 400
+    slug = "connect"
+    title = "The account could not be connected."
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class GraphError(MessengerError):
+    """Meta answered with an error, or did not answer.
+
+    Attributes:
+        code: Graph's `error.code`; None where there was no answer.
+        subcode: Graph's `error.error_subcode`.
+        trace_id: Graph's `fbtrace_id`, what Meta's support asks for.
+        retry_after_seconds: how long Graph asks us to wait; None where it does not say.
+    """
+
+    status = 502
+    slug = "graph"
+    title = "Meta did not accept the request."
+    retryable: ClassVar[bool] = False
+    agent_text: ClassVar[str] = "Meta refused the message."
+    """What an agent reads next to a message that failed for this reason."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        subcode: int | None = None,
+        trace_id: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.subcode = subcode
+        self.trace_id = trace_id
+        self.retry_after_seconds = retry_after_seconds
+
+
+class GraphUnavailableError(GraphError):
+    """Graph could not be reached or had a failure of its own; nothing was accepted."""
+
+    slug = "graph_unavailable"
+    retryable = True
+    agent_text = "Meta could not be reached."
+
+
+class GraphTimeoutError(GraphError):
+    """The request went out and no answer came back: it may have been accepted."""
+
+    slug = "graph_timeout"
+    agent_text = "Meta did not answer in time."
+
+
+class RateLimitedError(GraphError):
+    """Too many calls; wait and try again."""
+
+    slug = "graph_rate_limited"
+    retryable = True
+    agent_text = "Meta was busy."
+
+
+class TokenExpiredError(GraphError):
+    """The token is dead; only a person can connect the account again."""
+
+    slug = "graph_token_expired"
+    agent_text = "The connection to Meta has ended. Reconnect the account."
+
+
+class MissingPermissionError(GraphError):
+    """A permission was not granted, or the app is not reviewed for it."""
+
+    slug = "graph_permission"
+    agent_text = "A permission is missing. Reconnect the account and allow it."
+
+
+class WindowClosedError(GraphError):
+    """Meta says that the policy window is closed."""
+
+    slug = "graph_window_closed"
+    agent_text = "The time to reply is over. You can answer when they write again."
+
+
+class RecipientUnavailableError(GraphError):
+    """This person cannot be reached: blocked us, gone, or unknown to Meta."""
+
+    slug = "graph_recipient_unavailable"
+    agent_text = "This person cannot receive messages now."
+
+
+class AccountRestrictedError(GraphError):
+    """Meta restricts the whole account from sending."""
+
+    slug = "graph_account_restricted"
+    agent_text = "Meta restricts this account from sending."
+
+
+class InvalidGraphRequestError(GraphError):
+    """Graph refuses the request as it is; sending it again changes nothing."""
+
+    slug = "graph_invalid_request"
+    agent_text = "Meta refused the message."

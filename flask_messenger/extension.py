@@ -1,0 +1,202 @@
+"""Messenger: what a host registers. The top of the house; nothing imports it but hosts."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+import redis
+from flask import Flask
+from sqlalchemy import Engine, event
+
+from flask_messenger import webhook
+from flask_messenger.crypto import KeyRing
+from flask_messenger.errors import ConfigurationError
+from flask_messenger.hooks import Agent, Hooks, IdentityInfo, Location, Tenant
+from flask_messenger.ingest.wake import DrainWaker
+from flask_messenger.realtime import Hub
+from flask_messenger.settings import Settings
+from flask_messenger.state import KEY, MessengerState
+
+try:  # TEMPORARY while rooms are being built
+    from flask_messenger.graph.client import Graph
+except ImportError:
+    Graph = None
+try:
+    from flask_messenger.connect.oauth import create_oauth
+except ImportError:
+    create_oauth = None
+try:
+    from flask_messenger import api
+except ImportError:
+    api = None
+try:
+    from flask_messenger.api import integrations
+except ImportError:
+    integrations = None
+try:
+    from flask_messenger import cli
+except ImportError:
+    cli = None
+try:
+    from flask_messenger import ui
+except ImportError:
+    ui = None
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REDIS_TIMEOUT_SECONDS: Final = 2.0
+SQLITE_BUSY_MILLISECONDS: Final = 10_000
+
+
+class Messenger:
+    """Meta channels inside a host's Flask application.
+
+    One instance keeps the host's hooks and nothing else, so it may serve several applications;
+    what belongs to an application lives in `app.extensions["messenger"]`.
+
+    Hooks can be given by name (`Messenger(app, db, tier_loader=...)`) or by decorator.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        db: Any = None,
+        *,
+        tenant_loader: Callable[[], Tenant | None] | None = None,
+        tier_loader: Callable[[str], str] | None = None,
+        contact_resolver: Callable[[IdentityInfo], str | None] | None = None,
+        agents_loader: Callable[[str], Iterable[Agent]] | None = None,
+        locations_loader: Callable[[str], Iterable[Location]] | None = None,
+        contact_panel: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._hooks = Hooks(
+            tenant=tenant_loader,
+            tier=tier_loader,
+            contact=contact_resolver,
+            agents=agents_loader,
+            locations=locations_loader,
+            contact_panel=contact_panel,
+        )
+        if app is not None:
+            self.init_app(app, db)
+
+    def tenant_loader(self, function: F) -> F:
+        """Register `function() -> Tenant | None`: who is asking, for this request."""
+        self._hooks.tenant = function
+        return function
+
+    def tier_loader(self, function: F) -> F:
+        """Register `function(workspace_id) -> plan name`."""
+        self._hooks.tier = function
+        return function
+
+    def contact_resolver(self, function: F) -> F:
+        """Register `function(identity) -> reference`: find or create the host's contact.
+
+        Called in a worker, after commit, inside the workspace's scope; at least once per person
+        until it returns a reference, so it has to find what it made before.
+        """
+        self._hooks.contact = function
+        return function
+
+    def agents_loader(self, function: F) -> F:
+        """Register `function(workspace_id) -> agents` a conversation can be assigned to."""
+        self._hooks.agents = function
+        return function
+
+    def locations_loader(self, function: F) -> F:
+        """Register `function(workspace_id) -> locations`, for pages to name and to offer."""
+        self._hooks.locations = function
+        return function
+
+    def contact_panel(self, function: F) -> F:
+        """Register `function(contact_ref) -> HTML` shown next to a conversation.
+
+        Plain text is escaped; HTML has to be `markupsafe.Markup`.
+        """
+        self._hooks.contact_panel = function
+        return function
+
+    def init_app(self, app: Flask, db: Any) -> None:
+        """Read the settings and register blueprints and commands on `app`.
+
+        Args:
+            app: the host's application.
+            db: its Flask-SQLAlchemy object, already initialised on `app`.
+
+        Raises:
+            ConfigurationError: a setting is missing or malformed, `db` is not ready, or `app`
+                already has this extension.
+        """
+        if KEY in app.extensions:
+            raise ConfigurationError("flask_messenger: init_app was already called on this app")
+        if db is None or "sqlalchemy" not in app.extensions:
+            raise ConfigurationError("flask_messenger: call db.init_app(app) before init_app")
+        settings = Settings.from_config(app.config)
+        held = MessengerState(settings, self._hooks, db)
+        _add_clients(held, app)
+        app.extensions[KEY] = held
+        with app.app_context():
+            _prepare_engine(db.engine)
+        _register_blueprints(app)
+
+
+def _add_clients(held: MessengerState, app: Flask) -> None:
+    """Make what belongs to one application; nothing of it is shared between two."""
+    settings = held.settings
+    client = redis.Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
+        health_check_interval=30,
+    )
+    held.add(client, redis.Redis)
+    held.add(KeyRing(settings.encryption_keys))
+    if Graph:
+        held.add(Graph(settings))
+    held.add(Hub(client))
+    held.add(DrainWaker(client))
+    if create_oauth:
+        held.add(create_oauth(app, settings))
+
+
+def _register_blueprints(app: Flask) -> None:
+    app.register_blueprint(webhook.bp)
+    for module in (api, integrations, ui):
+        if module is not None and hasattr(module, "bp"):
+            app.register_blueprint(module.bp)
+    if cli:
+        app.cli.add_command(cli.messenger)
+    _exempt_from_host_csrf(app)
+
+
+def _exempt_from_host_csrf(app: Flask) -> None:
+    """Keep a host's Flask-WTF `CSRFProtect` away from our routes.
+
+    Meta's calls are signed and carry no session. Our own routes check a token themselves, in the
+    header as well as in a form; a second check would refuse what the first allowed. The host may
+    set `CSRFProtect` up after us, so this looks once, at the first request.
+    """
+
+    def exempt() -> None:
+        protect = app.extensions.get("csrf")
+        if protect is not None:
+            for name in ("messenger_webhook", "messenger_api", "messenger_integrations"):
+                if name in app.blueprints:
+                    protect.exempt(app.blueprints[name])
+        app.before_request_funcs[None].remove(exempt)
+
+    # First in line: the host's own check may be registered already.
+    app.before_request_funcs.setdefault(None, []).insert(0, exempt)
+
+
+def _prepare_engine(engine: Engine) -> None:
+    """Make SQLite fit for a web process and a worker at once; PostgreSQL needs nothing."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MILLISECONDS}")
+        cursor.close()

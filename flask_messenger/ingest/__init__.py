@@ -1,0 +1,1 @@
+"""Where a delivery comes in: receive, journal, drain, apply, announce."""

@@ -1,0 +1,208 @@
+"""After the commit: get to know new people, then tell the host what was stored.
+
+This is where the host's own code runs (`contact_resolver`, signal receivers), so it is a job of
+its own: however slow it is, the next delivery does not wait for it.
+"""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import groupby
+from typing import Any, Final
+
+import redis
+from flask import Flask
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from flask_messenger.crypto import KeyRing
+from flask_messenger.errors import GraphError, SecretError
+from flask_messenger.graph.client import Graph
+from flask_messenger.graph.people import read_profile
+from flask_messenger.hooks import IdentityInfo
+from flask_messenger.models import Account, Conversation, Identity, Message
+from flask_messenger.models.base import utc_now
+from flask_messenger.models.conversations import (
+    PROFILE_FETCHED,
+    PROFILE_UNAVAILABLE,
+    PROFILE_UNKNOWN,
+)
+from flask_messenger.models.messages import INBOUND
+from flask_messenger.realtime import Change, publish
+from flask_messenger.signals import emit, message_received, message_sent
+from flask_messenger.state import MessengerState, state_of
+from flask_messenger.tenancy import workspace_scope
+
+logger = logging.getLogger(__name__)
+
+PROFILE_RETRY: Final = timedelta(hours=6)
+"""How long a profile that could not be read is left alone."""
+
+
+def announce(app: Flask, message_ids: Sequence[uuid.UUID]) -> None:
+    """Fetch profiles, resolve contacts and send the signals for stored messages."""
+    session: Session = state_of(app).db.session
+    for workspace_id, rows in groupby(_load(session, message_ids), key=_workspace_of):
+        with workspace_scope(workspace_id):
+            for message, conversation, identity, account in list(rows):
+                introduce(app, session, identity=identity, account=account)
+                _emit(app, message, conversation, identity, account)
+                session.rollback()  # what a receiver left uncommitted is its own to commit
+
+
+def _load(session: Session, message_ids: Sequence[uuid.UUID]) -> list[Any]:
+    statement = (
+        select(Message, Conversation, Identity, Account)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .join(Identity, Identity.id == Conversation.identity_id)
+        .join(Account, Account.id == Message.account_id)
+        .where(Message.id.in_(message_ids))
+        .order_by(Message.workspace_id, Message.sent_at, Message.id)
+    )
+    return list(session.execute(statement))
+
+
+def _workspace_of(row: Any) -> str:
+    message: Message = row[0]
+    return message.workspace_id
+
+
+def introduce(app: Flask, session: Session, *, identity: Identity, account: Account) -> None:
+    """Learn a new person's name and picture, and let the host find or make its contact.
+
+    Commits. No transaction is open while Meta is asked. A person whose profile cannot be read is
+    introduced without a name.
+    """
+    if _profile_is_due(identity):
+        _learn_profile(app, session, identity=identity, account=account)
+    if identity.contact_ref is None:
+        _resolve_contact(app, session, identity=identity, account=account)
+
+
+def _profile_is_due(identity: Identity) -> bool:
+    if identity.profile_state == PROFILE_FETCHED:
+        return False
+    checked_at = identity.profile_checked_at
+    return checked_at is None or utc_now() - checked_at > PROFILE_RETRY
+
+
+def _learn_profile(
+    app: Flask, session: Session, *, identity: Identity, account: Account
+) -> None:
+    held = state_of(app)
+    token = _token_of(held, account)
+    if token is None:
+        return
+    identity_id, person_id = identity.id, identity.external_id
+    meta_app = held.settings.apps.get(account.app_name, held.settings.default_app)
+    session.commit()
+    try:
+        profile = read_profile(held.get(Graph), app=meta_app, token=token, person_id=person_id)
+        profile_state = PROFILE_FETCHED if profile else PROFILE_UNAVAILABLE
+    except GraphError as error:
+        logger.info("profile_failed identity_id=%s error=%s", identity_id, error.slug)
+        profile, profile_state = None, PROFILE_UNKNOWN
+    session.execute(
+        update(Identity)
+        .where(Identity.id == identity_id)
+        .values(
+            name=func.coalesce(profile.name if profile else None, Identity.name),
+            picture_url=func.coalesce(
+                profile.picture_url if profile else None, Identity.picture_url
+            ),
+            profile_state=profile_state,
+            profile_checked_at=utc_now(),
+        )
+    )
+    session.commit()
+    _tell_pages(held, session, identity_id=identity_id)
+
+
+def _token_of(held: MessengerState, account: Account) -> str | None:
+    if not account.can_send:
+        return None
+    try:
+        return account.open_token(held.get(KeyRing))
+    except SecretError:
+        logger.error("token_unreadable account_id=%s", account.id)  # noqa: TRY400 - says enough
+        return None
+
+
+def _tell_pages(held: MessengerState, session: Session, *, identity_id: uuid.UUID) -> None:
+    statement = (
+        select(Conversation, Account.location_id)
+        .join(Account, Account.id == Conversation.account_id)
+        .where(Conversation.identity_id == identity_id)
+    )
+    changes = [
+        Change(
+            workspace_id=conversation.workspace_id,
+            type="conversation",
+            ids={
+                "conversation_id": str(conversation.id),
+                "account_id": str(conversation.account_id),
+                "location_id": location_id,
+            },
+        )
+        for conversation, location_id in session.execute(statement)
+    ]
+    session.rollback()
+    publish(held.get(redis.Redis), changes)
+
+
+def _resolve_contact(
+    app: Flask, session: Session, *, identity: Identity, account: Account
+) -> None:
+    resolver = state_of(app).hooks.contact
+    if resolver is None:
+        return
+    info = IdentityInfo(
+        workspace_id=identity.workspace_id,
+        location_id=account.location_id,
+        channel=account.channel,
+        account_id=account.id,
+        account_name=account.name,
+        identity_id=identity.id,
+        external_id=identity.external_id,
+        name=identity.name,
+        picture_url=identity.picture_url,
+    )
+    try:
+        reference = resolver(info)
+    except Exception as error:
+        # The host's code: its failure must not undo ours, and its text may quote a person.
+        session.rollback()
+        logger.error(  # noqa: TRY400 - the traceback could print a name
+            "contact_resolver_failed identity_id=%s error=%s", info.identity_id, type(error).__name__
+        )
+        return
+    if reference is not None:
+        session.execute(
+            update(Identity)
+            .where(Identity.id == info.identity_id)
+            .values(contact_ref=str(reference))
+        )
+        session.commit()
+
+
+def _emit(
+    app: Flask,
+    message: Message,
+    conversation: Conversation,
+    identity: Identity,
+    account: Account,
+) -> None:
+    arguments: dict[str, Any] = {
+        "workspace_id": message.workspace_id,
+        "location_id": account.location_id,
+        "account_id": account.id,
+        "conversation_id": conversation.id,
+        "message_id": message.id,
+        "contact_ref": identity.contact_ref,
+        "channel": account.channel,
+    }
+    if message.direction == INBOUND:
+        emit(message_received, app, **arguments)
+    else:
+        emit(message_sent, app, sent_by=message.sent_by, **arguments)

@@ -1,0 +1,104 @@
+"""Apply a batch of events to the tables: a fixed number of statements, whatever its size.
+
+Never commits: the drain owns the transaction. Every event goes to the account its own entry
+names.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from flask_messenger.events import MessageEvent, ReceiptEvent
+from flask_messenger.ingest.batch import (
+    Batch,
+    Outcome,
+    ReadEntry,
+    RoutedAccount,
+    RoutedMessage,
+    RoutedReceipt,
+)
+from flask_messenger.ingest.entries import route
+from flask_messenger.ingest.messages import store_messages
+from flask_messenger.ingest.people import find_people
+from flask_messenger.ingest.receipts import apply_receipts
+from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
+from flask_messenger.models import Account
+from flask_messenger.models.accounts import DISCONNECTED
+
+AccountKey = tuple[str, str]
+
+
+def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
+    """Turn the events of `entries` into rows; note in each entry where it went."""
+    accounts = find_accounts(session, _account_keys(entries))
+    batch = _route(entries, accounts)
+    people = find_people(session, batch)
+    stored = store_messages(session, batch, people)
+    touched = stored.conversation_ids | apply_receipts(session, batch, people, stored)
+    refresh_statuses(session, touched)
+    refresh_summaries(session, touched, reopened=stored.reopened)
+    by_id = {account.id: account for account in accounts.values()}
+    return Outcome(
+        messages=stored.added,
+        settled=stored.settled,
+        conversations={
+            conversation_id: by_id[people.account_of[conversation_id]]
+            for conversation_id in touched
+        },
+    )
+
+
+def _account_keys(entries: Iterable[ReadEntry]) -> set[AccountKey]:
+    keys: set[AccountKey] = set()
+    for entry in entries:
+        if entry.channel is None:
+            continue
+        if entry.external_id:
+            keys.add((entry.channel, entry.external_id))
+        keys.update((entry.channel, event.account_external_id) for event in entry.events)
+    return keys
+
+
+def find_accounts(session: Session, keys: set[AccountKey]) -> dict[AccountKey, RoutedAccount]:
+    """Return the connected account of each (channel, external id), where there is one."""
+    if not keys:
+        return {}
+    statement = select(
+        Account.id,
+        Account.workspace_id,
+        Account.location_id,
+        Account.channel,
+        Account.external_id,
+    ).where(
+        Account.status != DISCONNECTED,
+        tuple_(Account.channel, Account.external_id).in_(sorted(keys)),
+    )
+    return {
+        (row.channel, row.external_id): RoutedAccount(
+            row.id, row.workspace_id, row.location_id, row.channel
+        )
+        for row in session.execute(statement)
+    }
+
+
+def _route(entries: Sequence[ReadEntry], accounts: dict[AccountKey, RoutedAccount]) -> Batch:
+    batch = Batch()
+    for entry in entries:
+        workspace_ids: set[str] = set()
+        keys = {(entry.channel, event.account_external_id) for event in entry.events}
+        for channel, external_id in keys or {(entry.channel, entry.external_id)}:
+            account = accounts.get((channel or "", external_id or ""))
+            if account is not None:
+                workspace_ids.add(account.workspace_id)
+        for event in entry.events:
+            account = accounts.get((entry.channel or "", event.account_external_id))
+            if account is None:
+                continue
+            if isinstance(event, MessageEvent):
+                batch.messages.append(RoutedMessage(account, event))
+            elif isinstance(event, ReceiptEvent):
+                batch.receipts.append(RoutedReceipt(account, event))
+        route(entry, workspace_ids)
+    return batch
+

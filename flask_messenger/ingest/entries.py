@@ -1,0 +1,74 @@
+"""Journal rows: read what a drain claimed, and write what came of it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from flask_messenger.channels._reading import as_id
+from flask_messenger.channels.registry import BY_WEBHOOK_OBJECT
+from flask_messenger.errors import PayloadError
+from flask_messenger.events import UnhandledEvent
+from flask_messenger.ingest.batch import ClaimedEntry, ReadEntry
+from flask_messenger.ingest.journal import read_entry
+from flask_messenger.models import WebhookEntry
+from flask_messenger.models.journal import DONE, FAILED, UNROUTED
+from flask_messenger.models.upsert import update_many
+
+
+def read_entries(session: Session, claimed: Iterable[ClaimedEntry]) -> list[ReadEntry]:
+    """Parse each claimed entry; one that cannot be read is failed here and costs no other."""
+    del session
+    return [_read(entry) for entry in claimed]
+
+
+def _read(claimed: ClaimedEntry) -> ReadEntry:
+    channel = BY_WEBHOOK_OBJECT.get(claimed.object)
+    try:
+        content = read_entry(claimed.raw)
+        external_id = as_id(content.get("id"))
+        events = tuple(channel.parse(content)) if channel else ()
+    except (PayloadError, RecursionError) as error:
+        return ReadEntry(
+            claimed.id, None, None, state=FAILED, error=f"unreadable: {type(error).__name__}"
+        )
+    unhandled = Counter(each.kind for each in events if isinstance(each, UnhandledEvent))
+    return ReadEntry(
+        id=claimed.id,
+        channel=channel.name if channel else None,
+        external_id=external_id,
+        events=events,
+        # No account of ours yet, as far as reading tells; routing says otherwise.
+        state=UNROUTED,
+        unhandled=dict(unhandled),
+    )
+
+
+def finish_entries(session: Session, entries: Sequence[ReadEntry], *, now: datetime) -> None:
+    """Write each entry's fate to the journal, in one statement."""
+    rows: list[dict[str, Any]] = [
+        {
+            "id": entry.id,
+            "state": entry.state,
+            "error": entry.error,
+            "workspace_id": entry.workspace_id,
+            "external_id": entry.external_id,
+            "event_count": len(entry.events),
+            "unhandled": entry.unhandled or None,
+            "processed_at": now,
+        }
+        for entry in entries
+    ]
+    update_many(session, WebhookEntry.__table__, rows)
+
+
+def route(entry: ReadEntry, workspace_ids: set[str]) -> None:
+    """Note where an entry went: done if any event had an account, else unrouted."""
+    if entry.state == FAILED:
+        return
+    entry.state = DONE if workspace_ids else UNROUTED
+    # An entry that concerns several workspaces belongs to none of them in the journal.
+    entry.workspace_id = next(iter(workspace_ids)) if len(workspace_ids) == 1 else None
+

@@ -1,0 +1,227 @@
+"""Storing the messages of a batch: each once, echoes of our own beside the row that sent them."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from flask_messenger.ingest.batch import Batch, RoutedMessage, StoredMessage
+from flask_messenger.ingest.people import People
+from flask_messenger.models import Attachment, Message
+from flask_messenger.models import messages as words
+from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.models.upsert import insert_for, insert_missing, update_many
+
+MessageKey = tuple[uuid.UUID, str]
+
+SETTLED_BY_ECHO: Final = frozenset({words.QUEUED, words.SENDING, words.FAILED, words.UNKNOWN})
+"""States that an echo ends: what Meta echoes was sent, whatever we believed."""
+
+
+@dataclass(slots=True)
+class Stored:
+    """What storing did: new messages, own messages that an echo settled, threads to refresh."""
+
+    added: list[StoredMessage] = field(default_factory=list)
+    settled: list[StoredMessage] = field(default_factory=list)
+    conversation_ids: set[uuid.UUID] = field(default_factory=set)
+    reopened: set[uuid.UUID] = field(default_factory=set)
+    keys: set[MessageKey] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    id: uuid.UUID
+    account_id: uuid.UUID
+    external_id: str | None
+    conversation_id: uuid.UUID | None
+    status: str
+    sent_at: datetime
+
+
+def store_messages(session: Session, batch: Batch, people: People) -> Stored:
+    """Insert what is new, settle what an echo is of, and leave the rest as it is."""
+    unique = {each.key: each for each in reversed(batch.messages)}
+    stored = Stored(keys=set(unique))
+    known = _find_known(session, unique.values())
+    new: list[RoutedMessage] = []
+    changes: list[dict[str, Any]] = []
+    for routed in unique.values():
+        row = _own_row(routed, known) or known.get(routed.key)
+        if row is None:
+            new.append(routed)
+        elif change := _change_of(row, routed, people):
+            changes.append(change)
+            _note_settled(stored, row, routed, people)
+    update_many(session, Message.__table__, changes)
+    _insert(session, new, people, stored)
+    return stored
+
+
+def _find_known(session: Session, routed: Iterable[RoutedMessage]) -> dict[Any, _Known]:
+    """Return the rows there already, by (account, external id) and by their own id."""
+    messages = list(routed)
+    keys = sorted(each.key for each in messages)
+    own_ids = sorted({own_id for each in messages if (own_id := _echoed_id(each))})
+    if not keys:
+        return {}
+    columns = (
+        Message.id,
+        Message.account_id,
+        Message.external_id,
+        Message.conversation_id,
+        Message.status,
+        Message.sent_at,
+    )
+    statement = select(*columns).where(
+        or_(
+            tuple_(Message.account_id, Message.external_id).in_(keys),
+            Message.id.in_(own_ids),
+        )
+    )
+    known: dict[Any, _Known] = {}
+    for row in session.execute(statement):
+        found = _Known(*row)
+        known[found.id] = found
+        known[(found.account_id, found.external_id)] = found
+    return known
+
+
+def _echoed_id(routed: RoutedMessage) -> uuid.UUID | None:
+    if not routed.event.echo_of:
+        return None
+    try:
+        return uuid.UUID(routed.event.echo_of)
+    except ValueError:
+        return None
+
+
+def _own_row(routed: RoutedMessage, known: dict[Any, _Known]) -> _Known | None:
+    """Return the row this is the echo of, by our metadata.
+
+    Another account's row is never matched, and neither is one that has another external id
+    already: metadata comes from outside.
+    """
+    row = known.get(_echoed_id(routed))
+    if row is None or row.account_id != routed.account.id:
+        return None
+    if row.external_id not in {None, routed.event.external_id} or routed.key in known:
+        return known.get(routed.key)
+    return row
+
+
+def _change_of(row: _Known, routed: RoutedMessage, people: People) -> dict[str, Any] | None:
+    """Return what an event that was there already still changes; None where nothing."""
+    event = routed.event
+    conversation_id = row.conversation_id or _conversation_of(routed, people)
+    settles = event.is_echo and row.status in SETTLED_BY_ECHO
+    change = {
+        "id": row.id,
+        "external_id": event.external_id,
+        "conversation_id": conversation_id,
+        "sent_at": event.sent_at,
+        "status": words.SENT if settles else row.status,
+        "updated_at": utc_now(),
+    }
+    before = (row.external_id, row.conversation_id, row.sent_at, row.status)
+    after = (change["external_id"], conversation_id, event.sent_at, change["status"])
+    return change if before != after else None
+
+
+def _conversation_of(routed: RoutedMessage, people: People) -> uuid.UUID | None:
+    person = routed.event.identity_external_id
+    return people.conversation_of[(routed.account.id, person)] if person else None
+
+
+def _note_settled(stored: Stored, row: _Known, routed: RoutedMessage, people: People) -> None:
+    conversation_id = row.conversation_id or _conversation_of(routed, people)
+    if conversation_id is not None and conversation_id in people.account_of:
+        stored.conversation_ids.add(conversation_id)
+        stored.settled.append(
+            StoredMessage(row.id, routed.account, conversation_id, words.OUTBOUND)
+        )
+
+
+def _insert(
+    session: Session, new: list[RoutedMessage], people: People, stored: Stored
+) -> None:
+    if not new:
+        return
+    rows = {each.key: _row(each, people) for each in sorted(new, key=lambda each: each.key)}
+    # Another drain may hold the same redelivery. The constraint stops the second one; the SELECT
+    # above would not.
+    statement = (
+        insert_for(session, Message.__table__)
+        .values(list(rows.values()))
+        .on_conflict_do_nothing(index_elements=["account_id", "external_id"])
+        .returning(Message.__table__.c.account_id, Message.__table__.c.external_id)
+    )
+    inserted = {(row.account_id, row.external_id) for row in session.execute(statement)}
+    attachments: list[dict[str, Any]] = []
+    for routed in new:
+        if routed.key not in inserted:
+            continue
+        row = rows[routed.key]
+        _note_added(stored, row, routed)
+        attachments += _attachment_rows(row["id"], routed)
+    insert_missing(
+        session, Attachment.__table__, attachments, key=("message_id", "position")
+    )
+
+
+def _note_added(stored: Stored, row: dict[str, Any], routed: RoutedMessage) -> None:
+    conversation_id = row["conversation_id"]
+    stored.added.append(
+        StoredMessage(row["id"], routed.account, conversation_id, row["direction"])
+    )
+    if conversation_id is None:
+        return
+    stored.conversation_ids.add(conversation_id)
+    if not routed.event.is_echo:
+        stored.reopened.add(conversation_id)
+
+
+def _row(routed: RoutedMessage, people: People) -> dict[str, Any]:
+    event = routed.event
+    now = utc_now()
+    return {
+        "id": new_id(),
+        "workspace_id": routed.account.workspace_id,
+        "account_id": routed.account.id,
+        "conversation_id": _conversation_of(routed, people),
+        "external_id": event.external_id,
+        "direction": words.OUTBOUND if event.is_echo else words.INBOUND,
+        "kind": event.kind,
+        "text": event.text,
+        "content": dict(event.content),
+        "status": words.SENT if event.is_echo else words.RECEIVED,
+        "sent_at": event.sent_at,
+        "sent_by": words.BY_PAGE_INBOX if event.is_echo else words.BY_CUSTOMER,
+        "reply_to_external_id": event.reply_to_external_id,
+        "attempts": 0,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _attachment_rows(message_id: uuid.UUID, routed: RoutedMessage) -> list[dict[str, Any]]:
+    now = utc_now()
+    return [
+        {
+            "id": new_id(),
+            "workspace_id": routed.account.workspace_id,
+            "message_id": message_id,
+            "position": position,
+            "type": attachment.type,
+            "url": attachment.url,
+            "title": attachment.title,
+            "payload": dict(attachment.payload),
+            "state": "remote",
+            "created_at": now,
+        }
+        for position, attachment in enumerate(routed.event.attachments)
+    ]

@@ -1,0 +1,128 @@
+"""What a conversation says about its messages, worked out anew from them.
+
+Working it out from the rows, instead of adding up events, is what makes any order and any
+repetition end in the same summary.
+"""
+
+import uuid
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, ScalarSelect, case, func, literal, null, select, update
+from sqlalchemy.orm import Session
+
+from flask_messenger.models import Conversation, Message
+from flask_messenger.models import messages as words
+from flask_messenger.models.base import utc_now
+from flask_messenger.models.conversations import OPEN
+
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_conversations: Final = Conversation.__table__
+_messages: Final = Message.__table__
+
+
+def refresh_statuses(session: Session, conversation_ids: Collection[uuid.UUID]) -> None:
+    """Lift outbound messages to what their thread's watermarks say."""
+    if not conversation_ids:
+        return
+    ids = sorted(conversation_ids)
+    for status, watermark, below in (
+        (words.READ, _conversations.c.read_until, (words.SENT, words.DELIVERED)),
+        (words.DELIVERED, _conversations.c.delivered_until, (words.SENT,)),
+    ):
+        until = (
+            select(watermark)
+            .where(_conversations.c.id == _messages.c.conversation_id)
+            .scalar_subquery()
+        )
+        session.execute(
+            update(_messages)
+            .where(
+                _messages.c.conversation_id.in_(ids),
+                _messages.c.direction == words.OUTBOUND,
+                _messages.c.status.in_(below),
+                _messages.c.sent_at <= until,
+            )
+            .values(status=status, updated_at=utc_now())
+        )
+
+
+def refresh_summaries(
+    session: Session,
+    conversation_ids: Collection[uuid.UUID],
+    *,
+    reopened: Collection[uuid.UUID] = (),
+) -> None:
+    """Work out last message, last inbound time and unread count; reopen where somebody wrote."""
+    if not conversation_ids:
+        return
+    now = utc_now()
+    session.execute(
+        update(_conversations)
+        .where(_conversations.c.id.in_(sorted(conversation_ids)))
+        .values(
+            last_message_at=_of_messages(func.max(_messages.c.sent_at)),
+            last_message_id=_last_message_id(),
+            last_inbound_at=_of_messages(
+                func.max(_messages.c.sent_at), _messages.c.direction == words.INBOUND
+            ),
+            unread_count=_of_messages(
+                func.count(),
+                _messages.c.direction == words.INBOUND,
+                _messages.c.sent_at > func.coalesce(_conversations.c.seen_until, _long_ago()),
+            ),
+            updated_at=now,
+            **_reopening(reopened),
+        )
+    )
+
+
+def _long_ago() -> ColumnElement[Any]:
+    return literal(LONG_AGO, type_=_conversations.c.seen_until.type)
+
+
+def _of_messages(value: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """Return a figure over the messages of the conversation that is being updated."""
+    return (
+        select(value)
+        .where(
+            _messages.c.conversation_id == _conversations.c.id,
+            _messages.c.status != words.DISCARDED,
+            *conditions,
+        )
+        .correlate(_conversations)
+        .scalar_subquery()
+    )
+
+
+def _last_message_id() -> ScalarSelect[Any]:
+    """Return the newest message. Two of one millisecond are told apart by Meta's id, which does
+    not depend on the order in which they came."""
+    return (
+        select(_messages.c.id)
+        .where(
+            _messages.c.conversation_id == _conversations.c.id,
+            _messages.c.status != words.DISCARDED,
+        )
+        .order_by(
+            _messages.c.sent_at.desc(), func.coalesce(_messages.c.external_id, "~").desc()
+        )
+        .limit(1)
+        .correlate(_conversations)
+        .scalar_subquery()
+    )
+
+
+def _reopening(reopened: Collection[uuid.UUID]) -> dict[str, Any]:
+    if not reopened:
+        return {}
+    concerned = _conversations.c.id.in_(sorted(reopened))
+    return {
+        "status": case((concerned, OPEN), else_=_conversations.c.status),
+        "snoozed_until": case((concerned, null()), else_=_conversations.c.snoozed_until),
+    }
+
+
+__all__ = ["refresh_statuses", "refresh_summaries"]

@@ -1,0 +1,138 @@
+"""Every RQ job, each a few lines; the queues; the schedule.
+
+RQ stores the dotted path of a job in Redis: a function here is never renamed. Jobs take ids and
+plain values, may run twice, and must not mind. They run inside an application context, which
+`flask messenger worker` gives them.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
+
+import redis
+from flask import Flask, current_app
+from rq import Queue
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_messenger.ingest import announce as announcing
+from flask_messenger.ingest import drain as draining
+from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
+from flask_messenger.outbox import actions, deliver, reconcile
+from flask_messenger.state import state, state_of
+from flask_messenger.tenancy import system_scope
+
+logger = logging.getLogger(__name__)
+
+QUEUES: Final = {
+    "ingest": INGEST_QUEUE,
+    "outbox": "messenger-outbox",
+    "default": "messenger-default",
+}
+SWEEP_SECONDS: Final = 5.0
+JOB_SECONDS: Final = 300
+ANNOUNCE_CHUNK: Final = 50
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    return app
+
+
+def _job(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a job in the system scope, and give the session back at its end."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with system_scope(function.__name__):
+                return function(*args, **kwargs)
+        finally:
+            state().db.session.remove()
+
+    return run
+
+
+@_job
+def drain() -> None:
+    """Apply everything in the journal that waits."""
+    client = state().get(redis.Redis)
+    drain_started(client)
+    draining.drain_all(_app(), on_stored=queue_announcements)
+
+
+@_job
+def announce(message_ids: Sequence[str]) -> None:
+    """Tell the host of stored messages; fetch profiles and resolve contacts first."""
+    announcing.announce(_app(), [uuid.UUID(each) for each in message_ids])
+
+
+@_job
+def run_lane(conversation_id: str) -> None:
+    """Send what one conversation's lane holds, in order."""
+    deliver.run_lane(_app(), uuid.UUID(conversation_id))
+
+
+@_job
+def send_action(conversation_id: str, action: str) -> None:
+    """Show the person that we type, or that we have read."""
+    actions.send_action(_app(), uuid.UUID(conversation_id), action)
+
+
+@_job
+def sweep() -> None:
+    """Find what nobody was woken for: entries, lanes, sends without an answer."""
+    client = state().get(redis.Redis)
+    if draining.has_pending(state().db.session):
+        schedule_drain(client)
+    for conversation_id in reconcile.sweep(_app()):
+        wake_lane(conversation_id)
+
+
+def queue_announcements(message_ids: Iterable[uuid.UUID]) -> None:
+    """Queue the announcement of stored messages, a job per chunk and never one per message."""
+    ids = [str(each) for each in message_ids]
+    for start in range(0, len(ids), ANNOUNCE_CHUNK):
+        _enqueue("default", announce, ids[start : start + ANNOUNCE_CHUNK])
+
+
+def wake_lane(conversation_id: uuid.UUID) -> None:
+    """Ask for a conversation's lane to be run. Call it after the commit."""
+    _enqueue("outbox", run_lane, str(conversation_id))
+
+
+def wake_action(conversation_id: uuid.UUID, action: str) -> None:
+    """Ask for a sender action. Call it after the commit."""
+    _enqueue("outbox", send_action, str(conversation_id), action)
+
+
+def _enqueue(group: str, function: Callable[..., None], *args: object) -> None:
+    """Queue a job; where Redis is away the sweeper finds the work later."""
+    queue = Queue(QUEUES[group], connection=state().get(redis.Redis))
+    try:
+        queue.enqueue(
+            f"{__name__}.{function.__name__}",
+            args=args,
+            result_ttl=0,
+            failure_ttl=86400,
+            job_timeout=JOB_SECONDS,
+        )
+    except redis.RedisError as error:
+        logger.warning("enqueue_failed job=%s error=%s", function.__name__, type(error).__name__)
+
+
+def keep_schedule(app: Flask, stopping: threading.Event) -> None:
+    """Sweep every few seconds until `stopping`; several hosts doing so do no harm."""
+    while not stopping.wait(SWEEP_SECONDS):
+        with app.app_context():
+            try:
+                sweep()
+            except (SQLAlchemyError, redis.RedisError) as error:
+                logger.warning("sweep_failed error=%s", type(error).__name__)
+            finally:
+                state_of(app).db.session.remove()

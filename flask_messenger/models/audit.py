@@ -1,0 +1,25 @@
+"""Who did what that matters later. Append-only."""
+
+from typing import Any
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flask_messenger.models.base import Base, CreatedAt, HostRef, ShortName, UuidKey, WorkspaceScoped
+
+
+class AuditEntry(WorkspaceScoped, Base):
+    """One act: connected, disconnected, discarded a message, switched a setting, …
+
+    `details` holds ids and names of settings; never tokens, texts or names of people.
+    """
+
+    __tablename__ = "messenger_audit_log"
+    __table_args__ = (Index(None, "workspace_id", "at"),)
+
+    id: Mapped[UuidKey]
+    actor: Mapped[HostRef]  # the host's user id, or `meta` or `system`
+    action: Mapped[ShortName]
+    subject: Mapped[str | None] = mapped_column(String(255))
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    at: Mapped[CreatedAt]

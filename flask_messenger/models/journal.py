@@ -1,0 +1,48 @@
+"""The journal: every entry Meta sent, as it came."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Index, LargeBinary, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flask_messenger.models.base import Base, CreatedAt, HostRef, MetaId, ShortName, UuidKey
+
+PENDING: Final = "pending"
+DONE: Final = "done"
+FAILED: Final = "failed"
+UNROUTED: Final = "unrouted"
+
+
+class WebhookEntry(Base):
+    """One entry of a delivery.
+
+    It is written before anybody knows whose it is, so it is not workspace-scoped: `workspace_id`
+    is filled by the drain, and only code in the system scope reads the journal.
+    """
+
+    __tablename__ = "messenger_webhook_entries"
+    __table_args__ = (
+        Index(
+            "ix_messenger_webhook_entries_pending",
+            "id",
+            postgresql_where=text("state = 'pending'"),
+            sqlite_where=text("state = 'pending'"),
+        ),
+        Index(None, "object", "external_id", "state"),
+        Index(None, "received_at"),
+    )
+
+    id: Mapped[UuidKey]
+    app_name: Mapped[ShortName]
+    object: Mapped[ShortName]  # Meta's word: page, instagram, whatsapp_business_account, …
+    raw: Mapped[bytes] = mapped_column(LargeBinary)  # the entry's own JSON, byte for byte
+    state: Mapped[ShortName] = mapped_column(default=PENDING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(String(255))
+    workspace_id: Mapped[HostRef | None]
+    external_id: Mapped[MetaId | None]  # the entry's `id`, known once it was read
+    event_count: Mapped[int | None]
+    unhandled: Mapped[dict[str, Any] | None]  # event kind -> how many, for kinds not handled yet
+    received_at: Mapped[CreatedAt]
+    processed_at: Mapped[datetime | None]

@@ -1,0 +1,130 @@
+"""Messages, their attachments, and receipts that wait for them."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flask_messenger.models.base import (
+    Base,
+    CreatedAt,
+    HostRef,
+    MetaId,
+    ShortName,
+    UpdatedAt,
+    UuidKey,
+    WorkspaceScoped,
+)
+
+INBOUND: Final = "inbound"
+OUTBOUND: Final = "outbound"
+
+RECEIVED: Final = "received"
+QUEUED: Final = "queued"
+SENDING: Final = "sending"
+SENT: Final = "sent"
+DELIVERED: Final = "delivered"
+READ: Final = "read"
+FAILED: Final = "failed"
+UNKNOWN: Final = "unknown"
+DISCARDED: Final = "discarded"
+
+BY_PERSON: Final = "person"
+BY_BOT: Final = "bot"
+BY_PAGE_INBOX: Final = "page_inbox"
+BY_CUSTOMER: Final = "customer"
+
+
+class Message(WorkspaceScoped, Base):
+    """One inbound or outbound message of a conversation.
+
+    `conversation_id` is None only for an echo in which Meta did not name the recipient; it is kept
+    until the same message arrives with one. `id` of an outbound message is also its place in the
+    lane: UUIDv7 sorts by the time it was composed.
+    """
+
+    __tablename__ = "messenger_messages"
+    __table_args__ = (
+        UniqueConstraint("account_id", "external_id"),
+        UniqueConstraint("workspace_id", "idempotency_key"),
+        Index(None, "conversation_id", "sent_at", "id"),
+        # One message of a lane is on its way at a time, whoever sends it: the database says so.
+        Index(
+            "uq_messenger_messages_lane",
+            "conversation_id",
+            unique=True,
+            postgresql_where=text("status = 'sending'"),
+            sqlite_where=text("status = 'sending'"),
+        ),
+        Index(
+            "ix_messenger_messages_outbox",
+            "conversation_id",
+            "id",
+            postgresql_where=text("status in ('queued', 'sending')"),
+            sqlite_where=text("status in ('queued', 'sending')"),
+        ),
+    )
+
+    id: Mapped[UuidKey]
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messenger_accounts.id"))
+    conversation_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("messenger_conversations.id")
+    )
+    external_id: Mapped[MetaId | None]
+    direction: Mapped[ShortName]
+    kind: Mapped[ShortName]  # text, media, postback, quick_reply, unsupported
+    text: Mapped[str | None] = mapped_column(Text)
+    content: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    status: Mapped[ShortName]
+    sent_at: Mapped[datetime]  # Meta's time where Meta told us, else ours
+    sent_by: Mapped[ShortName]  # customer, person, bot, page_inbox
+    sent_by_ref: Mapped[HostRef | None]
+    sent_by_name: Mapped[str | None] = mapped_column(String(255))
+    reply_to_external_id: Mapped[MetaId | None]
+    tag: Mapped[ShortName | None]  # the message tag it went out with, such as HUMAN_AGENT
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime | None]
+    sending_since: Mapped[datetime | None]
+    error_slug: Mapped[ShortName | None]
+    error_code: Mapped[int | None]
+    error_subcode: Mapped[int | None]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+
+class Attachment(WorkspaceScoped, Base):
+    """A file, picture, sound or share of a message, kept with its type and address."""
+
+    __tablename__ = "messenger_attachments"
+    __table_args__ = (UniqueConstraint("message_id", "position"),)
+
+    id: Mapped[UuidKey]
+    message_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messenger_messages.id"))
+    position: Mapped[int]
+    type: Mapped[ShortName]
+    url: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str | None] = mapped_column(Text)
+    payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[ShortName] = mapped_column(default="remote")
+    created_at: Mapped[CreatedAt]
+
+
+class Receipt(WorkspaceScoped, Base):
+    """A delivery or read receipt that came before what it is about.
+
+    `reference` is a message's external id, or `watermark:<identity external id>` for "everything
+    up to `at`". Removed when the message, or the conversation, appears.
+    """
+
+    __tablename__ = "messenger_receipts"
+    __table_args__ = (UniqueConstraint("account_id", "kind", "reference"),)
+
+    id: Mapped[UuidKey]
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messenger_accounts.id"))
+    kind: Mapped[ShortName]  # delivered, read
+    reference: Mapped[str] = mapped_column(String(300))
+    at: Mapped[datetime]
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,59 @@
+"""Bringing a database to our newest schema, beside whatever the host's own migrations do."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+VERSION_TABLE: Final = "messenger_alembic_version"
+TABLE_PREFIX: Final = "messenger_"
+
+
+def is_ours(name: str | None, type_: str, parents: Any) -> bool:
+    """Tell Alembic which tables to compare: ours, never the host's."""
+    del parents
+    return type_ != "table" or (name or "").startswith(TABLE_PREFIX)
+
+
+def migrations_folder() -> Path:
+    """Return the folder of our migrations: in an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration for our migrations; it needs no file."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Migrate to `revision`. Safe to run again; on SQLite and PostgreSQL alike."""
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Go back to `revision`; `base` removes every table of ours."""
+    with engine.begin() as connection:
+        command.downgrade(alembic_config(connection), revision)
+
+
+def current_revision(engine: Engine) -> str | None:
+    """Return the revision the database is at; None where we were never installed."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        return context.get_current_revision()
+
+
+def newest_revision() -> str | None:
+    """Return the revision this version of the package brings."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()

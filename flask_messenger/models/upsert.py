@@ -1,0 +1,75 @@
+"""The one place that knows the SQL dialect: inserts that meet rows already there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Insert, Table, bindparam, cast, column, func, update, values
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import ColumnElement
+
+
+def insert_for(session: Session, table: Table) -> Any:
+    """Return the dialect's own `insert(table)`, which knows `on_conflict_*`."""
+    if dialect_of(session) == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def dialect_of(session: Session) -> str:
+    """Return `postgresql` or `sqlite`."""
+    return session.get_bind().dialect.name
+
+
+def insert_missing(
+    session: Session, table: Table, rows: Sequence[dict[str, Any]], *, key: Sequence[str]
+) -> None:
+    """Insert `rows` whose `key` is not there yet, in one statement."""
+    if rows:
+        statement: Insert = insert_for(session, table).values(list(rows))
+        session.execute(statement.on_conflict_do_nothing(index_elements=list(key)))
+
+
+def greatest(session: Session, first: Any, second: Any) -> ColumnElement[Any]:
+    """Return the later of two columns, None counting as before everything.
+
+    PostgreSQL's `greatest` passes over nulls; SQLite's `max` of two values does not.
+    """
+    if dialect_of(session) == "postgresql":
+        return func.greatest(first, second)
+    return func.max(func.coalesce(first, second), func.coalesce(second, first))
+
+
+def update_many(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Update each row by its `id`, all in one statement on PostgreSQL.
+
+    Every row names the same columns. SQLite, which has no named table of values, gets one
+    statement executed many times: it is in-process, and no round trip is saved.
+    """
+    if not rows:
+        return
+    changed = [name for name in rows[0] if name != "id"]
+    if dialect_of(session) == "postgresql":
+        session.execute(_update_from_values(table, rows, changed))
+        return
+    statement = (
+        update(table)
+        .where(table.c.id == bindparam("row_id"))
+        .values({name: bindparam(f"new_{name}") for name in changed})
+    )
+    parameters = [
+        {"row_id": row["id"], **{f"new_{name}": row[name] for name in changed}} for row in rows
+    ]
+    session.connection().execute(statement, parameters)
+
+
+def _update_from_values(table: Table, rows: Sequence[dict[str, Any]], changed: list[str]) -> Any:
+    names = ["id", *changed]
+    given = values(*(column(name, table.c[name].type) for name in names), name="given").data(
+        [tuple(row[name] for name in names) for row in rows]
+    )
+    return (
+        update(table)
+        .where(table.c.id == cast(given.c.id, table.c.id.type))
+        .values({name: cast(given.c[name], table.c[name].type) for name in changed})
+    )

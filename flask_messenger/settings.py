@@ -1,0 +1,285 @@
+"""Every setting, typed, with its default. Nothing else reads the configuration or the environment."""
+
+import base64
+import binascii
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask_messenger.errors import ConfigurationError
+
+FEATURES: Final = (
+    "analytics",
+    "facebook",
+    "flows",
+    "instagram",
+    "marketing",
+    "templates",
+    "whatsapp",
+)
+DEFAULT_PLANS: Final = ("free", "plus", "pro")
+DEFAULT_FEATURE_PLANS: Final[Mapping[str, str]] = {
+    "analytics": "plus",
+    "facebook": "plus",
+    "flows": "pro",
+    "instagram": "plus",
+    "marketing": "pro",
+    "templates": "plus",
+    "whatsapp": "pro",
+}
+SIMULATOR_APP_ID: Final = "1000000000000001"
+SIMULATOR_APP_SECRET: Final = "simulator-app-secret"  # noqa: S105 - published, opens nothing real
+SIMULATOR_VERIFY_TOKEN: Final = "simulator-verify-token"  # noqa: S105 - published, as above
+ENCRYPTION_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaApp:
+    """One app in Meta's App Dashboard. `name` is ours; accounts remember it."""
+
+    name: str
+    app_id: str
+    app_secret: str = field(repr=False)
+    app_secret_previous: str | None = field(default=None, repr=False)
+    verify_token: str = field(repr=False)
+    login_config_id: str | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets a signature may be made with: the current one, then one rotated out."""
+        if self.app_secret_previous:
+            return (self.app_secret, self.app_secret_previous)
+        return (self.app_secret,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one application runs with. Durations are in seconds, sizes in bytes."""
+
+    apps: Mapping[str, MetaApp]
+    graph_version: str
+    graph_url: str
+    dialog_url: str
+    simulator_url: str | None
+    encryption_keys: tuple[tuple[str, bytes], ...] = field(repr=False)
+    redis_url: str = field(repr=False)
+    public_url: str | None
+    base_template: str
+    plans: tuple[str, ...]
+    feature_plans: Mapping[str, str]
+    graph_timeout_seconds: float
+    webhook_max_bytes: int
+    drain_batch_size: int
+    window_margin_seconds: int
+    send_max_attempts: int
+    sending_unknown_after_seconds: int
+
+    @property
+    def default_app(self) -> MetaApp:
+        """The app new connections go through: the one named `default`, else the first."""
+        return self.apps.get("default") or next(iter(self.apps.values()))
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], environ: Mapping[str, str] | None = None
+    ) -> "Settings":
+        """Read `config` (an application's), falling back to `environ` key by key.
+
+        Raises:
+            ConfigurationError: one line that names every setting that is missing or malformed.
+        """
+        reader = _Reader(config, os.environ if environ is None else environ)
+        simulator_url = reader.url("MESSENGER_SIMULATOR_URL", None)
+        plans = reader.names("MESSENGER_PLANS", DEFAULT_PLANS)
+        settings = cls(
+            apps=_read_apps(reader, simulated=simulator_url is not None),
+            graph_version=reader.matching("META_GRAPH_VERSION", "v25.0", r"v\d+\.\d+"),
+            graph_url=reader.url("META_GRAPH_URL", simulator_url or "https://graph.facebook.com"),
+            dialog_url=reader.url("META_DIALOG_URL", simulator_url or "https://www.facebook.com"),
+            simulator_url=simulator_url,
+            encryption_keys=_read_keys(reader),
+            redis_url=reader.text("MESSENGER_REDIS_URL", "redis://127.0.0.1:6379/0"),
+            public_url=reader.url("MESSENGER_PUBLIC_URL", None),
+            base_template=reader.text("MESSENGER_BASE_TEMPLATE", "messenger/base.html"),
+            plans=plans,
+            feature_plans=_read_feature_plans(reader, plans),
+            graph_timeout_seconds=reader.number("MESSENGER_GRAPH_TIMEOUT_SECONDS", 10.0),
+            webhook_max_bytes=int(reader.number("MESSENGER_WEBHOOK_MAX_BYTES", 4 * 1024 * 1024)),
+            drain_batch_size=int(reader.number("MESSENGER_DRAIN_BATCH_SIZE", 500)),
+            window_margin_seconds=int(
+                reader.number("MESSENGER_WINDOW_MARGIN_SECONDS", 60, minimum=0)
+            ),
+            send_max_attempts=int(reader.number("MESSENGER_SEND_MAX_ATTEMPTS", 6)),
+            sending_unknown_after_seconds=int(
+                reader.number("MESSENGER_SENDING_UNKNOWN_AFTER_SECONDS", 120)
+            ),
+        )
+        reader.raise_problems()
+        return settings
+
+
+class _Reader:
+    """Reads one key at a time and collects what is wrong, so that all of it is said at once."""
+
+    def __init__(self, config: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self._config = config
+        self._environ = environ
+        self._problems: list[str] = []
+
+    def raw(self, key: str) -> Any:
+        value = self._config.get(key)
+        if value is None:
+            value = self._environ.get(key)
+        return None if value == "" else value
+
+    def problem(self, key: str, text: str) -> None:
+        self._problems.append(f"{key} {text}")
+
+    def raise_problems(self) -> None:
+        if self._problems:
+            raise ConfigurationError("flask_messenger: " + "; ".join(self._problems))
+
+    def text(self, key: str, default: str) -> str:
+        value = self.raw(key)
+        return default if value is None else str(value)
+
+    def matching(self, key: str, default: str, pattern: str) -> str:
+        value = self.text(key, default)
+        if not re.fullmatch(pattern, value):
+            self.problem(key, f"must look like {default}")
+        return value
+
+    def number(self, key: str, default: float, *, minimum: float = 1) -> float:
+        value = self.raw(key)
+        try:
+            number = default if value is None else float(value)
+        except (TypeError, ValueError):
+            self.problem(key, "must be a number")
+            return default
+        if not minimum <= number < float("inf"):
+            self.problem(key, f"must be {minimum} or more")
+            return default
+        return number
+
+    def names(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        value = self.raw(key)
+        if value is None:
+            return default
+        parts = value.split(",") if isinstance(value, str) else list(value)
+        names = tuple(str(part).strip() for part in parts if str(part).strip())
+        if not names or len(set(names)) != len(names):
+            self.problem(key, "must list names once each, lowest first, such as free,plus,pro")
+            return default
+        return names
+
+    def url(self, key: str, default: str | None) -> Any:
+        value = self.raw(key)
+        if value is None:
+            return default
+        text = str(value).rstrip("/")
+        parts = urlsplit(text)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            self.problem(key, "must be an http or https address")
+        return text
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        value = self.raw(key)
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                self.problem(key, "must be a JSON object")
+                return {}
+        if value is not None and not isinstance(value, Mapping):
+            self.problem(key, "must be a JSON object")
+            return {}
+        return dict(value or {})
+
+
+def _read_apps(reader: _Reader, *, simulated: bool) -> dict[str, MetaApp]:
+    """Read `META_APPS` and the single app of the plain `META_*` keys, which is named `default`."""
+    named = reader.mapping("META_APPS")
+    plain = {
+        "app_id": reader.raw("META_APP_ID"),
+        "app_secret": reader.raw("META_APP_SECRET"),
+        "app_secret_previous": reader.raw("META_APP_SECRET_PREVIOUS"),
+        "verify_token": reader.raw("META_VERIFY_TOKEN"),
+        "login_config_id": reader.raw("META_LOGIN_CONFIG_ID"),
+    }
+    if simulated:
+        plain["app_id"] = plain["app_id"] or SIMULATOR_APP_ID
+        plain["app_secret"] = plain["app_secret"] or SIMULATOR_APP_SECRET
+        plain["verify_token"] = plain["verify_token"] or SIMULATOR_VERIFY_TOKEN
+    if any(plain.values()) or not named:
+        named = {"default": plain, **named}
+    return {name: _read_app(reader, name, values) for name, values in named.items()}
+
+
+def _read_app(reader: _Reader, name: str, values: Any) -> MetaApp:
+    given = values if isinstance(values, Mapping) else {}
+    for key in ("app_id", "app_secret", "verify_token"):
+        if not given.get(key):
+            plain = f"META_{key.upper()}"
+            reader.problem(plain if name == "default" else f"META_APPS[{name}].{key}", "is missing")
+    return MetaApp(
+        name=name,
+        app_id=str(given.get("app_id") or ""),
+        app_secret=str(given.get("app_secret") or ""),
+        app_secret_previous=_optional(given.get("app_secret_previous")),
+        verify_token=str(given.get("verify_token") or ""),
+        login_config_id=_optional(given.get("login_config_id")),
+    )
+
+
+def _optional(value: Any) -> str | None:
+    return str(value) if value else None
+
+
+def _read_keys(reader: _Reader) -> tuple[tuple[str, bytes], ...]:
+    """Read `MESSENGER_ENCRYPTION_KEYS`: `id:base64` pairs, newest first, 32 bytes each."""
+    name = "MESSENGER_ENCRYPTION_KEYS"
+    value = reader.raw(name)
+    if value is None:
+        reader.problem(name, "is missing (python -m flask_messenger.crypto makes one)")
+        return ()
+    keys: dict[str, bytes] = {}
+    for part in str(value).split(","):
+        key_id, _, encoded = part.strip().partition(":")
+        key = _decode_key(encoded)
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key_id) or key is None or key_id in keys:
+            reader.problem(
+                name, "must be id:key pairs, comma separated, each key 32 bytes in base64"
+            )
+            return ()
+        keys[key_id] = key
+    return tuple(keys.items())
+
+
+def _decode_key(encoded: str) -> bytes | None:
+    try:
+        key = base64.b64decode(encoded.replace("-", "+").replace("_", "/"), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if len(key) == ENCRYPTION_KEY_BYTES else None
+
+
+def _read_feature_plans(reader: _Reader, plans: tuple[str, ...]) -> dict[str, str]:
+    """Read `MESSENGER_FEATURES`; features not named there keep their default plan.
+
+    A default plan that the host's list does not have means the host's highest plan.
+    """
+    given = reader.mapping("MESSENGER_FEATURES")
+    for feature, plan in given.items():
+        if feature not in FEATURES:
+            reader.problem("MESSENGER_FEATURES", f"has no feature {feature!r}")
+        elif plan not in plans:
+            reader.problem("MESSENGER_FEATURES", f"names a plan {plan!r} not in MESSENGER_PLANS")
+    defaults = {
+        feature: plan if plan in plans else plans[-1]
+        for feature, plan in DEFAULT_FEATURE_PLANS.items()
+    }
+    return {**defaults, **{key: str(value) for key, value in given.items()}}

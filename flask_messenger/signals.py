@@ -1,0 +1,78 @@
+"""Blinker signals a host can listen to. They only ever gain arguments.
+
+All are sent after commit, inside the workspace's scope and an application context, with the Flask
+application as sender. A receiver gets ids and loads what it needs through `db.session`; nothing
+of a person travels in the arguments. They are sent at least once for what the database holds,
+unless the process dies between the commit and the signal: what must never be missed is read from
+the tables.
+"""
+
+import logging
+from typing import Any
+
+from blinker import Namespace, Signal
+from flask import Flask
+
+logger = logging.getLogger(__name__)
+
+_signals = Namespace()
+
+account_connected = _signals.signal("account-connected")
+"""An account was connected or reconnected. In the request that did it.
+
+Arguments: `workspace_id` (str), `location_id` (str or None), `account_id` (UUID), `channel` (str).
+"""
+
+account_disconnected = _signals.signal("account-disconnected")
+"""An account was disconnected, by a person or by Meta. Arguments as of `account_connected`."""
+
+account_needs_reauth = _signals.signal("account-needs-reauth")
+"""An account's token is dead; it still receives. In a worker.
+
+Arguments as of `account_connected`, and `reason` (str).
+"""
+
+message_received = _signals.signal("message-received")
+"""A person wrote to one of our accounts. In the worker.
+
+Arguments: `workspace_id` (str), `location_id` (str or None), `account_id`, `conversation_id`,
+`message_id` (UUIDs), `contact_ref` (str or None), `channel` (str).
+"""
+
+message_sent = _signals.signal("message-sent")
+"""A message went out: Graph accepted ours, or somebody answered from the Page inbox.
+
+Arguments as of `message_received`, and `sent_by` (str: `person`, `bot` or `page_inbox`).
+"""
+
+message_status_changed = _signals.signal("message-status-changed")
+"""The state of an outbound message changed. In a worker.
+
+Arguments as of `message_received`, and `status` (str).
+"""
+
+conversation_updated = _signals.signal("conversation-updated")
+"""A conversation was assigned, closed, reopened or snoozed.
+
+Arguments: `workspace_id` (str), `location_id` (str or None), `account_id`, `conversation_id`
+(UUIDs), `contact_ref` (str or None), `channel` (str), `change` (str).
+"""
+
+
+def emit(signal: Signal, app: Flask, **arguments: Any) -> None:
+    """Send `signal` to every receiver, whatever an earlier one did.
+
+    Receivers are the host's code: one that raises is logged and must not undo our work, nor keep
+    the next from hearing (blinker's own `send` stops at the first).
+    """
+    for receiver in signal.receivers_for(app):
+        try:
+            receiver(app, **arguments)
+        except Exception as error:
+            # The exception's text may hold what the receiver read; its type and place do not.
+            logger.error(  # noqa: TRY400 - the traceback could print a message's text
+                "signal_receiver_failed signal=%s receiver=%s error=%s",
+                signal.name,
+                getattr(receiver, "__qualname__", type(receiver).__name__),
+                type(error).__name__,
+            )

@@ -1,0 +1,142 @@
+"""The current scope, and the wall the ORM builds from it.
+
+Every query on a workspace-scoped model runs inside a scope: one workspace, or the whole system
+(workers and commands, said explicitly and logged). With no scope there is no query. In a request
+the scope is the tenant that the host's `tenant_loader` returns, unless one was entered explicitly.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from flask import g, has_request_context
+from sqlalchemy import event
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+
+from flask_messenger.errors import NotSignedInError, PermissionDeniedError, ScopeError
+from flask_messenger.hooks import Tenant
+from flask_messenger.models.base import WorkspaceScoped
+from flask_messenger.state import state
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What queries may see: one workspace, or everything where `workspace_id` is None."""
+
+    workspace_id: str | None
+
+
+_scope: ContextVar[Scope | None] = ContextVar("messenger_scope", default=None)
+
+
+@contextlib.contextmanager
+def workspace_scope(workspace_id: str) -> Iterator[None]:
+    """Run the block as one workspace."""
+    token = _scope.set(Scope(str(workspace_id)))
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+@contextlib.contextmanager
+def system_scope(reason: str) -> Iterator[None]:
+    """Run the block over all workspaces; `reason` goes to the log.
+
+    For workers, commands and Meta's callbacks, which belong to no tenant. Never for a request
+    of a person.
+    """
+    logger.debug("system_scope", extra={"reason": reason})
+    token = _scope.set(Scope(None))
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def current_scope() -> Scope:
+    """Return the scope queries run in.
+
+    Raises:
+        ScopeError: none was entered and no tenant is signed in.
+    """
+    scope = _scope.get()
+    if scope is None and has_request_context():
+        tenant = load_tenant()
+        scope = Scope(tenant.workspace_id) if tenant else None
+    if scope is None:
+        raise ScopeError(
+            "A query on messenger data needs a scope: enter workspace_scope(...) first."
+        )
+    return scope
+
+
+def load_tenant() -> Tenant | None:
+    """Ask the host who is asking, once per request."""
+    if "messenger_tenant" not in g:
+        loader = state().hooks.tenant
+        g.messenger_tenant = loader() if loader else None
+    tenant: Tenant | None = g.messenger_tenant
+    return tenant
+
+
+def current_tenant() -> Tenant:
+    """Return who is asking.
+
+    Raises:
+        NotSignedInError: the host knows nobody for this request.
+    """
+    tenant = load_tenant()
+    if tenant is None:
+        raise NotSignedInError("Sign in first.")
+    return tenant
+
+
+def require_permission(permission: str) -> Tenant:
+    """Return the tenant if the host gave it `permission`.
+
+    Raises:
+        NotSignedInError: nobody is signed in.
+        PermissionDeniedError: somebody without the permission is.
+    """
+    tenant = current_tenant()
+    if not tenant.may(permission):
+        raise PermissionDeniedError(f"This needs the permission {permission!r}.")
+    return tenant
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _add_workspace_criterion(execution: ORMExecuteState) -> None:
+    """Narrow every ORM statement on our models to the workspace in scope."""
+    if execution.is_column_load or not _touches_scoped_models(execution):
+        return
+    workspace_id = current_scope().workspace_id
+    if workspace_id is None or execution.is_insert:
+        return
+    execution.statement = execution.statement.options(
+        with_loader_criteria(
+            WorkspaceScoped,
+            lambda model: model.workspace_id == workspace_id,
+            include_aliases=True,
+        )
+    )
+
+
+def _touches_scoped_models(execution: ORMExecuteState) -> bool:
+    return any(issubclass(mapper.class_, WorkspaceScoped) for mapper in execution.all_mappers)
+
+
+@event.listens_for(Session, "before_flush")
+def _refuse_foreign_rows(session: Session, _context: UOWTransaction, _instances: Any) -> None:
+    """Stop a new or changed row of another workspace before it reaches the database."""
+    rows = [each for each in (*session.new, *session.dirty) if isinstance(each, WorkspaceScoped)]
+    if not rows:
+        return
+    workspace_id = current_scope().workspace_id
+    if workspace_id is not None and any(row.workspace_id != workspace_id for row in rows):
+        raise ScopeError("A row of another workspace cannot be written in this scope.")

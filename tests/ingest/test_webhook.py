@@ -1,0 +1,199 @@
+"""The route Meta calls: what it takes, what it refuses, and that nothing is lost."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_messenger.models import Message, WebhookEntry
+from tests.support import meta
+from tests.support.app import VERIFY_TOKEN, Factory
+from tests.support.ingest import drain, journal_states, rows
+
+NewApp = Callable[..., Flask]
+
+
+def test_verification_echoes_the_challenge(client: FlaskClient) -> None:
+    answer = client.get(
+        "/webhooks/meta",
+        query_string={
+            "hub.mode": "subscribe",
+            "hub.verify_token": VERIFY_TOKEN,
+            "hub.challenge": "1158201444",
+        },
+    )
+
+    assert (answer.status_code, answer.text, answer.mimetype) == (200, "1158201444", "text/plain")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"hub.mode": "subscribe", "hub.verify_token": "wrong", "hub.challenge": "1"},
+        {"hub.mode": "other", "hub.verify_token": VERIFY_TOKEN, "hub.challenge": "1"},
+        {"hub.mode": "subscribe", "hub.verify_token": VERIFY_TOKEN, "hub.challenge": "<script>"},
+        {"hub.mode": "subscribe", "hub.verify_token": VERIFY_TOKEN},
+    ],
+)
+def test_verification_refuses(client: FlaskClient, query: dict[str, str]) -> None:
+    answer = client.get("/webhooks/meta", query_string=query)
+
+    assert answer.status_code == 403
+    assert "<script>" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "sha256=", "sha256=00", "sha1=abc", "sha256=" + "é" * 64]
+)
+def test_unsigned_or_wrongly_signed_is_401(
+    app: Flask, client: FlaskClient, header: str | None
+) -> None:
+    headers = {} if header is None else {"X-Hub-Signature-256": header}
+
+    answer = client.post("/webhooks/meta", data=b'{"object":"page","entry":[]}', headers=headers)
+
+    assert answer.status_code == 401
+    assert rows(app, WebhookEntry) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b'{"object":"page","entry":[{"id":"1"',
+        b"[]",
+        b"null",
+        b'{"entry":[]}',
+        b'{"object":"page"}',
+        b'{"object":"page","entry":null}',
+        b'{"object":"page","entry":{}}',
+        b'{"object":1,"entry":[]}',
+        b'"\xff\xfe"',
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+)
+def test_signed_but_not_metas_envelope_is_400(
+    app: Flask, client: FlaskClient, body: bytes
+) -> None:
+    assert meta.post(client, body).status_code == 400
+    assert rows(app, WebhookEntry) == []
+
+
+def test_ten_megabytes_are_413(app: Flask, client: FlaskClient) -> None:
+    body = b'{"object":"page","entry":["' + b"x" * (10 * 1024 * 1024) + b'"]}'
+
+    assert meta.post(client, body).status_code == 413
+    assert rows(app, WebhookEntry) == []
+
+
+def test_the_hosts_own_body_limit_does_not_refuse_a_delivery(
+    new_app: NewApp,
+) -> None:
+    app = new_app(MAX_CONTENT_LENGTH=10)
+
+    answer = meta.post(app.test_client(), meta.delivery(meta.entry("1")))
+
+    assert answer.status_code == 200
+
+
+def test_every_entry_is_journalled_byte_for_byte(app: Flask, client: FlaskClient) -> None:
+    first = b'{"id": "1",  "note": "caf\\u00e9 \\/ \\ud83d\\ude00"}'
+    second = b'{"id":2}'
+
+    meta.post(client, b'{"object":"page","entry":[' + first + b" ,\n" + second + b"]}")
+
+    assert [each.raw for each in rows(app, WebhookEntry)] == [first, second]
+
+
+@pytest.mark.parametrize("object_", ["page", "instagram", "permissions", "made_up", "x" * 300])
+def test_unknown_objects_are_kept_and_never_an_error(
+    app: Flask, client: FlaskClient, object_: str
+) -> None:
+    answer = meta.post(client, meta.delivery({"id": "1"}, object_=object_))
+
+    drain(app)
+
+    assert answer.status_code == 200
+    assert journal_states(app) == ["unrouted"]
+
+
+def test_previous_secret_is_accepted_during_a_rotation(new_app: NewApp) -> None:
+    app = new_app(META_APP_SECRET="new", META_APP_SECRET_PREVIOUS="old")
+    body = json.dumps(meta.delivery(meta.entry("1"))).encode()
+
+    answers = [
+        meta.post(app.test_client(), body, **{"X-Hub-Signature-256": meta.sign(body, secret)})
+        for secret in ("new", "old", "older")
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 401]
+
+
+def test_the_journal_says_which_app_signed(new_app: NewApp) -> None:
+    apps = {"eu": {"app_id": "77", "app_secret": "eu-secret", "verify_token": "eu-token"}}
+    app = new_app(META_APPS=json.dumps(apps))
+    body = json.dumps(meta.delivery(meta.entry("1"))).encode()
+
+    with app.app_context():
+        meta.post(app.test_client(), body, **{"X-Hub-Signature-256": meta.sign(body, "eu-secret")})
+
+        assert [each.app_name for each in rows(app, WebhookEntry)] == ["eu"]
+
+
+AWKWARD = [
+    pytest.param(b'{"id":"1","messaging":' + b"[" * 5000 + b"]" * 5000 + b"}", id="deep"),
+    pytest.param(b'{"id":"1","x":' + b"[" * 200_000 + b"]" * 200_000 + b"}", id="very deep"),
+    pytest.param(b'{"id":"1","x":"\xff\xfe"}', id="not utf-8"),
+    pytest.param(b'{"id":"1","x":"\\ud800"}', id="lone surrogate"),
+    pytest.param(b'{"id":"1","x":NaN}', id="NaN"),
+    pytest.param(b'{"id":"1","x":1' + b"0" * 400 + b"}", id="huge number"),
+    pytest.param(b"null", id="null"),
+    pytest.param(b"17", id="number"),
+    pytest.param(b'"text"', id="text"),
+    pytest.param(b"[]", id="list"),
+    pytest.param(b'{"id":null,"messaging":null,"changes":7}', id="nulls"),
+    pytest.param(b'{"messaging":[null,1,"x",[],{}]}', id="events that are none"),
+    pytest.param(b'{"id":{"a":1},"messaging":[{"message":{}}]}', id="id is an object"),
+]
+
+
+@pytest.mark.parametrize("awkward", AWKWARD)
+def test_an_awkward_entry_costs_the_others_nothing(
+    app: Flask, client: FlaskClient, factory: Factory, awkward: bytes
+) -> None:
+    factory.account(external_id="555")
+    good = [json.dumps(meta.entry("555", meta.message("555", "9", text))) for text in ("a", "b")]
+    body = b'{"object":"page","entry":[%b,%b,%b]}' % (
+        good[0].encode(),
+        awkward,
+        good[1].encode(),
+    )
+
+    answer = meta.post(client, body)
+    drain(app)
+
+    assert answer.status_code == 200
+    assert sorted(each.text for each in rows(app, Message)) == ["a", "b"]
+    assert len(rows(app, WebhookEntry)) == 3
+    assert "pending" not in journal_states(app)
+
+
+def test_503_and_no_200_when_the_database_is_away(new_app: NewApp) -> None:
+    app = new_app(SQLALCHEMY_DATABASE_URI="postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+    answer = meta.post(app.test_client(), meta.delivery(meta.entry("1")))
+
+    assert answer.status_code == 503
+
+
+def test_200_while_redis_is_away(new_app: NewApp) -> None:
+    app = new_app(MESSENGER_REDIS_URL="redis://127.0.0.1:1/0")
+
+    answer = meta.post(app.test_client(), meta.delivery(meta.entry("1")))
+
+    assert answer.status_code == 200

@@ -1,0 +1,33 @@
+"""Draining as the worker does, and looking at what came of it."""
+
+import uuid
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+
+from flask_messenger.ingest.drain import drain_all
+from flask_messenger.models import WebhookEntry
+from flask_messenger.state import state_of
+from flask_messenger.tenancy import system_scope
+
+
+def drain(app: Flask) -> list[uuid.UUID]:
+    """Apply all that waits; return the ids of the messages to announce."""
+    announced: list[uuid.UUID] = []
+    with system_scope("test"):
+        drain_all(app, on_stored=announced.extend)
+    return announced
+
+
+def rows(app: Flask, model: Any, **filters: Any) -> list[Any]:
+    """Return all rows of a model, of every workspace, in the order they were made."""
+    session = state_of(app).db.session
+    session.rollback()
+    with system_scope("test"):
+        statement = select(model).filter_by(**filters).order_by(model.id)
+        return list(session.scalars(statement.execution_options(populate_existing=True)))
+
+
+def journal_states(app: Flask) -> list[str]:
+    return [entry.state for entry in rows(app, WebhookEntry)]

@@ -18,7 +18,8 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# setuptools warns of editable installs whatever one does; pip says what goes wrong by itself.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check --quiet
 ASSETS := flask_messenger/ui/assets
 STATIC := flask_messenger/ui/static
 MANIFEST := $(STATIC)/manifest.json

@@ -1,0 +1,272 @@
+"""The one route behind every Graph endpoint: check, dispatch, answer in Graph's shape."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from flask_messenger.simulator import (
+    errors,
+    faults,
+    graph_app,
+    graph_me,
+    graph_messages,
+    graph_oauth,
+    graph_pages,
+    graph_profiles,
+    tokens,
+    usage,
+    wire,
+)
+from flask_messenger.simulator.endpoints import (
+    ANYBODY,
+    COMMON_PARAMETERS,
+    NOBODY,
+    OPTIONAL,
+    TABLE,
+    Call,
+    Endpoint,
+)
+from flask_messenger.simulator.grants import find_grant
+from flask_messenger.simulator.state import simulator
+from flask_messenger.simulator.tokens import APP, PAGE, USER, Token
+from flask_messenger.simulator.vocabulary import EXPIRED_VERSIONS, LIVE_VERSIONS
+
+# Importing these fills the table of endpoints.
+ROOMS = (graph_app, graph_me, graph_messages, graph_oauth, graph_pages, graph_profiles)
+
+bp = Blueprint("simulator_graph", __name__)
+METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"]
+WRONG_KIND: dict[str, Callable[[], errors.GraphError]] = {
+    USER: errors.user_token_required,
+    PAGE: errors.page_token_required,
+    APP: errors.app_token_required,
+}
+ROOT_EDGES = {edge for node, edge in TABLE if node == "root"}
+
+
+@bp.route("/<version>", methods=METHODS, defaults={"path": ""})
+@bp.route("/<version>/", methods=METHODS, defaults={"path": ""})
+@bp.route("/<version>/<path:path>", methods=METHODS)
+def answer(version: str, path: str) -> ResponseReturnValue:
+    """Answer a Graph call, or go wrong in the way the control page asked for."""
+    began = time.monotonic()
+    path = path.strip("/")
+    token: Token | None = None
+    error: errors.GraphError | None = None
+    served = _served_version(version)
+    try:
+        hits = faults.take_faults(simulator().storage, request.method, path)
+        response = faults.strike(hits, faults.BEFORE)
+        if response is None:
+            call, endpoint = _check(served, version, path)
+            token = call.signed_by
+            response = _respond(endpoint.answer(call))
+            response = faults.strike(hits, faults.AFTER) or response
+    except errors.GraphError as caught:
+        error = caught
+        response = _respond_error(caught)
+    response.headers["facebook-api-version"] = served or LIVE_VERSIONS[-1]
+    response.headers["Cache-Control"] = "no-store"
+    usage.count(token, response, path)
+    _remember(path, response, error, began)
+    return response
+
+
+def _served_version(asked: str) -> str | None:
+    """Return which version answers: an expired one is answered by the oldest that lives."""
+    if asked in LIVE_VERSIONS:
+        return asked
+    return LIVE_VERSIONS[0] if asked in EXPIRED_VERSIONS else None
+
+
+def _check(served: str | None, version: str, path: str) -> tuple[Call, Endpoint]:
+    """Return the checked call and what answers it, in the order in which Graph looks at things."""
+    if served is None or path == "":
+        raise errors.unknown_path("/".join(filter(None, [version if served is None else "", path])))
+    parameters = _read_parameters()
+    value = _read_token(parameters)
+    with simulator().storage.reading() as db:
+        token = None
+        if path in ROOT_EDGES:
+            kind, node_id, edge = "root", "", path
+        else:
+            first, _, edge = path.partition("/")
+            is_public = edge == "picture" and value is None
+            token = None if is_public else _authenticate(db, value, parameters)
+            kind, node_id = _resolve(db, token, first)
+        methods = TABLE.get((kind, edge))
+        if methods is None:
+            raise errors.unknown_path(edge)
+        endpoint = methods.get(request.method)
+        if endpoint is None:
+            raise errors.unsupported_request(request.method, node_id or path)
+        if kind == "root" and endpoint.auth != NOBODY:
+            token = _authenticate(db, value, parameters)
+        _check_kind(endpoint, token)
+    unknown = sorted(set(parameters) - COMMON_PARAMETERS - endpoint.parameters)
+    if unknown:
+        raise errors.unknown_keys(unknown, "root")
+    call = Call(
+        method=request.method,
+        version=served,
+        path=path,
+        node_id=node_id,
+        parameters=parameters,
+        signed_by=token,
+    )
+    return call, endpoint
+
+
+def _check_kind(endpoint: Endpoint, token: Token | None) -> None:
+    if endpoint.auth in {NOBODY, OPTIONAL, ANYBODY}:
+        return
+    if token is None or token.kind != endpoint.auth:
+        raise WRONG_KIND[endpoint.auth]()
+
+
+def _read_parameters() -> dict[str, Any]:
+    """Return the parameters of the query and of a form or JSON body; the body wins."""
+    found: dict[str, Any] = dict(request.args.items())
+    if request.files:
+        raise errors.invalid("File upload is not supported here; send a url instead.")
+    if not request.is_json:
+        return found | dict(request.form.items())
+    body = request.get_data()
+    if not body:
+        return found
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise errors.invalid("The body is not valid JSON") from error
+    if not isinstance(parsed, dict):
+        raise errors.invalid("The body must be a JSON object")
+    return found | parsed
+
+
+def _read_token(parameters: dict[str, Any]) -> str | None:
+    value = parameters.get("access_token")
+    if value:
+        return str(value)
+    scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+    return rest.strip() or None if scheme.lower() in {"bearer", "oauth"} else None
+
+
+def _authenticate(
+    db: sqlite3.Connection, value: str | None, parameters: dict[str, Any]
+) -> Token:
+    if value is None:
+        raise errors.no_token()
+    token = tokens.read_token(db, value)
+    tokens.check_alive(db, token)
+    app = db.execute("SELECT * FROM apps WHERE id = ?", [token.app_id]).fetchone()
+    proof, signed_at = parameters.get("appsecret_proof"), parameters.get("appsecret_time")
+    tokens.check_proof(
+        token.value,
+        app["secret"],
+        proof=None if proof is None else str(proof),
+        signed_at=None if signed_at is None else str(signed_at),
+        is_required=bool(app["require_proof"]) and token.kind != APP,
+    )
+    return token
+
+
+def _resolve(db: sqlite3.Connection, token: Token | None, name: str) -> tuple[str, str]:
+    """Return the kind and the id of the node that the first part of the path names.
+
+    Raises:
+        GraphError: there is none that this token may see.
+    """
+    if name == "me":
+        return _resolve_me(token)
+    if token is None:
+        if db.execute("SELECT 1 FROM pages WHERE id = ?", [name]).fetchone():
+            return "page", name
+        raise errors.unsupported_request(request.method, name)
+    if not name.isdigit():
+        raise _unknown_alias(name)
+    if token.kind == APP:
+        if name == token.app_id:
+            return "app", name
+    elif _sees_page(db, token, name):
+        return "page", name
+    elif token.kind == PAGE and _sees_person(db, token, name):
+        return "psid", name
+    elif token.kind == USER and name == token.user_id:
+        return "user", name
+    elif name == token.app_id:
+        return "app", name
+    raise errors.unsupported_request(request.method, name)
+
+
+def _resolve_me(token: Token | None) -> tuple[str, str]:
+    if token is None or token.kind == APP:
+        raise errors.no_token()
+    if token.kind == PAGE:
+        return "page", token.page_id or ""
+    return "user", token.user_id
+
+
+def _unknown_alias(name: str) -> errors.GraphError:
+    if any(character.isdigit() for character in name):
+        return errors.unsupported_request(request.method, name)
+    return errors.GraphError(
+        f"(#803) Some of the aliases you requested do not exist: {name}", code=803, status=404
+    )
+
+
+def _sees_page(db: sqlite3.Connection, token: Token, page_id: str) -> bool:
+    if token.kind == PAGE:
+        return token.page_id == page_id
+    grant = find_grant(db, token.person, token.app_id)
+    return grant is not None and page_id in grant.page_ids
+
+
+def _sees_person(db: sqlite3.Connection, token: Token, psid: str) -> bool:
+    """Say whether the person ever wrote to the token's Page: before that, a Page cannot see them."""
+    row = db.execute(
+        "SELECT 1 FROM threads WHERE psid = ? AND page_id = ? AND last_user_at IS NOT NULL",
+        [psid, token.page_id],
+    ).fetchone()
+    return row is not None
+
+
+def _respond(result: Any) -> Response:
+    if isinstance(result, Response):
+        return result
+    return Response(wire.to_bytes(result), content_type="application/json; charset=UTF-8")
+
+
+def _respond_error(error: errors.GraphError) -> Response:
+    body = error.body()
+    response = Response(
+        wire.to_bytes(body), status=error.status, content_type="application/json; charset=UTF-8"
+    )
+    response.headers["x-fb-trace-id"] = body["error"]["fbtrace_id"]
+    if error.kind == errors.OAUTH:
+        reason = "invalid_token" if error.code == 190 else "invalid_request"  # noqa: PLR2004
+        response.headers["WWW-Authenticate"] = f'OAuth "Facebook Platform" "{reason}"'
+    return response
+
+
+def _remember(
+    path: str, response: Response, error: errors.GraphError | None, began: float
+) -> None:
+    simulator().calls.appendleft(
+        {
+            "at": int(time.time() * 1000),
+            "method": request.method,
+            "path": "/" + path,
+            "status": response.status_code,
+            "code": error.code if error else None,
+            "subcode": error.subcode if error else None,
+            "milliseconds": round((time.monotonic() - began) * 1000, 1),
+        }
+    )

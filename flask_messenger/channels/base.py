@@ -15,12 +15,14 @@ class Channel(Protocol):
         webhook_object: Meta's word for it in a delivery's `object`.
         feature: the feature a plan must have.
         label: what people call it.
+        text_limit: how many characters a text may have.
     """
 
     name: ClassVar[str]
     webhook_object: ClassVar[str]
     feature: ClassVar[str]
     label: ClassVar[str]
+    text_limit: ClassVar[int]
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry, each with the account it is for.

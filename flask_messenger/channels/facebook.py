@@ -15,6 +15,7 @@ class Facebook:
     webhook_object: ClassVar[str] = "page"
     feature: ClassVar[str] = "facebook"
     label: ClassVar[str] = "Messenger"
+    text_limit: ClassVar[int] = _sending.MAX_TEXT_LENGTH
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry."""

@@ -1,1 +1,5 @@
-"""The pages: settings, the choice of Pages after a login, the inbox, and the status of a deletion."""
+"""The pages: settings, the choice of Pages after a login, the inbox, the status of a deletion."""
+
+from flask_messenger.ui.blueprint import bp
+
+__all__ = ["bp"]

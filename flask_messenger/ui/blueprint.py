@@ -1,18 +1,24 @@
 """The blueprint of the pages, and what holds for every answer of it."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
-from flask import Blueprint, Response, request
-from flask_wtf.csrf import CSRFError, generate_csrf, validate_csrf
-from wtforms import ValidationError
+from flask import Blueprint, Response, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
+from werkzeug.exceptions import HTTPException, Unauthorized
 
-from flask_messenger.errors import PermissionDeniedError
+from flask_messenger.api.problems import problem
+from flask_messenger.api.security import protect_blueprint
+from flask_messenger.errors import MessengerError, NotSignedInError
 from flask_messenger.state import state
 from flask_messenger.ui.bundle import asset_url
+from flask_messenger.ui.presenters.problems import problem_page
 
-SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FOREVER_SECONDS: Final = 365 * 24 * 3600
-CSRF_HEADER: Final = "X-CSRFToken"
+STATIC: Final = "messenger_ui.static"
+PUBLIC: Final = ("static", "deletion_status")
+"""Views that anybody may see: a person who asked Meta for a deletion has no account with us."""
 
 bp = Blueprint(
     "messenger_ui",
@@ -35,29 +41,14 @@ def page_words() -> dict[str, Any]:
     }
 
 
-@bp.before_request
-def refuse_forged_requests() -> None:
-    """Check the token of whatever changes something, whether or not the host protects its forms.
-
-    Raises:
-        PermissionDeniedError: the token is missing, foreign or too old.
-    """
-    if request.method in SAFE_METHODS:
-        return
-    try:
-        validate_csrf(request.headers.get(CSRF_HEADER) or request.form.get("csrf_token"))
-    except (CSRFError, ValidationError) as error:
-        raise PermissionDeniedError("This page is too old. Reload it and try again.") from error
-
-
 @bp.after_request
 def add_headers(response: Response) -> Response:
-    """Lock pages down and keep them out of caches; what a host set itself stays."""
-    if request.endpoint == "messenger_ui.static":
-        response.cache_control.public = True
-        response.cache_control.max_age = FOREVER_SECONDS
-        response.cache_control.immutable = True
-        response.cache_control.no_cache = None
+    """Lock pages down; let bundles, whose names change with what is in them, be kept for ever.
+
+    Registered before `protect_blueprint` adds its own, hence run after it.
+    """
+    if request.endpoint == STATIC and response.status_code < HTTPStatus.BAD_REQUEST:
+        response.headers["Cache-Control"] = f"public, max-age={FOREVER_SECONDS}, immutable"
         return response
     headers = response.headers
     headers.setdefault("Content-Security-Policy", content_security_policy(_simulator_origin()))
@@ -65,6 +56,40 @@ def add_headers(response: Response) -> Response:
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+protect_blueprint(bp, public=PUBLIC)
+
+
+@bp.errorhandler(MessengerError)
+def answer_error(error: MessengerError) -> ResponseReturnValue:
+    """Answer with a page where a person navigates, with a problem where our script asked."""
+    if isinstance(error, NotSignedInError):
+        # As Flask's own error, so that a host's handler for 401 can send people to its log-in.
+        return current_app.handle_user_exception(Unauthorized())
+    return _answer(error.status, title=error.title, detail=str(error))
+
+
+@bp.errorhandler(HTTPException)
+def answer_http_error(error: HTTPException) -> ResponseReturnValue:
+    """Answer what Flask itself raised; redirects and ready-made responses pass unchanged."""
+    if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return error.get_response()  # type: ignore[return-value]
+    return _answer(error.code, title=error.name, detail=error.description or error.name)
+
+
+def _answer(status: int, *, title: str, detail: str) -> ResponseReturnValue:
+    if asked_by_script():
+        return problem(status, title=title, detail=detail)
+    view = problem_page(status, title=title, detail=detail)
+    return render_template("messenger/problem.html", fm_view=view), status
+
+
+def asked_by_script() -> bool:
+    """Say whether our script asked, and not a person who follows a link or sends a form."""
+    return request.headers.get("HX-Request") == "true" or (
+        request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    )
 
 
 def _simulator_origin() -> str | None:

@@ -67,7 +67,9 @@ def _row(number: int, name: str, text: str, time: str, **more: Any) -> RowView:
 
 
 ROWS = (
-    _row(0, "Maya Okafor", "Is the 6 pm class still open tomorrow?", "2 min", unread=2, is_open=True),
+    _row(
+        0, "Maya Okafor", "Is the 6 pm class still open tomorrow?", "2 min", unread=2, is_open=True
+    ),
     _row(1, "Lena Vogel", "Replied to your story: 😍 when does it start", "9 min", unread=1),
     _row(
         2,
@@ -97,7 +99,13 @@ ROWS = (
     ),
 )
 TABS = (
-    Tab(label="Mine", count=6, url="?tab=mine", fragment_url="/messenger/inbox/list", is_current=True),
+    Tab(
+        label="Mine",
+        count=6,
+        url="?tab=mine",
+        fragment_url="/messenger/inbox/list",
+        is_current=True,
+    ),
     Tab(label="Unassigned", count=12, url="?tab=unassigned", fragment_url="/messenger/inbox/list"),
     Tab(label="All", count=148, url="?tab=all", fragment_url="/messenger/inbox/list"),
 )
@@ -106,7 +114,10 @@ FILTERS = (
         name="status",
         label="Status",
         is_set=True,
-        choices=(Choice(value="open", label="Open", chosen=True), Choice(value="closed", label="Closed")),
+        choices=(
+            Choice(value="open", label="Open", chosen=True),
+            Choice(value="closed", label="Closed"),
+        ),
     ),
     Filter(name="channel", label="Channel", choices=(Choice(value="", label="All channels"),)),
     Filter(name="location", label="Location", choices=(Choice(value="", label="All locations"),)),
@@ -149,7 +160,7 @@ MESSAGES = (
     _message(3, "Classes", inbound=True, note="tapped “Classes”"),
     _message(
         5,
-        "Evening strength is Mon–Thu at 18:00, 60 minutes: https://irongym.example/classes/evening",
+        "Evening strength is Mon to Thu at 18:00, 60 minutes: https://irongym.example/classes/evening",
         author="You",
         state=READ,
     ),
@@ -167,27 +178,46 @@ MESSAGES = (
             ),
         ),
     ),
-    _message(10, "Is the 6 pm class still open tomorrow? My knee is like this, would that be ok?", inbound=True),
+    _message(
+        10,
+        "Is the 6 pm class still open tomorrow? My knee is like this, would that be ok?",
+        inbound=True,
+    ),
     _message(
         11,
         "",
         inbound=True,
         attachments=(
-            AttachmentView(kind="audio", label="Voice message", detail="Opens in a new tab", icon="play", url="https://x.example/a"),
-            AttachmentView(kind="fallback", label="A shared post", detail="Cannot be shown here", icon="file"),
+            AttachmentView(
+                kind="audio",
+                label="Voice message",
+                detail="Opens in a new tab",
+                icon="play",
+                url="https://x.example/a",
+            ),
+            AttachmentView(
+                kind="fallback", label="A shared post", detail="Cannot be shown here", icon="file"
+            ),
         ),
     ),
 )
 STATES = (
-    _message(12, "Let me look.", author="Sam Reyes", state=StateView(word="Delivered", icon="checks")),
+    _message(
+        12, "Let me look.", author="Sam Reyes", state=StateView(word="Delivered", icon="checks")
+    ),
     _message(13, "One moment.", author="You", state=StateView(word="Sent", icon="check")),
     _message(
         14,
         "It is open.",
         author="You",
         look="unsure",
-        state=StateView(word="Could not confirm", icon="question", kind="warn", detail="Meta did not answer"),
-        actions=(ActionView(label="Send again", url="/x"), ActionView(label="Mark as sent", url="/y")),
+        state=StateView(
+            word="Could not confirm", icon="question", kind="warn", detail="Meta did not answer"
+        ),
+        actions=(
+            ActionView(label="Send again", url="/x"),
+            ActionView(label="Mark as sent", url="/y"),
+        ),
     ),
     _message(
         15,
@@ -216,17 +246,26 @@ THREAD = ThreadView(
     person_url="/messenger/inbox/c0/person",
     seen_url="/messenger/inbox/c0/seen",
     back_url="/messenger/inbox",
-    days=(DayView(label="Yesterday", messages=MESSAGES[:3]), DayView(label="Today", messages=MESSAGES[3:])),
+    days=(
+        DayView(label="Yesterday", messages=MESSAGES[:3]),
+        DayView(label="Today", messages=MESSAGES[3:]),
+    ),
     composer=COMPOSER,
     older_url="/messenger/inbox/c0/messages?before=x",
     assignee_label="Assigned to you",
     assign_url="/messenger/inbox/c0/assign",
-    assignees=(Choice(value="1", label="You", chosen=True), Choice(value="2", label="Sam Reyes"), Choice(value="", label="Nobody")),
+    assignees=(
+        Choice(value="1", label="You", chosen=True),
+        Choice(value="2", label="Sam Reyes"),
+        Choice(value="", label="Nobody"),
+    ),
     close_url="/messenger/inbox/c0/close",
     snooze_url="/messenger/inbox/c0/snooze",
     snoozes=(Choice(value="x", label="In 3 hours"), Choice(value="y", label="Tomorrow morning")),
 )
-ALL_STATES = replace(THREAD, days=(DayView(label="Today", messages=(*MESSAGES[:1], *STATES)),), older_url=None)
+ALL_STATES = replace(
+    THREAD, days=(DayView(label="Today", messages=(*MESSAGES[:1], *STATES)),), older_url=None
+)
 PERSON = PersonView(
     name="Maya Okafor",
     avatar=Avatar(initials="MO", colour=0),
@@ -317,20 +356,36 @@ FACEBOOK = ChannelView(
                 is_post=True,
             ),
         ),
-        _account(3, "Iron Gym Old Town", state="Disconnected", state_kind="off", detail="Since 3 Nov", disconnect_url=None, move_url=None),
+        _account(
+            3,
+            "Iron Gym Old Town",
+            state="Disconnected",
+            state_kind="off",
+            detail="Since 3 Nov",
+            disconnect_url=None,
+            move_url=None,
+        ),
     ),
 )
 WHATSAPP = ChannelView(
     name="whatsapp",
     label="WhatsApp",
     summary="Numbers and templates, in the same inbox",
-    lock=Lock(plan="Pro", title="Part of the Pro plan.", text="Your plan is Plus. Pro adds WhatsApp, flows and ads insights."),
+    lock=Lock(
+        plan="Pro",
+        title="Part of the Pro plan.",
+        text="Your plan is Plus. Pro adds WhatsApp, flows and ads insights.",
+    ),
 )
 SETTINGS = SettingsView(
-    channels=(FACEBOOK, WHATSAPP), human_agent_url="/messenger/settings/answering", inbox_url="/messenger/inbox"
+    channels=(FACEBOOK, WHATSAPP),
+    human_agent_url="/messenger/settings/answering",
+    inbox_url="/messenger/inbox",
 )
 NOTICES = (
-    Notice(kind="good", title="2 Pages are connected.", text="Iron Gym Downtown, Iron Gym Riverside."),
+    Notice(
+        kind="good", title="2 Pages are connected.", text="Iron Gym Downtown, Iron Gym Riverside."
+    ),
     Notice(
         kind="warn",
         title="Facebook did not give us one permission.",
@@ -338,12 +393,19 @@ NOTICES = (
         action="Ask again",
         action_url="/connect",
     ),
-    Notice(kind="warn", title="This login no longer covers Iron Gym Harbour.", text="Facebook replaced the earlier choice."),
+    Notice(
+        kind="warn",
+        title="This login no longer covers Iron Gym Harbour.",
+        text="Facebook replaced the earlier choice.",
+    ),
     Notice(
         kind="bad",
         title="Facebook showed us no Pages.",
         text="The login worked, but it manages no Page, or none was chosen.",
-        help=("Sign in to Facebook with the profile that manages the Page.", "In the dialog, choose “Edit settings” and tick the Page."),
+        help=(
+            "Sign in to Facebook with the profile that manages the Page.",
+            "In the dialog, choose “Edit settings” and tick the Page.",
+        ),
         action="Try again",
         action_url="/connect",
     ),
@@ -354,14 +416,58 @@ CHOICE = ChoiceView(
     cancel_url="/messenger/settings",
     notices=NOTICES[2:3],
     pages=(
-        PageChoice(id="1", name="Iron Gym Downtown", detail="Gym", avatar=Avatar(initials="ID", colour=1), status="new", is_chosen=True, locations=LOCATIONS),
-        PageChoice(id="2", name="Iron Gym Riverside", detail="Gym", avatar=Avatar(initials="IR", colour=2), status="yours", note="Connected; choosing it renews the login", locations=LOCATIONS),
-        PageChoice(id="3", name="Old Mill Studio", detail="Studio", avatar=Avatar(initials="OM", colour=3), status="taken", note="Belongs to another workspace"),
-        PageChoice(id="4", name="Harbour Club", detail="Club", avatar=Avatar(initials="HC", colour=4), status="missing_task", note="You may not answer messages on this Page"),
+        PageChoice(
+            id="1",
+            name="Iron Gym Downtown",
+            detail="Gym",
+            avatar=Avatar(initials="ID", colour=1),
+            status="new",
+            is_chosen=True,
+            locations=LOCATIONS,
+        ),
+        PageChoice(
+            id="2",
+            name="Iron Gym Riverside",
+            detail="Gym",
+            avatar=Avatar(initials="IR", colour=2),
+            status="yours",
+            note="Connected; choosing it renews the login",
+            locations=LOCATIONS,
+        ),
+        PageChoice(
+            id="3",
+            name="Old Mill Studio",
+            detail="Studio",
+            avatar=Avatar(initials="OM", colour=3),
+            status="taken",
+            note="Belongs to another workspace",
+        ),
+        PageChoice(
+            id="4",
+            name="Harbour Club",
+            detail="Club",
+            avatar=Avatar(initials="HC", colour=4),
+            status="missing_task",
+            note="You may not answer messages on this Page",
+        ),
     ),
 )
-PROBLEM = {"title": "Not found", "text": "This does not exist, or it is not yours to see.", "icon": "question", "url": "/messenger/inbox", "action": "Open inbox", "zone": "UTC", "cookie_path": "/"}
-DELETION = {"title": "Your data is deleted", "text": "What your login gave us is gone.", "facts": [("Code", "abc123"), ("State", "Done")], "zone": "UTC", "cookie_path": "/"}
+PROBLEM = {
+    "title": "Not found",
+    "text": "This does not exist, or it is not yours to see.",
+    "icon": "question",
+    "url": "/messenger/inbox",
+    "action": "Open inbox",
+    "zone": "UTC",
+    "cookie_path": "/",
+}
+DELETION = {
+    "title": "Your data is deleted",
+    "text": "What your login gave us is gone.",
+    "facts": [("Code", "abc123"), ("State", "Done")],
+    "zone": "UTC",
+    "cookie_path": "/",
+}
 
 STATES_BY_NAME: dict[str, tuple[str, Any]] = {
     "inbox": ("inbox.html", _inbox()),
@@ -370,16 +476,36 @@ STATES_BY_NAME: dict[str, tuple[str, Any]] = {
     "inbox-empty": ("inbox.html", _inbox(None, rows=EMPTY)),
     "inbox-human-agent": (
         "inbox.html",
-        _composed(pill=Pill(text="6 d 3 h to reply", icon="clock", kind="warn"), hint="The 24 hours are over. This goes out as a person's late answer: no promotions."),
+        _composed(
+            pill=Pill(text="6 d 3 h to reply", icon="clock", kind="warn"),
+            hint="The 24 hours are over. This goes out as a person's late answer: no promotions.",
+        ),
     ),
-    "inbox-reconnect": ("inbox.html", _composed(hint="Facebook ended this login. Your reply waits until an admin reconnects.", hint_kind="bad")),
+    "inbox-reconnect": (
+        "inbox.html",
+        _composed(
+            hint="Facebook ended this login. Your reply waits until an admin reconnects.",
+            hint_kind="bad",
+        ),
+    ),
     "inbox-closed": (
         "inbox.html",
-        _composed(is_open=False, pill=Pill(text="Closed", icon="lock"), closes_at_iso="", closed_title="The 24 hours to reply are over.", closed_text="You can answer again as soon as Maya writes.", closed_url="/messenger/settings", closed_action="Open settings"),
+        _composed(
+            is_open=False,
+            pill=Pill(text="Closed", icon="lock"),
+            closes_at_iso="",
+            closed_title="The 24 hours to reply are over.",
+            closed_text="You can answer again as soon as Maya writes.",
+            closed_url="/messenger/settings",
+            closed_action="Open settings",
+        ),
     ),
     "settings": ("settings.html", SETTINGS),
     "settings-notices": ("settings.html", replace(SETTINGS, notices=NOTICES)),
-    "settings-empty": ("settings.html", replace(SETTINGS, channels=(replace(FACEBOOK, accounts=()), WHATSAPP))),
+    "settings-empty": (
+        "settings.html",
+        replace(SETTINGS, channels=(replace(FACEBOOK, accounts=()), WHATSAPP)),
+    ),
     "choose-pages": ("choose_pages.html", CHOICE),
     "deletion": ("deletion_status.html", DELETION),
     "problem": ("problem.html", PROBLEM),
@@ -391,11 +517,16 @@ def gallery_app(base_template: str = "messenger/base.html") -> Flask:
     app = Flask(__name__)
     app.config.update(SECRET_KEY="gallery", MESSENGER_BASE_TEMPLATE=base_template)
     settings = Settings.from_config(
-        app.config, {"MESSENGER_SIMULATOR_URL": "http://127.0.0.1:5001", "MESSENGER_ENCRYPTION_KEYS": KEY_TEXT}
+        app.config,
+        {"MESSENGER_SIMULATOR_URL": "http://127.0.0.1:5001", "MESSENGER_ENCRYPTION_KEYS": KEY_TEXT},
     )
     app.extensions[KEY] = MessengerState(settings, Hooks(), db=None)
     app.register_blueprint(bp)
-    app.add_url_rule("/", view_func=lambda: "".join(f'<p><a href="/{name}">{name}</a>' for name in STATES_BY_NAME), endpoint="index")
+    app.add_url_rule(
+        "/",
+        view_func=lambda: "".join(f'<p><a href="/{name}">{name}</a>' for name in STATES_BY_NAME),
+        endpoint="index",
+    )
     app.add_url_rule("/<name>", view_func=show, endpoint="show")
     app.context_processor(page_words)
     app.after_request(add_headers)

@@ -103,7 +103,14 @@ def test_ids_are_unique(page: Page) -> None:
 def test_every_reference_has_its_target(page: Page) -> None:
     ids = set(page.ids())
     for tag, attrs in page.tags:
-        for name in ("for", "aria-controls", "aria-labelledby", "aria-describedby", "data-fm-open", "form"):
+        for name in (
+            "for",
+            "aria-controls",
+            "aria-labelledby",
+            "aria-describedby",
+            "data-fm-open",
+            "form",
+        ):
             target = attrs.get(name)
             assert target is None or target in ids, f"{tag} {name}={target}"
 
@@ -113,7 +120,9 @@ def test_every_control_has_a_name(page: Page) -> None:
     for index, (tag, attrs) in enumerate(page.tags):
         if tag not in LABELLED or attrs.get("type") == "hidden":
             continue
-        named = attrs.get("aria-label") or attrs.get("aria-labelledby") or attrs.get("id") in labelled
+        named = (
+            attrs.get("aria-label") or attrs.get("aria-labelledby") or attrs.get("id") in labelled
+        )
         wrapped = attrs.get("id") == "fm-q" or (attrs.get("name") == "location_id")
         assert named or wrapped or page.words.get(index, "").strip(), (tag, attrs)
 
@@ -178,7 +187,9 @@ def test_a_host_may_put_its_own_page_around(tmp_path) -> None:
 def test_styles_stay_inside_our_part_of_the_page() -> None:
     sheet = next(STATIC.glob("messenger-style-*.css")).read_text("utf-8")
 
-    outside = [rule for rule in selectors(sheet) if not re.match(r"\.fm(?![\w])|\.fm-chrome$", rule)]
+    outside = [
+        rule for rule in selectors(sheet) if not re.match(r"\.fm(?![\w])|\.fm-chrome$", rule)
+    ]
 
     assert outside == []
 

@@ -7,6 +7,7 @@ from flask_messenger.inbox.queries import ConversationRow
 from flask_messenger.models import Message
 from flask_messenger.models.conversations import CLOSED, SNOOZED
 from flask_messenger.models.messages import BY_PERSON, INBOUND
+from flask_messenger.outbox.policy import STANDARD, Decision
 from flask_messenger.ui.presenters.inbox import Pill, RowView
 from flask_messenger.ui.presenters.people import avatar_of
 from flask_messenger.ui.presenters.reader import Reader, channel_label, iso, person_name
@@ -21,7 +22,8 @@ def row_view(
     row: ConversationRow,
     reader: Reader,
     *,
-    closes_in: timedelta | None,
+    decision: Decision,
+    human_agent_enabled: bool,
     kept: dict[str, str],
     open_id: str = "",
 ) -> RowView:
@@ -30,7 +32,8 @@ def row_view(
     Args:
         row: the conversation and its people.
         reader: who reads.
-        closes_in: how long the policy window stays open; None where it is closed.
+        decision: what the policy says about an answer now.
+        human_agent_enabled: whether another window opens when the first one closes.
         kept: the filters of the list, which the row's address carries on.
         open_id: the conversation that stands beside the list.
     """
@@ -53,9 +56,21 @@ def row_view(
         state_icon=state.icon if state else "",
         state_word=state.word if state else "",
         state_kind=state.kind if state else "",
-        pills=pills(row, reader, closes_in=closes_in),
+        pills=pills(row, reader, closes_in=_closes_in(decision, reader, human_agent_enabled)),
         is_open=str(conversation.id) == open_id,
     )
+
+
+def _closes_in(
+    decision: Decision,
+    reader: Reader,
+    human_agent_enabled: bool,  # noqa: FBT001 - a value passed on
+) -> timedelta | None:
+    """Return how long one can answer yet; None where that is over, or not the end of it."""
+    goes_on = human_agent_enabled and decision.window == STANDARD
+    if not decision.allowed or decision.closes_at is None or goes_on:
+        return None
+    return decision.closes_at - reader.now
 
 
 def place(row: ConversationRow, reader: Reader) -> str:

@@ -8,8 +8,21 @@ from typing import Final
 
 from flask_messenger.inbox.queries import MessageRow
 from flask_messenger.models import Message
-from flask_messenger.models.messages import BY_BOT, BY_PAGE_INBOX, DISCARDED, FAILED, INBOUND, UNKNOWN
-from flask_messenger.ui.presenters.inbox import ActionView, AttachmentView, DayView, MessageView, StateView
+from flask_messenger.models.messages import (
+    BY_BOT,
+    BY_PAGE_INBOX,
+    DISCARDED,
+    FAILED,
+    INBOUND,
+    UNKNOWN,
+)
+from flask_messenger.ui.presenters.inbox import (
+    ActionView,
+    AttachmentView,
+    DayView,
+    MessageView,
+    StateView,
+)
 from flask_messenger.ui.presenters.reader import Reader, iso
 from flask_messenger.ui.presenters.times import clock, day_label
 from flask_messenger.ui.presenters.words import (

@@ -177,13 +177,16 @@ def _exempt_from_host_csrf(app: Flask) -> None:
     set `CSRFProtect` up after us, so this looks once, at the first request.
     """
 
+    done = False
+
     def exempt() -> None:
-        protect = app.extensions.get("csrf")
+        nonlocal done
+        protect = None if done else app.extensions.get("csrf")
         if protect is not None:
             for name in ("messenger_webhook", "messenger_api", "messenger_integrations"):
                 if name in app.blueprints:
                     protect.exempt(app.blueprints[name])
-        app.before_request_funcs[None].remove(exempt)
+        done = True
 
     # First in line: the host's own check may be registered already.
     app.before_request_funcs.setdefault(None, []).insert(0, exempt)

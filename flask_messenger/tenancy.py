@@ -10,15 +10,17 @@ import logging
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from flask import g, has_request_context
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.sql import visitors
 
 from flask_messenger.errors import NotSignedInError, PermissionDeniedError, ScopeError
 from flask_messenger.hooks import Tenant
-from flask_messenger.models.base import WorkspaceScoped
+from flask_messenger.models import Base, WorkspaceScoped
 from flask_messenger.state import state
 
 logger = logging.getLogger(__name__)
@@ -128,7 +130,23 @@ def _add_workspace_criterion(execution: ORMExecuteState) -> None:
 
 
 def _touches_scoped_models(execution: ORMExecuteState) -> bool:
-    return any(issubclass(mapper.class_, WorkspaceScoped) for mapper in execution.all_mappers)
+    """Look at every table of the statement: an entity that is only counted, joined or asked for
+    in a subquery is not among the statement's mappers."""
+    names = _scoped_tables()
+    return any(
+        element.__visit_name__ == "table" and getattr(element, "name", None) in names
+        for element in visitors.iterate(execution.statement)
+    )
+
+
+@cache
+def _scoped_tables() -> frozenset[str]:
+    mappers = Base.registry.mappers
+    return frozenset(
+        str(mapper.local_table.name)  # type: ignore[attr-defined]
+        for mapper in mappers
+        if issubclass(mapper.class_, WorkspaceScoped)
+    )
 
 
 @event.listens_for(Session, "before_flush")

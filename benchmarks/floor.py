@@ -1,0 +1,40 @@
+"""The floor of the webhook route: the fastest plain way to accept the same bytes durably.
+
+A bare Flask route, the same HMAC over the raw bytes, one INSERT and its commit through a bare
+psycopg pool.
+"""
+
+import hashlib
+import hmac
+import os
+
+from flask import Flask, request
+from psycopg_pool import ConnectionPool
+
+SECRET = os.environ["META_APP_SECRET"].encode()
+DSN = os.environ["BENCH_DATABASE_URL"].replace("postgresql+psycopg", "postgresql")
+INSERT = "INSERT INTO floor_deliveries (raw) VALUES (%s)"
+
+app = Flask("floor")
+_pools: dict[int, ConnectionPool] = {}
+
+
+def _pool() -> ConnectionPool:
+    """Return this process's pool: connections do not survive gunicorn's fork."""
+    pool = _pools.get(os.getpid())
+    if pool is None:
+        pool = ConnectionPool(DSN, min_size=4, max_size=8, kwargs={"autocommit": True}, open=True)
+        pool = _pools.setdefault(os.getpid(), pool)
+    return pool
+
+
+@app.post("/webhooks/meta")
+def receive() -> tuple[str, int]:
+    """Check, store, answer."""
+    body = request.get_data()
+    expected = "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected, request.headers.get("X-Hub-Signature-256", "")):
+        return "", 401
+    with _pool().connection() as connection:
+        connection.execute(INSERT, (body,))
+    return "", 200

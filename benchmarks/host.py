@@ -1,0 +1,28 @@
+"""The host application of the benchmarks: the extension and nothing else."""
+
+import os
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_messenger import Messenger, Tenant
+
+WORKSPACE = "bench"
+
+
+def create_app() -> Flask:
+    """Return the application; everybody who asks is an agent of one workspace."""
+    app = Flask("bench")
+    app.config["SECRET_KEY"] = "benchmark"
+    app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["BENCH_DATABASE_URL"]
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 8}
+    db = SQLAlchemy()
+    db.init_app(app)
+    messenger = Messenger()
+    messenger.tenant_loader(
+        lambda: Tenant(
+            workspace_id=WORKSPACE, user_id="1", permissions=frozenset({"reply", "assign"})
+        )
+    )
+    messenger.init_app(app, db)
+    return app

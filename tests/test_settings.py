@@ -1,0 +1,116 @@
+"""Settings: typed, checked at start-up, and said in one line."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from flask_messenger.errors import ConfigurationError
+from flask_messenger.settings import Settings
+
+KEY = "k1:" + base64.b64encode(bytes(32)).decode()
+GOOD = {
+    "META_APP_ID": "1",
+    "META_APP_SECRET": "s3cret",
+    "META_VERIFY_TOKEN": "v3rify",
+    "MESSENGER_ENCRYPTION_KEYS": KEY,
+}
+
+
+def read(**overrides: Any) -> Settings:
+    return Settings.from_config({**GOOD, **overrides}, environ={})
+
+
+def test_defaults_talk_to_meta() -> None:
+    settings = read()
+
+    assert settings.graph_url == "https://graph.facebook.com"
+    assert settings.dialog_url == "https://www.facebook.com"
+    assert settings.graph_version == "v25.0"
+    assert settings.feature_plans["facebook"] == "plus"
+
+
+def test_the_environment_fills_what_the_config_does_not_have() -> None:
+    settings = Settings.from_config(GOOD, environ={"META_GRAPH_VERSION": "v26.0"})
+
+    assert settings.graph_version == "v26.0"
+
+
+def test_every_missing_setting_is_named_in_one_line() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_config({}, environ={})
+
+    message = str(caught.value)
+    assert "\n" not in message
+    for name in GOOD:
+        assert f"{name} is missing" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("META_GRAPH_VERSION", "25"),
+        ("META_GRAPH_URL", "graph.facebook.com"),
+        ("META_APPS", "[1]"),
+        ("META_APPS", "{"),
+        ("META_APPS", {"eu": {"app_id": "2"}}),
+        ("MESSENGER_ENCRYPTION_KEYS", "k1:short"),
+        ("MESSENGER_ENCRYPTION_KEYS", f"{KEY},{KEY}"),
+        ("MESSENGER_ENCRYPTION_KEYS", KEY.replace("k1", "k 1")),
+        ("MESSENGER_PLANS", "free,free"),
+        ("MESSENGER_FEATURES", {"facebook": "gold"}),
+        ("MESSENGER_FEATURES", {"telepathy": "plus"}),
+        ("MESSENGER_GRAPH_TIMEOUT_SECONDS", "soon"),
+        ("MESSENGER_GRAPH_TIMEOUT_SECONDS", "nan"),
+        ("MESSENGER_WEBHOOK_MAX_BYTES", "0"),
+    ],
+)
+def test_a_malformed_setting_is_named(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        read(**{name: value})
+
+    assert "\n" not in str(caught.value)
+
+
+def test_secrets_are_in_no_repr_and_no_error() -> None:
+    shown = repr(read())
+    with pytest.raises(ConfigurationError) as caught:
+        read(META_GRAPH_VERSION="x", MESSENGER_ENCRYPTION_KEYS="k1:c2hvcnQ=")
+
+    for secret in ("s3cret", "v3rify", KEY, "c2hvcnQ="):
+        assert secret not in shown
+        assert secret not in str(caught.value)
+
+
+def test_the_simulator_brings_its_own_values() -> None:
+    settings = Settings.from_config(
+        {"MESSENGER_SIMULATOR_URL": "http://127.0.0.1:5001", "MESSENGER_ENCRYPTION_KEYS": KEY},
+        environ={},
+    )
+
+    assert settings.graph_url == settings.dialog_url == "http://127.0.0.1:5001"
+    assert settings.default_app.app_id == "1000000000000001"
+
+
+def test_the_simulators_constants_are_the_ones_we_expect() -> None:
+    from flask_messenger import settings
+    from flask_messenger.simulator import constants
+
+    assert (
+        settings.SIMULATOR_APP_ID,
+        settings.SIMULATOR_APP_SECRET,
+        settings.SIMULATOR_VERIFY_TOKEN,
+    ) == (constants.APP_ID, constants.APP_SECRET, constants.VERIFY_TOKEN)
+
+
+def test_several_apps_by_name() -> None:
+    apps = {"eu": {"app_id": "2", "app_secret": "e", "verify_token": "t"}}
+
+    settings = read(META_APPS=apps)
+
+    assert set(settings.apps) == {"default", "eu"}
+    assert settings.default_app.app_id == "1"
+
+
+def test_numbers_from_a_prefixed_environment_are_ids() -> None:
+    assert read(META_APP_ID=1000000000000001).default_app.app_id == "1000000000000001"

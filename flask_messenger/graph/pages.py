@@ -8,7 +8,7 @@ from flask_messenger.errors import InvalidGraphRequestError
 from flask_messenger.graph.client import Graph, node
 from flask_messenger.settings import MetaApp
 
-CORE_FIELDS: Final = (
+CORE_FIELDS: Final[tuple[str, ...]] = (
     "messages",
     "messaging_postbacks",
     "message_deliveries",
@@ -16,7 +16,7 @@ CORE_FIELDS: Final = (
     "message_echoes",
 )
 """Without these an inbox makes no sense."""
-FURTHER_FIELDS: Final = (
+FURTHER_FIELDS: Final[tuple[str, ...]] = (
     "message_reactions",
     "message_edits",
     "messaging_referrals",

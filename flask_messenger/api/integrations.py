@@ -1,0 +1,277 @@
+"""Connecting accounts: Meta's login and back, the choice of Pages, disconnecting, Meta's callbacks.
+
+A browser is led from page to page; a caller that asks for JSON gets the same as values.
+"""
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar, cast
+
+from flask import Blueprint, Flask, current_app, jsonify, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from werkzeug.exceptions import BadRequest
+
+from flask_messenger import jobs
+from flask_messenger.api.problems import InvalidFieldsError
+from flask_messenger.api.security import protect_blueprint
+from flask_messenger.connect.accounts import move_account
+from flask_messenger.connect.announce import AccountFacts, announce
+from flask_messenger.connect.callbacks import deauthorize, delete_login
+from flask_messenger.connect.choice import (
+    ChosenPage,
+    ConnectResult,
+    PageResult,
+    connect_pages,
+)
+from flask_messenger.connect.dialog import finish_dialog, start_dialog
+from flask_messenger.connect.disconnect import disconnect_account
+from flask_messenger.connect.locations import check_location
+from flask_messenger.connect.reasons import REASONS
+from flask_messenger.connect.signed_request import SignedRequest, read_signed_request
+from flask_messenger.errors import ConnectError
+from flask_messenger.state import state
+from flask_messenger.tenancy import require_permission
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+URL_PREFIX: Final = "/api/integrations/meta"
+SETTINGS_PATH: Final = "/messenger/settings"
+CHOICE_PATH: Final = "/messenger/settings/connections/{attempt_id}"
+DELETION_PATH: Final = "/messenger/deletion/{code}"
+MAX_PAGES: Final = 500
+
+bp = Blueprint("messenger_integrations", __name__, url_prefix=URL_PREFIX)
+
+# Meta calls these: signed, without a session.
+protect_blueprint(bp, public=("post_deauthorize", "post_data_deletion"))
+
+
+class PageBody(BaseModel):
+    """A Page to connect, and where."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    id: str = Field(max_length=255)
+    location_id: str | None = Field(default=None, max_length=255)
+
+
+class ChoiceBody(BaseModel):
+    """The Pages to connect."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pages: list[PageBody] = Field(min_length=1, max_length=MAX_PAGES)
+
+
+class LocationBody(BaseModel):
+    """Where an account goes; null for the workspace itself."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    location_id: str | None = Field(max_length=255)
+
+
+B = TypeVar("B", bound=BaseModel)
+
+
+def _leads_back(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+    """Show a browser the settings page with the reason, where an attempt to connect ended."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        try:
+            return view(*args, **kwargs)
+        except ConnectError as error:
+            if _wants_json():
+                raise
+            pending = {"pending": error.attempt_id} if error.attempt_id else {}
+            return redirect(_page(SETTINGS_PATH, notice=error.reason, **pending))
+
+    return guarded
+
+
+@bp.get("/connect")
+@_leads_back
+def get_connect() -> ResponseReturnValue:
+    """Lead a person to Meta's login dialog."""
+    tenant = require_permission("connect")
+    url = start_dialog(
+        _app(),
+        tenant=tenant,
+        location_id=request.args.get("location_id") or None,
+        redirect_uri=_redirect_uri(),
+        channel=request.args.get("channel") or "facebook",
+        app_name=request.args.get("app") or None,
+        asks_again=request.args.get("rerequest") in {"1", "true"},
+    )
+    return jsonify(authorization_url=url) if _wants_json() else redirect(url)
+
+
+@bp.get("/callback")
+@_leads_back
+def get_callback() -> ResponseReturnValue:
+    """Take a person back from Meta's login dialog."""
+    attempt_id = finish_dialog(
+        _app(),
+        tenant=require_permission("connect"),
+        state=request.args.get("state"),
+        code=request.args.get("code"),
+        error=request.args.get("error") or request.args.get("error_code"),
+    )
+    url = _page(CHOICE_PATH.format(attempt_id=attempt_id))
+    return jsonify(connection_id=str(attempt_id), url=url) if _wants_json() else redirect(url)
+
+
+@bp.post("/connections/<uuid:attempt_id>")
+def post_connection(attempt_id: uuid.UUID) -> ResponseReturnValue:
+    """Connect the chosen Pages; the answer says of each what became of it."""
+    tenant = require_permission("connect")
+    body = _read_body(ChoiceBody)
+    result = connect_pages(
+        _app(),
+        tenant=tenant,
+        attempt_id=attempt_id,
+        chosen=[ChosenPage(each.id, each.location_id or None) for each in body.pages],
+        wake_lane=jobs.wake_lane,
+    )
+    return jsonify(_show_result(result))
+
+
+@bp.post("/accounts/<uuid:account_id>/disconnect")
+def post_disconnect(account_id: uuid.UUID) -> ResponseReturnValue:
+    """Disconnect an account; its history stays."""
+    facts = disconnect_account(
+        _app(),
+        tenant=require_permission("connect"),
+        account_id=account_id,
+    )
+    return jsonify(_show_account(facts, status="disconnected"))
+
+
+@bp.post("/accounts/<uuid:account_id>/location")
+def post_location(account_id: uuid.UUID) -> ResponseReturnValue:
+    """Move an account to another location."""
+    tenant = require_permission("connect")
+    location_id = _read_body(LocationBody).location_id or None
+    held = state()
+    check_location(held, tenant=tenant, location_id=location_id)
+    facts = move_account(
+        held.db.session, tenant=tenant, account_id=account_id, location_id=location_id
+    )
+    held.db.session.commit()
+    announce(_app(), None, [facts])
+    return jsonify(_show_account(facts))
+
+
+@bp.post("/deauthorize")
+def post_deauthorize() -> ResponseReturnValue:
+    """Let go of the accounts of a person who removed our app at Meta."""
+    count = deauthorize(
+        _app(),
+        _signed_request(),
+    )
+    return jsonify(success=True, accounts=count)
+
+
+@bp.post("/data-deletion")
+def post_data_deletion() -> ResponseReturnValue:
+    """Delete what a person's login gave us; answer where they can see that it is done.
+
+    Source: https://developers.facebook.com/docs/development/create-an-app/app-dashboard/data-deletion-callback
+    """
+    code = delete_login(
+        _app(),
+        _signed_request(),
+    )
+    url = _external(_page(DELETION_PATH.format(code=code)))
+    return jsonify(url=url, confirmation_code=code)
+
+
+def _app() -> Flask:
+    """Return the application itself: signals have it as sender, and a proxy is no sender."""
+    return cast("Flask", cast("Any", current_app)._get_current_object())  # noqa: SLF001 - documented
+
+
+def _signed_request() -> SignedRequest:
+    value = request.form.get("signed_request", "")
+    return read_signed_request(value, state().settings.apps.values())
+
+
+def _redirect_uri() -> str:
+    """Return the address Meta leads people back to: the same at the dialog and at the exchange."""
+    return _external(url_for("messenger_integrations.get_callback"))
+
+
+def _external(path: str) -> str:
+    base = state().settings.public_url or request.host_url.rstrip("/")
+    return base + path
+
+
+def _page(path: str, **query: Any) -> str:
+    """Return the path of one of our pages, below wherever the host is mounted."""
+    parts = "&".join(f"{name}={value}" for name, value in query.items())
+    return request.script_root + path + (f"?{parts}" if parts else "")
+
+
+def _wants_json() -> bool:
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == (
+        "application/json"
+    )
+
+
+def _read_body(model: type[B]) -> B:
+    """Return the checked body.
+
+    Raises:
+        BadRequest: it is not JSON.
+        InvalidFieldsError: fields are missing, unknown or wrong.
+    """
+    try:
+        return model.model_validate_json(request.get_data())
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(each["type"] == "json_invalid" for each in found):
+        raise BadRequest("The body is not valid JSON.")
+    raise InvalidFieldsError(
+        [
+            {
+                "field": ".".join(str(part)[:64] for part in each["loc"]) or "body",
+                "message": each["msg"],
+            }
+            for each in found
+        ]
+    )
+
+
+def _show_result(result: ConnectResult) -> dict[str, Any]:
+    return {
+        "notice": result.notice,
+        "pages": [_show_page(each) for each in result.pages],
+        "lost": list(result.lost),
+        "settings_url": _page(SETTINGS_PATH, notice=result.notice),
+    }
+
+
+def _show_page(page: PageResult) -> dict[str, Any]:
+    reason = REASONS.get(page.reason or "")
+    return {
+        "id": page.page_id,
+        "name": page.name,
+        "connected": page.is_connected,
+        "account_id": str(page.account_id) if page.account_id else None,
+        "reason": page.reason,
+        "detail": f"{reason.title} {reason.text}" if reason else None,
+        "remedy": reason.remedy or None if reason else None,
+    }
+
+
+def _show_account(facts: AccountFacts, **more: str) -> dict[str, Any]:
+    return {
+        "account_id": str(facts.account_id),
+        "channel": facts.channel,
+        "location_id": facts.location_id,
+        **more,
+    }

@@ -1,0 +1,1 @@
+"""How an account is connected, kept in health, moved and disconnected."""

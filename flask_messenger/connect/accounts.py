@@ -1,0 +1,205 @@
+"""The rows of accounts: found for a person, stored, moved."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flask_messenger.connect.announce import AccountFacts
+from flask_messenger.connect.reasons import ended
+from flask_messenger.crypto import KeyRing
+from flask_messenger.errors import NotFoundError
+from flask_messenger.graph.pages import PageProfile
+from flask_messenger.hooks import Tenant
+from flask_messenger.models import Account, Message, WebhookEntry
+from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
+from flask_messenger.models.audit import record
+from flask_messenger.models.base import new_id
+from flask_messenger.models.journal import PENDING, UNROUTED
+from flask_messenger.models.messages import QUEUED
+from flask_messenger.tenancy import system_scope
+
+FACEBOOK: Final = "facebook"
+PAGE_OBJECT: Final = "page"
+"""What Meta calls a Page in webhooks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewConnection:
+    """Everything that is stored of a Page when it is connected."""
+
+    external_id: str
+    profile: PageProfile
+    token: str = field(repr=False)
+    location_id: str | None
+    app_name: str
+    meta_user_id: str = field(repr=False)
+    granted_scopes: tuple[str, ...]
+    subscribed_fields: tuple[str, ...]
+
+
+def get_account(session: Session, *, tenant: Tenant, account_id: uuid.UUID) -> Account:
+    """Return an account that the person sees.
+
+    Raises:
+        NotFoundError: there is none, or it is somebody else's, or of a location they do not see.
+    """
+    statement = select(Account).where(
+        Account.workspace_id == tenant.workspace_id, Account.id == account_id
+    )
+    account = session.scalars(statement).one_or_none()
+    if account is None or not tenant.sees_location(account.location_id):
+        raise NotFoundError("There is no such account.")
+    return account
+
+
+def list_live_accounts(
+    session: Session, *, tenant: Tenant, external_ids: list[str]
+) -> dict[str, Account]:
+    """Return the workspace's connected Pages among these, by Meta's id, in any location."""
+    statement = select(Account).where(
+        Account.workspace_id == tenant.workspace_id,
+        Account.channel == FACEBOOK,
+        Account.status != DISCONNECTED,
+        Account.external_id.in_(external_ids),
+    )
+    return {each.external_id: each for each in session.scalars(statement)}
+
+
+def list_taken(session: Session, *, tenant: Tenant, external_ids: list[str]) -> set[str]:
+    """Return which of these Pages another workspace has. Whose they are never leaves this query."""
+    statement = select(Account.external_id).where(
+        Account.workspace_id != tenant.workspace_id,
+        Account.channel == FACEBOOK,
+        Account.status != DISCONNECTED,
+        Account.external_id.in_(external_ids),
+    )
+    with system_scope("which Pages are taken"):
+        return set(session.scalars(statement))
+
+
+def store_connection(
+    session: Session, keys: KeyRing, *, tenant: Tenant, page: NewConnection, now: datetime
+) -> AccountFacts:
+    """Connect a Page, or reconnect it: the same row, and its history, with a new token.
+
+    Deliveries that came for the Page while nobody had it are put back, to be applied now. Never
+    commits. After an error the caller has to roll back.
+
+    Raises:
+        ConnectError: `page_taken`, where another workspace was quicker; `page_elsewhere`.
+    """
+    account = _find_for_reconnect(session, tenant=tenant, external_id=page.external_id)
+    is_new = account is None
+    if account is None:
+        account = Account(
+            id=new_id(),
+            workspace_id=tenant.workspace_id,
+            channel=FACEBOOK,
+            external_id=page.external_id,
+        )
+        session.add(account)
+    elif account.status != DISCONNECTED and not tenant.sees_location(account.location_id):
+        raise ended("page_elsewhere")
+    _fill(account, page, tenant=tenant, now=now)
+    account.seal_token(keys, page.token)
+    try:
+        session.flush()
+    except IntegrityError:
+        # The index over live accounts decides who has a Page; a look before could not.
+        raise ended("page_taken") from None
+    _put_back_unrouted(session, external_id=page.external_id, app_name=page.app_name)
+    record(
+        session,
+        workspace_id=tenant.workspace_id,
+        actor=tenant.user_id,
+        action="account_connected" if is_new else "account_reconnected",
+        subject=str(account.id),
+        channel=FACEBOOK,
+        location_id=page.location_id,
+        subscribed_fields=list(page.subscribed_fields),
+    )
+    session.flush()
+    return AccountFacts.of(account)
+
+
+def move_account(
+    session: Session, *, tenant: Tenant, account_id: uuid.UUID, location_id: str | None
+) -> AccountFacts:
+    """Move an account, with its conversations, to another location. Never commits."""
+    account = get_account(session, tenant=tenant, account_id=account_id)
+    if account.location_id != location_id:
+        record(
+            session,
+            workspace_id=tenant.workspace_id,
+            actor=tenant.user_id,
+            action="account_moved",
+            subject=str(account.id),
+            from_location_id=account.location_id,
+            to_location_id=location_id,
+        )
+        account.location_id = location_id
+    session.flush()
+    return AccountFacts.of(account)
+
+
+def list_waiting_lanes(session: Session, *, account_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the conversations of an account that have replies waiting to go out."""
+    statement = (
+        select(Message.conversation_id)
+        .where(Message.account_id == account_id, Message.status == QUEUED)
+        .distinct()
+    )
+    return [each for each in session.scalars(statement) if each is not None]
+
+
+def _find_for_reconnect(session: Session, *, tenant: Tenant, external_id: str) -> Account | None:
+    """Return the row to use again: the live one, else the one that was disconnected last."""
+    statement = (
+        select(Account)
+        .where(
+            Account.workspace_id == tenant.workspace_id,
+            Account.channel == FACEBOOK,
+            Account.external_id == external_id,
+        )
+        .order_by((Account.status == DISCONNECTED), Account.disconnected_at.desc())
+        .limit(1)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def _fill(account: Account, page: NewConnection, *, tenant: Tenant, now: datetime) -> None:
+    account.location_id = page.location_id
+    account.name = page.profile.name[:255]
+    account.picture_url = page.profile.picture_url
+    account.category = (page.profile.category or "")[:255] or None
+    account.status = ACTIVE
+    account.status_reason = None
+    account.status_changed_at = now
+    account.app_name = page.app_name
+    account.meta_user_id = page.meta_user_id
+    account.connected_by = tenant.user_id
+    account.granted_scopes = list(page.granted_scopes)
+    account.subscribed_fields = list(page.subscribed_fields)
+    account.connected_at = now
+    account.disconnected_at = None
+
+
+def _put_back_unrouted(session: Session, *, external_id: str, app_name: str) -> None:
+    session.execute(
+        update(WebhookEntry)
+        .where(
+            WebhookEntry.object == PAGE_OBJECT,
+            WebhookEntry.external_id == external_id,
+            WebhookEntry.state == UNROUTED,
+            WebhookEntry.app_name == app_name,
+        )
+        .values(state=PENDING, attempts=0, error=None, processed_at=None)
+        .execution_options(synchronize_session=False)
+    )

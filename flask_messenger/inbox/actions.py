@@ -202,17 +202,19 @@ def mark_seen(
 def _seen_until(
     session: Session, conversation: Conversation, message_id: uuid.UUID | None
 ) -> datetime | None:
-    statement = select(Message.sent_at).where(
+    """Return the time of the newest inbound message, of those up to `message_id` if given."""
+    in_conversation = (
         Message.workspace_id == conversation.workspace_id,
         Message.conversation_id == conversation.id,
     )
-    if message_id is None:
-        newest = statement.order_by(Message.sent_at.desc(), Message.id.desc()).limit(1)
-        return session.scalars(newest).one_or_none()
-    sent_at = session.scalars(statement.where(Message.id == message_id)).one_or_none()
-    if sent_at is None:
-        raise NotFoundError("There is no such message in this conversation.")
-    return sent_at
+    newest = select(func.max(Message.sent_at)).where(*in_conversation, Message.direction == INBOUND)
+    if message_id is not None:
+        chosen = select(Message.sent_at).where(*in_conversation, Message.id == message_id)
+        sent_at = session.scalars(chosen).one_or_none()
+        if sent_at is None:
+            raise NotFoundError("There is no such message in this conversation.")
+        newest = newest.where(Message.sent_at <= sent_at)
+    return session.scalars(newest).one()
 
 
 def wake_snoozed(session: Session, *, now: datetime, limit: int = 500) -> list[ConversationUpdate]:

@@ -1,0 +1,30 @@
+"""Accounts: the connected Pages, Instagram accounts and numbers."""
+
+import uuid
+
+from flask_messenger.api.blueprint import bp
+from flask_messenger.api.openapi import operation
+from flask_messenger.api.schemas.accounts import Account, Accounts, AccountsQuery
+from flask_messenger.inbox import queries
+from flask_messenger.state import state
+from flask_messenger.tenancy import current_tenant
+
+
+@bp.get("/accounts")
+@operation("listAccounts", tag="accounts", answers={200: (Accounts, "The accounts, by name.")})
+def list_accounts(query: AccountsQuery) -> Accounts:
+    """List the accounts the tenant sees."""
+    rows = queries.list_accounts(
+        state().db.session,
+        tenant=current_tenant(),
+        include_disconnected=query.include_disconnected == "true",
+    )
+    return Accounts(items=[Account.of(row) for row in rows])
+
+
+@bp.get("/accounts/<uuid:account_id>")
+@operation("getAccount", tag="accounts", answers={200: (Account, "The account.")}, problems=(404,))
+def get_account(account_id: uuid.UUID) -> Account:
+    """Return one account."""
+    row = queries.get_account(state().db.session, tenant=current_tenant(), account_id=account_id)
+    return Account.of(row)

@@ -4,6 +4,7 @@ import os
 
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 
 from example_app import seed
 from example_app.environment import demo_password
@@ -16,6 +17,7 @@ def register(app: Flask) -> None:
 
 
 @click.command("seed")
+@with_appcontext
 def seed_demo() -> None:
     """Make the demo's agencies, locations and log-ins, where they are missing."""
     seed.plant(demo_password(os.environ))
@@ -23,6 +25,7 @@ def seed_demo() -> None:
 
 
 @click.command("prepare")
+@with_appcontext
 def prepare() -> None:
     """Bring the database up to date: the CRM's tables, the messenger's, then the demo's rows."""
     for arguments in (["db", "upgrade"], ["messenger", "db", "upgrade"], ["seed"]):

@@ -18,7 +18,7 @@ from flask_messenger import (
     message_sent,
     message_status_changed,
 )
-from flask_messenger.models import Conversation, Message
+from flask_messenger.models import Conversation, Identity, Message
 
 WORDS: Final = {
     "conversation_assigned": "Conversation assigned to {detail}",
@@ -65,8 +65,11 @@ def note_received(_app: Flask, *, contact_ref: str | None, message_id: uuid.UUID
     """A person wrote."""
     lead = _lead(contact_ref)
     message = db.session.get(Message, message_id)
-    if lead and message:
-        _write(lead, "message_received", message=message)
+    if lead is None or message is None:
+        return
+    if not lead.name:
+        lead.name = _name_in(message.conversation_id)  # Meta may tell it only later
+    _write(lead, "message_received", message=message)
 
 
 def note_sent(
@@ -168,6 +171,16 @@ def _line(sitting: list[tuple[Activity, str]]) -> Line:
 
 def _lead(contact_ref: str | None) -> Lead | None:
     return db.session.get(Lead, int(contact_ref)) if contact_ref else None
+
+
+def _name_in(conversation_id: uuid.UUID | None) -> str:
+    """Return what Meta calls the person of a conversation."""
+    name = db.session.scalar(
+        select(Identity.name)
+        .join(Conversation, Conversation.identity_id == Identity.id)
+        .where(Conversation.id == conversation_id)
+    )
+    return name or ""
 
 
 def _user_name(user_ref: str | None) -> str:

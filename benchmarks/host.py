@@ -13,7 +13,7 @@ WORKSPACE = "bench"
 def create_app() -> Flask:
     """Return the application; everybody who asks is an agent of one workspace."""
     app = Flask("bench")
-    app.config["SECRET_KEY"] = "benchmark"
+    app.config["SECRET_KEY"] = "benchmark"  # noqa: S105 - of this run only
     app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["BENCH_DATABASE_URL"]
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 8}
     db = SQLAlchemy()

@@ -39,9 +39,7 @@ def measure() -> Iterator[Result]:
     )
     our_p99, floor_p99 = _p99(ours), _p99(floors)
     bar = 1.5
-    yield Result(
-        "webhook_p99", our_p99, "ms", floor_p99, bar, our_p99 / floor_p99 <= bar
-    )
+    yield Result("webhook_p99", our_p99, "ms", floor_p99, bar, our_p99 / floor_p99 <= bar)
 
 
 def _prepare(around: Surroundings) -> None:

@@ -9,6 +9,7 @@
     │   └── PayloadTooLargeError    413
     ├── NotSignedInError            401
     ├── PermissionDeniedError       403
+    ├── CsrfError                   403: perhaps another site made the request
     ├── TierError                   402: the plan does not have the feature
     ├── NotFoundError               404: does not exist, or belongs to somebody else
     ├── ConflictError               409
@@ -31,6 +32,7 @@ A class exists because some caller does something different with it. No message 
 carries a token, a message text, a name or the id of a person.
 """
 
+import uuid
 from typing import ClassVar
 
 
@@ -101,6 +103,14 @@ class PermissionDeniedError(MessengerError):
     status = 403
     slug = "permission_denied"
     title = "You may not do this."
+
+
+class CsrfError(MessengerError):
+    """A request that changes something does not carry the token of our pages."""
+
+    status = 403
+    slug = "csrf"
+    title = "The request was not made by our pages."
 
 
 class TierError(MessengerError):
@@ -182,15 +192,30 @@ class PolicyError(MessengerError):
 
 
 class ConnectError(MessengerError):
-    """A connection attempt ended without an account; `reason` is stable and translatable."""
+    """A connection attempt ended without an account.
+
+    Attributes:
+        reason: stable and machine-readable; `connect.reasons` has the words for people.
+        remedy: what the person can do, as a sentence.
+        attempt_id: the attempt that ended; None where it is not known which.
+    """
 
     status = 400
     slug = "connect"
     title = "The account could not be connected."
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        remedy: str | None = None,
+        attempt_id: uuid.UUID | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
+        self.remedy = remedy
+        self.attempt_id = attempt_id
 
 
 class GraphError(MessengerError):

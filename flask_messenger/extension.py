@@ -176,7 +176,6 @@ def _exempt_from_host_csrf(app: Flask) -> None:
     header as well as in a form; a second check would refuse what the first allowed. The host may
     set `CSRFProtect` up after us, so this looks once, at the first request.
     """
-
     done = False
 
     def exempt() -> None:

@@ -75,7 +75,9 @@ class Hub:
         inbox: queue.Queue[str | None] = queue.Queue(maxsize=BACKLOG)
         with self._lock:
             if self._pubsub is None:
-                self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)
+                self._pubsub = self._client.pubsub(  # type: ignore[no-untyped-call]
+                    ignore_subscribe_messages=True
+                )
             if not self._listeners[workspace_id]:
                 self._pubsub.subscribe(CHANNEL + workspace_id)
             self._listeners[workspace_id].add(inbox)

@@ -1,4 +1,4 @@
-"""Every setting, typed, with its default. Nothing else reads the configuration or the environment."""
+"""Every setting, typed, with its default. Nothing else reads configuration or environment."""
 
 import base64
 import binascii

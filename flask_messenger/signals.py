@@ -68,11 +68,11 @@ def emit(signal: Signal, app: Flask, **arguments: Any) -> None:
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **arguments)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the host raises
             # The exception's text may hold what the receiver read; its type and place do not.
             logger.error(  # noqa: TRY400 - the traceback could print a message's text
                 "signal_receiver_failed signal=%s receiver=%s error=%s",
-                signal.name,
+                getattr(signal, "name", "unnamed"),
                 getattr(receiver, "__qualname__", type(receiver).__name__),
                 type(error).__name__,
             )

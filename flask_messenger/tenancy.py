@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from flask import g, has_request_context
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
-from sqlalchemy.sql import visitors
+from sqlalchemy.sql import ClauseElement, visitors
 
 from flask_messenger.errors import NotSignedInError, PermissionDeniedError, ScopeError
 from flask_messenger.hooks import Tenant
@@ -130,12 +130,15 @@ def _add_workspace_criterion(execution: ORMExecuteState) -> None:
 
 
 def _touches_scoped_models(execution: ORMExecuteState) -> bool:
-    """Look at every table of the statement: an entity that is only counted, joined or asked for
-    in a subquery is not among the statement's mappers."""
+    """Look at every table of the statement.
+
+    An entity that is only counted, joined or asked for in a subquery is not among the mappers
+    that the statement names.
+    """
     names = _scoped_tables()
     return any(
         element.__visit_name__ == "table" and getattr(element, "name", None) in names
-        for element in visitors.iterate(execution.statement)
+        for element in visitors.iterate(cast("ClauseElement", execution.statement))
     )
 
 

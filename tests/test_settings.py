@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from flask_messenger import settings
 from flask_messenger.errors import ConfigurationError
 from flask_messenger.settings import Settings
+from flask_messenger.simulator import constants
 
 KEY = "k1:" + base64.b64encode(bytes(32)).decode()
 GOOD = {
@@ -22,18 +24,18 @@ def read(**overrides: Any) -> Settings:
 
 
 def test_defaults_talk_to_meta() -> None:
-    settings = read()
+    given = read()
 
-    assert settings.graph_url == "https://graph.facebook.com"
-    assert settings.dialog_url == "https://www.facebook.com"
-    assert settings.graph_version == "v25.0"
-    assert settings.feature_plans["facebook"] == "plus"
+    assert given.graph_url == "https://graph.facebook.com"
+    assert given.dialog_url == "https://www.facebook.com"
+    assert given.graph_version == "v25.0"
+    assert given.feature_plans["facebook"] == "plus"
 
 
 def test_the_environment_fills_what_the_config_does_not_have() -> None:
-    settings = Settings.from_config(GOOD, environ={"META_GRAPH_VERSION": "v26.0"})
+    given = Settings.from_config(GOOD, environ={"META_GRAPH_VERSION": "v26.0"})
 
-    assert settings.graph_version == "v26.0"
+    assert given.graph_version == "v26.0"
 
 
 def test_every_missing_setting_is_named_in_one_line() -> None:
@@ -83,19 +85,16 @@ def test_secrets_are_in_no_repr_and_no_error() -> None:
 
 
 def test_the_simulator_brings_its_own_values() -> None:
-    settings = Settings.from_config(
+    given = Settings.from_config(
         {"MESSENGER_SIMULATOR_URL": "http://127.0.0.1:5001", "MESSENGER_ENCRYPTION_KEYS": KEY},
         environ={},
     )
 
-    assert settings.graph_url == settings.dialog_url == "http://127.0.0.1:5001"
-    assert settings.default_app.app_id == "1000000000000001"
+    assert given.graph_url == given.dialog_url == "http://127.0.0.1:5001"
+    assert given.default_app.app_id == "1000000000000001"
 
 
 def test_the_simulators_constants_are_the_ones_we_expect() -> None:
-    from flask_messenger import settings
-    from flask_messenger.simulator import constants
-
     assert (
         settings.SIMULATOR_APP_ID,
         settings.SIMULATOR_APP_SECRET,
@@ -106,10 +105,10 @@ def test_the_simulators_constants_are_the_ones_we_expect() -> None:
 def test_several_apps_by_name() -> None:
     apps = {"eu": {"app_id": "2", "app_secret": "e", "verify_token": "t"}}
 
-    settings = read(META_APPS=apps)
+    given = read(META_APPS=apps)
 
-    assert set(settings.apps) == {"default", "eu"}
-    assert settings.default_app.app_id == "1"
+    assert set(given.apps) == {"default", "eu"}
+    assert given.default_app.app_id == "1"
 
 
 def test_numbers_from_a_prefixed_environment_are_ids() -> None:

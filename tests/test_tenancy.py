@@ -12,7 +12,7 @@ from flask_messenger.state import state_of
 from tests.support.app import Factory, Host
 
 
-def test_no_scope_no_query(app: Flask, factory: Factory) -> None:
+def test_no_scope_no_query(factory: Factory) -> None:
     factory.account()
 
     with pytest.raises(ScopeError):
@@ -25,7 +25,7 @@ def test_no_scope_no_query(app: Flask, factory: Factory) -> None:
         factory.session.execute(update(Account).values(name="x"))
 
 
-def test_a_workspace_sees_its_own_rows(app: Flask, factory: Factory) -> None:
+def test_a_workspace_sees_its_own_rows(factory: Factory) -> None:
     for workspace_id in ("w1", "w2"):
         conversation = factory.conversation(factory.account(workspace_id))
         factory.message(conversation, text=workspace_id)
@@ -42,7 +42,7 @@ def test_a_workspace_sees_its_own_rows(app: Flask, factory: Factory) -> None:
         assert factory.session.scalar(somewhere) is False
 
 
-def test_a_foreign_row_cannot_be_fetched_changed_or_made(app: Flask, factory: Factory) -> None:
+def test_a_foreign_row_cannot_be_fetched_changed_or_made(factory: Factory) -> None:
     theirs = factory.account("w2", name="theirs")
     theirs_id = theirs.id
     factory.session.expunge_all()
@@ -76,7 +76,7 @@ def test_in_a_request_of_nobody_there_is_no_query(app: Flask) -> None:
         state_of(app).db.session.scalars(select(Account)).all()
 
 
-def test_reprs_show_no_person(app: Flask, factory: Factory) -> None:
+def test_reprs_show_no_person(factory: Factory) -> None:
     account = factory.account(name="Iron Gym")
     identity = factory.identity(account, external_id="PSID77", name="Maya")
     message = factory.message(factory.conversation(account, identity), text="my secret")

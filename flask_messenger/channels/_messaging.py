@@ -142,9 +142,7 @@ def _person(event: Mapping[str, Any], *, is_echo: bool) -> str | None:
     return as_id(side.get("id")) or as_id(side.get("user_ref"))
 
 
-def _message_kind(
-    message: Mapping[str, Any], attachments: tuple[ReceivedAttachment, ...]
-) -> str:
+def _message_kind(message: Mapping[str, Any], attachments: tuple[ReceivedAttachment, ...]) -> str:
     if isinstance(message.get("quick_reply"), Mapping):
         return "quick_reply"
     if as_text(message.get("text")):
@@ -166,9 +164,7 @@ def _attachments(message: Mapping[str, Any]) -> tuple[ReceivedAttachment, ...]:
     """Read the attachments; a sticker that comes twice, as `image` and as itself, once."""
     given = [_attachment(each) for each in as_list(message.get("attachments"))]
     sticker_urls = {each.url for each in given if each.type == "sticker" and each.url}
-    return tuple(
-        each for each in given if not (each.type == "image" and each.url in sticker_urls)
-    )
+    return tuple(each for each in given if not (each.type == "image" and each.url in sticker_urls))
 
 
 def _attachment(value: Any) -> ReceivedAttachment:
@@ -201,9 +197,7 @@ def _parse_postback(event: Mapping[str, Any], *, account: str, sent_at: datetime
     )
 
 
-def _parse_receipt(
-    event: Mapping[str, Any], key: str, *, account: str, sent_at: datetime
-) -> Event:
+def _parse_receipt(event: Mapping[str, Any], key: str, *, account: str, sent_at: datetime) -> Event:
     receipt = as_mapping(event.get(key))
     person = _person(event, is_echo=False)
     if person is None:

@@ -87,9 +87,7 @@ def _profile_is_due(identity: Identity) -> bool:
     return checked_at is None or utc_now() - checked_at > PROFILE_RETRY
 
 
-def _learn_profile(
-    app: Flask, session: Session, *, identity: Identity, account: Account
-) -> None:
+def _learn_profile(app: Flask, session: Session, *, identity: Identity, account: Account) -> None:
     held = state_of(app)
     token = _token_of(held, account)
     if token is None:
@@ -151,9 +149,7 @@ def _tell_pages(held: MessengerState, session: Session, *, identity_id: uuid.UUI
     publish(held.get(redis.Redis), changes)
 
 
-def _resolve_contact(
-    app: Flask, session: Session, *, identity: Identity, account: Account
-) -> None:
+def _resolve_contact(app: Flask, session: Session, *, identity: Identity, account: Account) -> None:
     resolver = state_of(app).hooks.contact
     if resolver is None:
         return
@@ -170,11 +166,13 @@ def _resolve_contact(
     )
     try:
         reference = resolver(info)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the host raises
         # The host's code: its failure must not undo ours, and its text may quote a person.
         session.rollback()
         logger.error(  # noqa: TRY400 - the traceback could print a name
-            "contact_resolver_failed identity_id=%s error=%s", info.identity_id, type(error).__name__
+            "contact_resolver_failed identity_id=%s error=%s",
+            info.identity_id,
+            type(error).__name__,
         )
         return
     if reference is not None:

@@ -87,8 +87,8 @@ def _route(entries: Sequence[ReadEntry], accounts: dict[AccountKey, RoutedAccoun
     for entry in entries:
         workspace_ids: set[str] = set()
         keys = {(entry.channel, event.account_external_id) for event in entry.events}
-        for channel, external_id in keys or {(entry.channel, entry.external_id)}:
-            account = accounts.get((channel or "", external_id or ""))
+        for channel, external_id in keys or {(entry.channel, entry.external_id or "")}:
+            account = accounts.get((channel or "", external_id))
             if account is not None:
                 workspace_ids.add(account.workspace_id)
         for event in entry.events:
@@ -101,4 +101,3 @@ def _route(entries: Sequence[ReadEntry], accounts: dict[AccountKey, RoutedAccoun
                 batch.receipts.append(RoutedReceipt(account, event))
         route(entry, workspace_ids)
     return batch
-

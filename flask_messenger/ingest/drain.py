@@ -7,12 +7,12 @@ leases and there is nothing to clean up.
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import redis
 from flask import Flask
 from sqlalchemy import exists, select, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from flask_messenger.errors import MessengerError
@@ -23,14 +23,16 @@ from flask_messenger.ingest.receipts import settle_waiting_receipts
 from flask_messenger.models import WebhookEntry
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.journal import FAILED, PENDING
-from flask_messenger.models.upsert import dialect_of
+from flask_messenger.models.upsert import dialect_of, is_transient
 from flask_messenger.realtime import Change, publish
 from flask_messenger.state import state_of
 
 logger = logging.getLogger(__name__)
 
 Announce = Callable[[Iterable[uuid.UUID]], None]
-TRANSIENT_TRIES = 5
+TRANSIENT_TRIES: Final = 5
+MAX_EVENTS: Final = 5000
+"""An entry may hold thousands of events; statements have a limit of parameters."""
 
 
 def has_pending(session: Session) -> bool:
@@ -55,11 +57,10 @@ def drain_all(app: Flask, *, on_stored: Announce) -> int:
     while True:
         try:
             outcome = drain_batch(session, limit=held.settings.drain_batch_size)
-        except OperationalError:
-            # A deadlock or a lock that took too long: nothing is lost, look again.
+        except DBAPIError as error:
             session.rollback()
             failures += 1
-            if failures >= TRANSIENT_TRIES:
+            if failures >= TRANSIENT_TRIES or not is_transient(error):
                 raise
             continue
         if outcome is None:
@@ -104,8 +105,10 @@ def drain_batch(session: Session, *, limit: int) -> Outcome | None:
 
 
 def _begin_writing(session: Session) -> None:
-    """On SQLite take the one write lock first: a transaction that starts by reading may be
-    refused when it wants to write."""
+    """On SQLite take the one write lock first.
+
+    A transaction that starts by reading may be refused when it wants to write.
+    """
     if dialect_of(session) == "sqlite":
         session.execute(text("UPDATE messenger_webhook_entries SET attempts = attempts WHERE 0"))
 
@@ -123,23 +126,30 @@ def _claim(session: Session, *, limit: int) -> list[ClaimedEntry]:
 
 
 def _apply_or_split(session: Session, entries: Sequence[ReadEntry], outcome: Outcome) -> None:
+    if len(entries) > 1 and sum(len(entry.events) for entry in entries) > MAX_EVENTS:
+        _split(session, entries, outcome)
+        return
     try:
         with session.begin_nested():
             part = apply_batch(session, entries)
             finish_entries(session, entries, now=utc_now())
     except (MessengerError, DBAPIError, ArithmeticError, LookupError, TypeError, ValueError) as bad:
-        if isinstance(bad, OperationalError):
+        if isinstance(bad, DBAPIError) and is_transient(bad):
             raise
         if len(entries) == 1:
             _fail(session, entries[0], bad)
             return
-        middle = len(entries) // 2
-        _apply_or_split(session, entries[:middle], outcome)
-        _apply_or_split(session, entries[middle:], outcome)
+        _split(session, entries, outcome)
         return
     outcome.messages += part.messages
     outcome.settled += part.settled
     outcome.conversations = {**outcome.conversations, **part.conversations}
+
+
+def _split(session: Session, entries: Sequence[ReadEntry], outcome: Outcome) -> None:
+    middle = len(entries) // 2
+    _apply_or_split(session, entries[:middle], outcome)
+    _apply_or_split(session, entries[middle:], outcome)
 
 
 def _fail(session: Session, entry: ReadEntry, error: Exception) -> None:

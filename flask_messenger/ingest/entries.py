@@ -71,4 +71,3 @@ def route(entry: ReadEntry, workspace_ids: set[str]) -> None:
     entry.state = DONE if workspace_ids else UNROUTED
     # An entry that concerns several workspaces belongs to none of them in the journal.
     entry.workspace_id = next(iter(workspace_ids)) if len(workspace_ids) == 1 else None
-

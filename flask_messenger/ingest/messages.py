@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch, RoutedMessage, StoredMessage
@@ -14,7 +14,7 @@ from flask_messenger.ingest.people import People
 from flask_messenger.models import Attachment, Message
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.models.upsert import insert_for, insert_missing, update_many
+from flask_messenger.models.upsert import chunks, insert_for, insert_missing, update_many
 
 MessageKey = tuple[uuid.UUID, str]
 
@@ -65,10 +65,10 @@ def store_messages(session: Session, batch: Batch, people: People) -> Stored:
 def _find_known(session: Session, routed: Iterable[RoutedMessage]) -> dict[Any, _Known]:
     """Return the rows there already, by (account, external id) and by their own id."""
     messages = list(routed)
-    keys = sorted(each.key for each in messages)
-    own_ids = sorted({own_id for each in messages if (own_id := _echoed_id(each))})
-    if not keys:
-        return {}
+    own_ids = {own_id for each in messages if (own_id := _echoed_id(each))}
+    key = tuple_(Message.account_id, Message.external_id)
+    wanted = [key.in_(part) for part in chunks({each.key for each in messages})]
+    wanted += [Message.id.in_(part) for part in chunks(own_ids)]
     columns = (
         Message.id,
         Message.account_id,
@@ -77,17 +77,12 @@ def _find_known(session: Session, routed: Iterable[RoutedMessage]) -> dict[Any, 
         Message.status,
         Message.sent_at,
     )
-    statement = select(*columns).where(
-        or_(
-            tuple_(Message.account_id, Message.external_id).in_(keys),
-            Message.id.in_(own_ids),
-        )
-    )
     known: dict[Any, _Known] = {}
-    for row in session.execute(statement):
-        found = _Known(*row)
-        known[found.id] = found
-        known[(found.account_id, found.external_id)] = found
+    for condition in wanted:
+        for row in session.execute(select(*columns).where(condition)):
+            found = _Known(*row)
+            known[found.id] = found
+            known[(found.account_id, found.external_id)] = found
     return known
 
 
@@ -146,9 +141,7 @@ def _note_settled(stored: Stored, row: _Known, routed: RoutedMessage, people: Pe
         )
 
 
-def _insert(
-    session: Session, new: list[RoutedMessage], people: People, stored: Stored
-) -> None:
+def _insert(session: Session, new: list[RoutedMessage], people: People, stored: Stored) -> None:
     if not new:
         return
     rows = {each.key: _row(each, people) for each in sorted(new, key=lambda each: each.key)}
@@ -156,11 +149,12 @@ def _insert(
     # above would not.
     statement = (
         insert_for(session, Message.__table__)
-        .values(list(rows.values()))
         .on_conflict_do_nothing(index_elements=["account_id", "external_id"])
         .returning(Message.__table__.c.account_id, Message.__table__.c.external_id)
     )
-    inserted = {(row.account_id, row.external_id) for row in session.execute(statement)}
+    inserted = {
+        (row.account_id, row.external_id) for row in session.execute(statement, list(rows.values()))
+    }
     attachments: list[dict[str, Any]] = []
     for routed in new:
         if routed.key not in inserted:
@@ -168,16 +162,12 @@ def _insert(
         row = rows[routed.key]
         _note_added(stored, row, routed)
         attachments += _attachment_rows(row["id"], routed)
-    insert_missing(
-        session, Attachment.__table__, attachments, key=("message_id", "position")
-    )
+    insert_missing(session, Attachment.__table__, attachments, key=("message_id", "position"))
 
 
 def _note_added(stored: Stored, row: dict[str, Any], routed: RoutedMessage) -> None:
     conversation_id = row["conversation_id"]
-    stored.added.append(
-        StoredMessage(row["id"], routed.account, conversation_id, row["direction"])
-    )
+    stored.added.append(StoredMessage(row["id"], routed.account, conversation_id, row["direction"]))
     if conversation_id is None:
         return
     stored.conversation_ids.add(conversation_id)

@@ -11,7 +11,7 @@ from flask_messenger.ingest.batch import Batch, RoutedAccount
 from flask_messenger.models import Conversation, Identity
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.conversations import OPEN, PROFILE_UNKNOWN
-from flask_messenger.models.upsert import insert_missing
+from flask_messenger.models.upsert import chunks, insert_missing
 
 PersonKey = tuple[uuid.UUID, str]
 """An account, and the person's external id as that account sees it."""
@@ -75,14 +75,13 @@ def _by_key(item: tuple[PersonKey, RoutedAccount]) -> PersonKey:
 
 
 def _find_identities(session: Session, keys: Iterable[PersonKey]) -> dict[PersonKey, uuid.UUID]:
-    wanted = sorted(keys)
-    if not wanted:
-        return {}
     columns = (Identity.id, Identity.account_id, Identity.external_id)
-    statement = select(*columns).where(
-        tuple_(Identity.account_id, Identity.external_id).in_(wanted)
-    )
-    return {(row.account_id, row.external_id): row.id for row in session.execute(statement)}
+    key = tuple_(Identity.account_id, Identity.external_id)
+    return {
+        (row.account_id, row.external_id): row.id
+        for part in chunks(set(keys))
+        for row in session.execute(select(*columns).where(key.in_(part)))
+    }
 
 
 def _make_conversations(

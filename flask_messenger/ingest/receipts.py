@@ -17,7 +17,7 @@ from flask_messenger.ingest.summaries import refresh_statuses
 from flask_messenger.models import Account, Conversation, Identity, Message, Receipt
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.models.upsert import greatest, insert_for
+from flask_messenger.models.upsert import chunks, greatest, insert_for
 from flask_messenger.realtime import Change
 
 WATERMARK: Final = "watermark:"
@@ -98,26 +98,27 @@ def _take_waiting(session: Session, people: People, stored: Stored) -> list[_Pen
     """Remove and return the receipts that waited for this batch's messages and threads."""
     references = [(account_id, external_id) for account_id, external_id in stored.keys]
     references += [(account, WATERMARK + person) for account, person in people.conversation_of]
-    if not references:
-        return []
     table = Receipt.__table__
-    statement = (
-        delete(table)
-        .where(tuple_(table.c.account_id, table.c.reference).in_(sorted(references)))
-        .returning(
-            table.c.account_id, table.c.workspace_id, table.c.kind, table.c.reference, table.c.at
-        )
+    key = tuple_(table.c.account_id, table.c.reference)
+    columns = (
+        table.c.account_id,
+        table.c.workspace_id,
+        table.c.kind,
+        table.c.reference,
+        table.c.at,
     )
-    return [_Pending(*row) for row in session.execute(statement)]
+    return [
+        _Pending(*row)
+        for part in chunks(set(references))
+        for row in session.execute(delete(table).where(key.in_(part)).returning(*columns))
+    ]
 
 
 def _move_watermarks(
     session: Session, receipts: Iterable[_Pending], people: People
 ) -> set[uuid.UUID]:
     """Move each thread's watermark forward, never back."""
-    moves: dict[uuid.UUID, dict[str, Any]] = defaultdict(
-        lambda: {"delivered": None, "read": None}
-    )
+    moves: dict[uuid.UUID, dict[str, Any]] = defaultdict(lambda: {"delivered": None, "read": None})
     for each in receipts:
         if each.person is None:
             continue
@@ -154,25 +155,25 @@ def _lift_messages(
     for each in receipts:
         if not each.is_watermark:
             named[each.kind].append((each.account_id, each.reference))
-    wanted = sorted({*named[words.DELIVERED], *named[words.READ]})
-    if not wanted:
-        return {}
     table = Message.__table__
     key = tuple_(table.c.account_id, table.c.external_id)
     for kind in (words.DELIVERED, words.READ):
-        if named[kind]:
+        for part in chunks(set(named[kind])):
             session.execute(
                 update(table)
                 .where(
-                    key.in_(sorted(named[kind])),
+                    key.in_(part),
                     table.c.direction == words.OUTBOUND,
                     table.c.status.in_(BELOW[kind]),
                 )
                 .values(status=kind, updated_at=utc_now())
             )
     columns = (table.c.account_id, table.c.external_id, table.c.conversation_id)
-    rows = session.execute(select(*columns).where(key.in_(wanted)))
-    return {(row.account_id, row.external_id): row.conversation_id for row in rows}
+    return {
+        (row.account_id, row.external_id): row.conversation_id
+        for part in chunks({*named[words.DELIVERED], *named[words.READ]})
+        for row in session.execute(select(*columns).where(key.in_(part)))
+    }
 
 
 def _keep_early(
@@ -206,12 +207,13 @@ def _keep_early(
         }
         for each in sorted(early, key=lambda each: each.key)
     ]
-    statement = insert_for(session, Receipt.__table__).values(rows)
+    statement = insert_for(session, Receipt.__table__)
     session.execute(
         statement.on_conflict_do_update(
             index_elements=["account_id", "kind", "reference"],
             set_={"at": greatest(session, Receipt.__table__.c.at, statement.excluded.at)},
-        )
+        ),
+        rows,
     )
 
 
@@ -288,7 +290,8 @@ def _find_settleable(session: Session, account_ids: list[uuid.UUID]) -> list[Any
             ),
         )
         .where(
-            Receipt.account_id.in_(account_ids), or_(Message.id.is_not(None), Identity.id.is_not(None))
+            Receipt.account_id.in_(account_ids),
+            or_(Message.id.is_not(None), Identity.id.is_not(None)),
         )
     )
     return list(session.execute(statement))

@@ -98,17 +98,18 @@ def _of_messages(value: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[A
 
 
 def _last_message_id() -> ScalarSelect[Any]:
-    """Return the newest message. Two of one millisecond are told apart by Meta's id, which does
-    not depend on the order in which they came."""
+    """Return the newest message.
+
+    Two of one millisecond are told apart by Meta's id, which does not depend on the order in
+    which they came.
+    """
     return (
         select(_messages.c.id)
         .where(
             _messages.c.conversation_id == _conversations.c.id,
             _messages.c.status != words.DISCARDED,
         )
-        .order_by(
-            _messages.c.sent_at.desc(), func.coalesce(_messages.c.external_id, "~").desc()
-        )
+        .order_by(_messages.c.sent_at.desc(), func.coalesce(_messages.c.external_id, "~").desc())
         .limit(1)
         .correlate(_conversations)
         .scalar_subquery()

@@ -112,7 +112,9 @@ class PendingConnection(WorkspaceScoped, Base):
     meta_user_id: Mapped[MetaId | None]
     granted_scopes: Mapped[list[str]] = mapped_column(default=list)
     declined_scopes: Mapped[list[str]] = mapped_column(default=list)
-    payload_sealed: Mapped[str | None] = mapped_column(Text)  # JSON: user token, Pages, their tokens
+    payload_sealed: Mapped[str | None] = mapped_column(
+        Text
+    )  # JSON: user token, Pages, their tokens
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime]
 
@@ -157,5 +159,3 @@ class DeletionRequest(Base):
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     requested_at: Mapped[CreatedAt]
     completed_at: Mapped[datetime | None]
-
-

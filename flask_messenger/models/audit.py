@@ -3,13 +3,20 @@
 from typing import Any
 
 from sqlalchemy import Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from flask_messenger.models.base import Base, CreatedAt, HostRef, ShortName, UuidKey, WorkspaceScoped
+from flask_messenger.models.base import (
+    Base,
+    CreatedAt,
+    HostRef,
+    ShortName,
+    UuidKey,
+    WorkspaceScoped,
+)
 
 
 class AuditEntry(WorkspaceScoped, Base):
-    """One act: connected, disconnected, discarded a message, switched a setting, …
+    """One act: connected, disconnected, discarded a message, switched a setting.
 
     `details` holds ids and names of settings; never tokens, texts or names of people.
     """
@@ -23,3 +30,24 @@ class AuditEntry(WorkspaceScoped, Base):
     subject: Mapped[str | None] = mapped_column(String(255))
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     at: Mapped[CreatedAt]
+
+
+def record(
+    session: Session,
+    *,
+    workspace_id: str,
+    actor: str,
+    action: str,
+    subject: str | None = None,
+    **details: Any,
+) -> None:
+    """Add one act to the log, in the caller's transaction: both are kept, or neither."""
+    session.add(
+        AuditEntry(
+            workspace_id=workspace_id,
+            actor=actor,
+            action=action,
+            subject=subject,
+            details=details,
+        )
+    )

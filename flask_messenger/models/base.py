@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import uuid_utils.compat
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Uuid
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Table, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -69,6 +69,9 @@ ShortName = Annotated[str, mapped_column(String(64))]
 
 class Base(DeclarativeBase):
     """The declarative base of our tables; a host's own base stays its own."""
+
+    if TYPE_CHECKING:
+        __table__: ClassVar[Table]
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {

@@ -1,12 +1,20 @@
 """The one place that knows the SQL dialect: inserts that meet rows already there."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Insert, Table, bindparam, cast, column, func, update, values
+from sqlalchemy import Table, bindparam, cast, column, func, update, values
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
+
+T = TypeVar("T")
+
+TRANSIENT_STATES: Final = frozenset({"40001", "40P01", "55P03", "57P01", "57P03"})
+
+CHUNK: Final = 2_000
+"""A list of thousands of keys exceeds PostgreSQL's stack, and SQLite's parameters at 32,766."""
 
 
 def insert_for(session: Session, table: Table) -> Any:
@@ -21,13 +29,31 @@ def dialect_of(session: Session) -> str:
     return session.get_bind().dialect.name
 
 
+def is_transient(error: DBAPIError) -> bool:
+    """Say whether a statement failed for what others did at that moment, and may work again.
+
+    A deadlock, a serialisation failure, a lock or a connection that was not to be had.
+    """
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    return state in TRANSIENT_STATES or "database is locked" in str(error.orig)
+
+
 def insert_missing(
     session: Session, table: Table, rows: Sequence[dict[str, Any]], *, key: Sequence[str]
 ) -> None:
     """Insert `rows` whose `key` is not there yet, in one statement."""
     if rows:
-        statement: Insert = insert_for(session, table).values(list(rows))
-        session.execute(statement.on_conflict_do_nothing(index_elements=list(key)))
+        statement = insert_for(session, table).on_conflict_do_nothing(index_elements=list(key))
+        session.execute(statement, list(rows))
+
+
+def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Yield `items`, sorted, in lists short enough for the parameters of one statement."""
+    ordered: list[Any] = sorted(items)
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
 
 
 def greatest(session: Session, first: Any, second: Any) -> ColumnElement[Any]:

@@ -77,7 +77,7 @@ def test_every_messenger_body_gives_the_expected_rows(
         "outbound_echoes": expected.get("outbound_echoes", 0),
         "attachments": sum(expected.get("by", {}).get("attachments", {}).values()),
     }
-    kept = {kind: 0 for kind in ("delivered", "read")}
+    kept = dict.fromkeys(("delivered", "read"), 0)
     for receipt in rows(app, Receipt):
         kept[receipt.kind] += receipt.reference.startswith("watermark:")
     assert kept == {"delivered": expected.get("deliveries", 0), "read": expected.get("reads", 0)}

@@ -1,5 +1,6 @@
 """From the journal to rows."""
 
+import json
 import uuid
 
 import pytest
@@ -308,8 +309,8 @@ def test_a_closed_conversation_opens_again(
     assert rows(app, Conversation)[0].status == "open"
 
 
-def test_entries_wait_for_their_account_and_are_replayed(
-    app: Flask, client: FlaskClient, factory: Factory
+def test_entries_nobody_connected_are_kept_under_their_account(
+    app: Flask, client: FlaskClient
 ) -> None:
     send(client, meta.message(PAGE, PERSON, "too early"))
     drain(app)
@@ -378,12 +379,8 @@ def test_one_bad_entry_never_blocks_a_batch(
     assert "refused" not in failed.error
 
 
-def test_a_thousand_entries_in_one_delivery(
-    app: Flask, factory: Factory
-) -> None:
+def test_a_thousand_entries_in_one_delivery(app: Flask, factory: Factory) -> None:
     factory.account(external_id=PAGE)
-    import json
-
     raw = [
         json.dumps(meta.entry(PAGE, meta.message(PAGE, str(9000 + n % 50), f"text {n}"))).encode()
         for n in range(1000)
@@ -396,3 +393,16 @@ def test_a_thousand_entries_in_one_delivery(
     assert len(rows(app, Conversation)) == 50
     assert sum(each.unread_count for each in rows(app, Conversation)) == 1000
     assert all(isinstance(each, uuid.UUID) for each in announced)
+
+
+def test_one_entry_with_thousands_of_messages(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    factory.account(external_id=PAGE)
+    events = [meta.message(PAGE, str(9000 + n % 2000), f"text {n}") for n in range(12_000)]
+
+    send(client, *events)
+    drain(app)
+
+    assert journal_states(app) == ["done"]
+    assert len(rows(app, Message)) == 12_000

@@ -77,9 +77,7 @@ def test_unsigned_or_wrongly_signed_is_401(
         b"[" * 100_000 + b"]" * 100_000,
     ],
 )
-def test_signed_but_not_metas_envelope_is_400(
-    app: Flask, client: FlaskClient, body: bytes
-) -> None:
+def test_signed_but_not_metas_envelope_is_400(app: Flask, client: FlaskClient, body: bytes) -> None:
     assert meta.post(client, body).status_code == 400
     assert rows(app, WebhookEntry) == []
 

@@ -74,7 +74,9 @@ def make_app(config: dict[str, Any]) -> Flask:
     messenger = Messenger()
     messenger.tenant_loader(lambda: host.tenant)
     messenger.tier_loader(lambda workspace_id: host.plans.get(workspace_id, "pro"))
-    messenger.agents_loader(lambda _: [Agent(id="u1", name="Sam Reyes"), Agent(id="u2", name="Ida")])
+    messenger.agents_loader(
+        lambda _: [Agent(id="u1", name="Sam Reyes"), Agent(id="u2", name="Ida")]
+    )
     messenger.locations_loader(
         lambda _: [Location(id="l1", name="Downtown"), Location(id="l2", name="Riverside")]
     )

@@ -24,9 +24,7 @@ def post(client: FlaskClient, body: bytes | dict[str, Any], **headers: str) -> T
     """Send a delivery, signed unless a header says otherwise."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = {"X-Hub-Signature-256": sign(raw), **headers}
-    return client.post(
-        "/webhooks/meta", data=raw, headers=sent, content_type="application/json"
-    )
+    return client.post("/webhooks/meta", data=raw, headers=sent, content_type="application/json")
 
 
 def delivery(*entries: Any, object_: str = "page") -> dict[str, Any]:

@@ -1,0 +1,28 @@
+import pytest
+
+from flask_messenger.graph.usage import Usage, read_usage
+
+
+def test_highest_percentage_of_all_headers_counts() -> None:
+    headers = {
+        "X-App-Usage": '{"call_count":28,"total_time":15,"total_cputime":10}',
+        "X-Business-Use-Case-Usage": '{"1":[{"type":"pages","call_count":5},'
+        '{"type":"messenger","total_time":95.5,"estimated_time_to_regain_access":2}]}',
+    }
+
+    assert read_usage(headers) == Usage(percent=95.5, wait_seconds=120)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "not json", "null", "[]", "7", '{"call_count":"x"}', '{"call_count":-1}', '{"1":null}',
+     '{"1":[null,7]}', '{"call_count":1e999}', "[" * 50_000],
+)  # fmt: skip
+def test_odd_headers_count_as_no_usage(value) -> None:
+    headers = {"X-App-Usage": value, "X-Business-Use-Case-Usage": value}
+
+    assert read_usage(headers) == Usage()
+
+
+def test_no_headers_are_no_usage() -> None:
+    assert read_usage({}) == Usage()

@@ -15,6 +15,8 @@ class Channel(Protocol):
         webhook_object: Meta's word for it in a delivery's `object`.
         feature: the feature a plan must have.
         label: what people call it.
+        title: its full name, as a heading.
+        account_word: what one account of it is called: "Page", "number".
         text_limit: how many characters a text may have.
     """
 
@@ -22,6 +24,8 @@ class Channel(Protocol):
     webhook_object: ClassVar[str]
     feature: ClassVar[str]
     label: ClassVar[str]
+    title: ClassVar[str]
+    account_word: ClassVar[str]
     text_limit: ClassVar[int]
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:

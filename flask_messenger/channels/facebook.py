@@ -15,6 +15,8 @@ class Facebook:
     webhook_object: ClassVar[str] = "page"
     feature: ClassVar[str] = "facebook"
     label: ClassVar[str] = "Messenger"
+    title: ClassVar[str] = "Facebook Messenger"
+    account_word: ClassVar[str] = "Page"
     text_limit: ClassVar[int] = _sending.MAX_TEXT_LENGTH
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:

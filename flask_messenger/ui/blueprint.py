@@ -74,7 +74,7 @@ def answer_error(error: MessengerError) -> ResponseReturnValue:
 def answer_http_error(error: HTTPException) -> ResponseReturnValue:
     """Answer what Flask itself raised; redirects and ready-made responses pass unchanged."""
     if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
-        return error.get_response()  # type: ignore[return-value]
+        return error.get_response()
     return _answer(error.code, title=error.name, detail=error.description or error.name)
 
 

@@ -87,7 +87,7 @@ def listing() -> ResponseReturnValue:
     answer = fragment("_listing.html", list=view)
     if request.headers.get("HX-Target") == "fm-listing":
         # Somebody chose: their choice goes into the address, and a reload keeps it.
-        answer.headers["HX-Replace-Url"] = url_for(
+        answer.headers["HX-Replace-Url"] = reader.link(
             "messenger_ui.inbox", conversation_id=_open_id() or None, **chosen.kept
         )
     return answer
@@ -161,7 +161,8 @@ def fragment(template: str, **values: Any) -> Response:
     answer = make_response(html)
     answer.add_etag()
     answer.vary.update(["HX-Request", "HX-Target", "Cookie"])
-    return answer.make_conditional(request)
+    answer.make_conditional(request)
+    return answer
 
 
 def _narrowing(reader: Reader) -> tuple[Narrowing, ConversationCounts]:
@@ -203,7 +204,7 @@ def _list_view(
         may_connect = not accounts and reader.tenant.may("connect")
     more = page.next_cursor
     return ListView(
-        fragment_url=url_for("messenger_ui.listing", **chosen.kept),
+        fragment_url=reader.link("messenger_ui.listing", **chosen.kept),
         tabs=tabs(chosen, counts, reader),
         filters=chips(chosen, reader),
         rows=[
@@ -219,7 +220,7 @@ def _list_view(
         ],
         query=chosen.query,
         tab=chosen.tab,
-        more_url=url_for("messenger_ui.rows", before=more, **chosen.kept) if more else None,
+        more_url=reader.link("messenger_ui.rows", before=more, **chosen.kept) if more else None,
         unread=counts.unread,
         nothing=words,
         nothing_more=more_words,

@@ -28,11 +28,11 @@ def avatar_of(name: str, *, key: object, picture_url: str | None = None) -> Avat
 
 def initials(name: str) -> str:
     """Return one or two capital letters: "Maya Okafor" → "MO", "lena.vogel" → "LV"."""
-    words = _WORDS.findall(name)
+    words: list[str] = _WORDS.findall(name)
     if not words:
         return "?"
     if len(words) == 1:
-        return str(words[0][:1]).upper()
+        return words[0][0].upper()
     return (words[0][0] + words[-1][0]).upper()
 
 

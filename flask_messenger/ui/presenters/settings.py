@@ -93,6 +93,9 @@ class SettingsView:
     human_agent: bool = False
     human_agent_url: str | None = None
     inbox_url: str = ""
+    fragment_url: str = ""
+    events_url: str = ""
+    group: str = ""
     zone: str = "UTC"
     cookie_path: str = "/"
 
@@ -102,24 +105,20 @@ class PageChoice:
     """One Page of the login.
 
     Attributes:
-        status: `new`, `yours` (connected here already), `missing_task` (they may not answer on
-            it) or `taken` (another workspace has it; whose is never said).
+        note: what else there is to know: that it is connected, or why it cannot be chosen.
+        problem: why connecting it failed just now.
     """
 
     id: str
     name: str
     detail: str
     avatar: Avatar
-    status: str
+    can_choose: bool
     note: str = ""
+    problem: str = ""
     is_chosen: bool = False
     locations: Sequence[Choice] = ()
     place: str = ""
-
-    @property
-    def can_choose(self) -> bool:
-        """Say whether the box can be ticked."""
-        return self.status in ("new", "yours")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,10 +107,12 @@ function withGrowth(element: HTMLElement, url: string): string {
 }
 
 function replace(element: HTMLElement, html: string): void {
-  const before = new CustomEvent("fm:before-morph", { bubbles: true });
-  element.dispatchEvent(before);
   const id = element.id;
-  Idiomorph.morph(element, html, { morphStyle: "outerHTML", callbacks });
+  element.dispatchEvent(new CustomEvent("fm:before-morph", { bubbles: true }));
+  // A part may come alone or within its whole page.
+  const fresh = new DOMParser().parseFromString(html, "text/html").getElementById(id);
+  if (!fresh) return;
+  Idiomorph.morph(element, fresh, { morphStyle: "outerHTML", callbacks });
   const now = document.getElementById(id);
   if (!now) return;
   htmx.process(now);

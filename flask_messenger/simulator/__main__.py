@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
+import socket
 import sys
 import threading
 from types import FrameType
 
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 from flask_messenger.simulator.app import create_simulator
-from flask_messenger.simulator.settings import DEFAULTS, SimulatorSettingError
+from flask_messenger.simulator.settings import DEFAULTS, SimulatorSettingError, SimulatorSettings
 from flask_messenger.simulator.state import KEY
 
 OPTIONS = {
@@ -30,7 +31,9 @@ OPTIONS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m flask_messenger.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m flask_messenger.simulator", description=__doc__
+    )
     for option, name in OPTIONS.items():
         shown = DEFAULTS[name] or "from host and port"
         parser.add_argument(option, dest=name, help=f"also {name} (default: {shown})")
@@ -38,22 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     try:
-        app = create_simulator(chosen)
+        settings = SimulatorSettings.from_mapping(chosen)
+        listener = socket.create_server((settings.host, settings.port))
     except SimulatorSettingError as error:
         print(error, file=sys.stderr)  # noqa: T201  (this is a command)
         return 2
-    state = app.extensions[KEY]
-    settings = state.settings
-    try:
-        server = make_server(settings.host, settings.port, app, threaded=True)
-    except (OSError, SystemExit):
-        state.close()
-        print(  # noqa: T201
-            f"Port {settings.port} is in use: set SIMULATOR_PORT or --port to another one.",
-            file=sys.stderr,
-        )
+    except OSError as error:
+        problem = f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}."
+        print(problem, "SIMULATOR_PORT or --port sets another port.", file=sys.stderr)  # noqa: T201
         return 1
-    server.daemon_threads = True  # an open chat page must not hold up the end
+    app = create_simulator(chosen)
+    server = ThreadedWSGIServer(settings.host, settings.port, app, fd=listener.fileno())
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         threading.Thread(target=server.shutdown, daemon=True).start()
@@ -63,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Simulated Meta at {settings.base_url}/", flush=True)  # noqa: T201
     server.serve_forever(poll_interval=0.1)
     server.server_close()
-    state.close()
+    listener.close()
+    app.extensions[KEY].close()
     return 0
 
 

@@ -240,8 +240,15 @@ bp.register_error_handler(HTTPException, requested.explain)
 
 
 def _read_details(sent: dict[str, Any]) -> dict[str, Any]:
-    details = {name: sent[name] for name in ("when", "message", "is_transient", "html") if name in sent}
-    bounds = {"code": 10**7, "subcode": 10**7, "http_status": 599, "seconds": faults.MAX_LATENCY_SECONDS}
+    details: dict[str, Any] = {
+        name: sent[name] for name in ("when", "message", "is_transient", "html") if name in sent
+    }
+    bounds = {
+        "code": 10**7,
+        "subcode": 10**7,
+        "http_status": 599,
+        "seconds": faults.MAX_LATENCY_SECONDS,
+    }
     for name, highest in bounds.items():
         if sent.get(name) not in {None, ""}:
             value = requested.number(sent, name, 0, lowest=0, highest=highest)

@@ -110,9 +110,7 @@ def answer(version: str) -> ResponseReturnValue:
     return redirect(_with_query(asked, answered))
 
 
-def _read_request(
-    db: sqlite3.Connection, version: str, values: MultiDict[str, str]
-) -> Asked:
+def _read_request(db: sqlite3.Connection, version: str, values: MultiDict[str, str]) -> Asked:
     """Return what is asked.
 
     Raises:
@@ -213,9 +211,7 @@ def _offered(db: sqlite3.Connection, asked: Asked, person: str) -> list[str]:
     return [name for name in asked.permissions if earlier.permissions.get(name) != DECLINED]
 
 
-def _record(
-    db: sqlite3.Connection, asked: Asked, person: str, form: MultiDict[str, str]
-) -> None:
+def _record(db: sqlite3.Connection, asked: Asked, person: str, form: MultiDict[str, str]) -> None:
     offered = _offered(db, asked, person)
     ticked = set(offered) if asked.is_all_or_nothing else set(form.getlist("permission"))
     permissions = {name: GRANTED if name in ticked else DECLINED for name in offered}

@@ -111,7 +111,7 @@ def unreadable_token() -> GraphError:
 
 DEAD_TOKEN_REASONS = {
     458: "The user has not authorized application.",
-    459: "You cannot access the app till you log in to www.facebook.com and follow the instructions given.",
+    459: "You cannot access the app till you log in to www.facebook.com and follow instructions.",
     460: (
         "The session has been invalidated because the user changed their password or Facebook"
         " has changed the session for security reasons."
@@ -162,9 +162,7 @@ def missing_proof() -> GraphError:
 
 def wrong_proof() -> GraphError:
     """Return the answer to an `appsecret_proof` that does not fit the token."""
-    return GraphError(
-        "Invalid appsecret_proof provided in the API argument", code=100, kind=METHOD
-    )
+    return GraphError("Invalid appsecret_proof provided in the API argument", code=100, kind=METHOD)
 
 
 def window_closed() -> GraphError:
@@ -185,6 +183,4 @@ def no_such_person() -> GraphError:
 
 def person_unavailable() -> GraphError:
     """Return the answer to a recipient who blocked the Page or left."""
-    return GraphError(
-        "(#551) This person isn't available right now.", code=551, subcode=1545041
-    )
+    return GraphError("(#551) This person isn't available right now.", code=551, subcode=1545041)

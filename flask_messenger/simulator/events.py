@@ -51,9 +51,7 @@ def echo(
     return {**_between(page_id, psid, at_ms), "message": body}
 
 
-def postback(
-    page_id: str, psid: str, *, at_ms: int, mid: str, title: str, payload: str
-) -> Json:
+def postback(page_id: str, psid: str, *, at_ms: int, mid: str, title: str, payload: str) -> Json:
     """Return what a Page hears when a person taps a button."""
     body = {"mid": mid, "title": title, "payload": payload}
     return {**_between(psid, page_id, at_ms), "postback": body}
@@ -79,9 +77,7 @@ def _between(sender: str, recipient: str, at_ms: int) -> Json:
     return {"sender": {"id": sender}, "recipient": {"id": recipient}, "timestamp": at_ms}
 
 
-def _body(
-    mid: str, text: str | None, attachments: Sequence[Json], reply_to: str | None
-) -> Json:
+def _body(mid: str, text: str | None, attachments: Sequence[Json], reply_to: str | None) -> Json:
     body: Json = {"mid": mid}
     if text is not None:
         body["text"] = text

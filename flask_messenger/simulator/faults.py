@@ -22,7 +22,7 @@ KINDS = (ERROR, LATENCY, DROP)
 BEFORE, AFTER = "before", "after"  # what Graph did when it happens: nothing yet, or all of it
 MAX_COUNT = 1_000_000
 MAX_LATENCY_SECONDS = 120.0
-HTML_ERROR = "<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body></html>"
+HTML_ERROR = "<!DOCTYPE html><html><title>Error</title><p>Sorry, something went wrong.</p></html>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,7 @@ def parse_fields(text: str) -> tuple[Field, ...]:
     return found
 
 
-def pick(
-    node: Mapping[str, Any], wanted: tuple[Field, ...], node_type: str
-) -> dict[str, Any]:
+def pick(node: Mapping[str, Any], wanted: tuple[Field, ...], node_type: str) -> dict[str, Any]:
     """Return what is wanted of `node`, and its id.
 
     A field that the node type has but this node has not is `None` in `node`,

@@ -21,6 +21,7 @@ from flask_messenger.simulator import (
     graph_oauth,
     graph_pages,
     graph_profiles,
+    nodes,
     tokens,
     usage,
     wire,
@@ -34,7 +35,6 @@ from flask_messenger.simulator.endpoints import (
     Call,
     Endpoint,
 )
-from flask_messenger.simulator.grants import find_grant
 from flask_messenger.simulator.state import simulator
 from flask_messenger.simulator.tokens import APP, PAGE, USER, Token
 from flask_messenger.simulator.vocabulary import EXPIRED_VERSIONS, LIVE_VERSIONS
@@ -101,7 +101,7 @@ def _check(served: str | None, version: str, path: str) -> tuple[Call, Endpoint]
             first, _, edge = path.partition("/")
             is_public = edge == "picture" and value is None
             token = None if is_public else _authenticate(db, value, parameters)
-            kind, node_id = _resolve(db, token, first)
+            kind, node_id = nodes.resolve(db, token, first, method=request.method)
         methods = TABLE.get((kind, edge))
         if methods is None:
             raise errors.unknown_path(edge)
@@ -129,7 +129,8 @@ def _check_kind(endpoint: Endpoint, token: Token | None) -> None:
     if endpoint.auth in {NOBODY, OPTIONAL, ANYBODY}:
         return
     if token is None or token.kind != endpoint.auth:
-        raise WRONG_KIND[endpoint.auth]()
+        wrong_kind = WRONG_KIND[endpoint.auth]()
+        raise wrong_kind
 
 
 def _read_parameters() -> dict[str, Any]:
@@ -159,9 +160,7 @@ def _read_token(parameters: dict[str, Any]) -> str | None:
     return rest.strip() or None if scheme.lower() in {"bearer", "oauth"} else None
 
 
-def _authenticate(
-    db: sqlite3.Connection, value: str | None, parameters: dict[str, Any]
-) -> Token:
+def _authenticate(db: sqlite3.Connection, value: str | None, parameters: dict[str, Any]) -> Token:
     if value is None:
         raise errors.no_token()
     token = tokens.read_token(db, value)
@@ -176,66 +175,6 @@ def _authenticate(
         is_required=bool(app["require_proof"]) and token.kind != APP,
     )
     return token
-
-
-def _resolve(db: sqlite3.Connection, token: Token | None, name: str) -> tuple[str, str]:
-    """Return the kind and the id of the node that the first part of the path names.
-
-    Raises:
-        GraphError: there is none that this token may see.
-    """
-    if name == "me":
-        return _resolve_me(token)
-    if token is None:
-        if db.execute("SELECT 1 FROM pages WHERE id = ?", [name]).fetchone():
-            return "page", name
-        raise errors.unsupported_request(request.method, name)
-    if not name.isdigit():
-        raise _unknown_alias(name)
-    if token.kind == APP:
-        if name == token.app_id:
-            return "app", name
-    elif _sees_page(db, token, name):
-        return "page", name
-    elif token.kind == PAGE and _sees_person(db, token, name):
-        return "psid", name
-    elif token.kind == USER and name == token.user_id:
-        return "user", name
-    elif name == token.app_id:
-        return "app", name
-    raise errors.unsupported_request(request.method, name)
-
-
-def _resolve_me(token: Token | None) -> tuple[str, str]:
-    if token is None or token.kind == APP:
-        raise errors.no_token()
-    if token.kind == PAGE:
-        return "page", token.page_id or ""
-    return "user", token.user_id
-
-
-def _unknown_alias(name: str) -> errors.GraphError:
-    if any(character.isdigit() for character in name):
-        return errors.unsupported_request(request.method, name)
-    return errors.GraphError(
-        f"(#803) Some of the aliases you requested do not exist: {name}", code=803, status=404
-    )
-
-
-def _sees_page(db: sqlite3.Connection, token: Token, page_id: str) -> bool:
-    if token.kind == PAGE:
-        return token.page_id == page_id
-    grant = find_grant(db, token.person, token.app_id)
-    return grant is not None and page_id in grant.page_ids
-
-
-def _sees_person(db: sqlite3.Connection, token: Token, psid: str) -> bool:
-    """Say whether the person ever wrote to the token's Page: before that, a Page cannot see them."""
-    row = db.execute(
-        "SELECT 1 FROM threads WHERE psid = ? AND page_id = ? AND last_user_at IS NOT NULL",
-        [psid, token.page_id],
-    ).fetchone()
-    return row is not None
 
 
 def _respond(result: Any) -> Response:
@@ -256,9 +195,7 @@ def _respond_error(error: errors.GraphError) -> Response:
     return response
 
 
-def _remember(
-    path: str, response: Response, error: errors.GraphError | None, began: float
-) -> None:
+def _remember(path: str, response: Response, error: errors.GraphError | None, began: float) -> None:
     simulator().calls.appendleft(
         {
             "at": int(time.time() * 1000),

@@ -63,7 +63,7 @@ def subscribe(call: Call) -> dict[str, Any]:
     kind = call.required_text("object")
     if kind not in WEBHOOK_FIELDS:
         known = ", ".join(sorted(WEBHOOK_FIELDS))
-        raise errors.invalid(f"Param object must be one of {{{known}}} - got \"{kind}\".")
+        raise errors.invalid(f'Param object must be one of {{{known}}} - got "{kind}".')
     callback_url = call.required_text("callback_url")
     if urlsplit(callback_url).scheme not in {"http", "https"}:
         raise errors.invalid("Param callback_url must be a valid URL")

@@ -25,9 +25,7 @@ ACCOUNT_FIELDS = "access_token,category,category_list,name,id,tasks"
 def show_me(call: Call) -> dict[str, Any]:
     """Answer with the person behind the token."""
     with simulator().storage.reading() as db:
-        row = db.execute(
-            "SELECT * FROM people WHERE slug = ?", [call.token.person]
-        ).fetchone()
+        row = db.execute("SELECT * FROM people WHERE slug = ?", [call.token.person]).fetchone()
     first_name, _, last_name = row["name"].partition(" ")
     url = pictures.avatar_url(simulator().settings.base_url, row["slug"])
     values = {
@@ -83,9 +81,7 @@ for _name in PERMISSIONS:
     }
 
 
-@endpoint(
-    "GET", "user", "accounts", auth=USER, parameters=("fields", "limit", "after", "before")
-)
+@endpoint("GET", "user", "accounts", auth=USER, parameters=("fields", "limit", "after", "before"))
 def list_accounts(call: Call) -> dict[str, Any]:
     """Answer with the Pages that the person let this app see."""
     wanted = call.wanted_fields(ACCOUNT_FIELDS)
@@ -101,9 +97,7 @@ def list_accounts(call: Call) -> dict[str, Any]:
         ]
     if not data:
         return {"data": []}
-    paging: dict[str, Any] = {
-        "cursors": {"before": _cursor(shown[0]), "after": _cursor(shown[-1])}
-    }
+    paging: dict[str, Any] = {"cursors": {"before": _cursor(shown[0]), "after": _cursor(shown[-1])}}
     if end < len(listed):
         paging["next"] = _page_url(call, after=_cursor(shown[-1]), limit=limit)
     if start > 0:

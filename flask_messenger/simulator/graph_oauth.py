@@ -130,7 +130,9 @@ def _describe(db: sqlite3.Connection, token: Token) -> dict[str, Any]:
         "issued_at": token.issued_at,
         "scopes": granted,
         "granular_scopes": [
-            {"scope": name, "target_ids": list(grant.page_ids)} if name in GRANULAR else {"scope": name}
+            {"scope": name, "target_ids": list(grant.page_ids)}
+            if name in GRANULAR
+            else {"scope": name}
             for name in granted
             if grant is not None
         ],

@@ -166,15 +166,12 @@ def _check_fields(wanted: list[str]) -> None:
         if name not in PAGE_FIELDS:
             known = ", ".join(sorted(PAGE_FIELDS))
             raise errors.invalid(
-                f"Param subscribed_fields[{position}] must be one of {{{known}}} - got"
-                f' "{name}".'
+                f'Param subscribed_fields[{position}] must be one of {{{known}}} - got "{name}".'
             )
 
 
 def _require_metadata(db: sqlite3.Connection, token: Token) -> None:
-    error = errors.permission(
-        200, "Requires pages_manage_metadata permission to manage the object"
-    )
+    error = errors.permission(200, "Requires pages_manage_metadata permission to manage the object")
     require_permission(db, token, "pages_manage_metadata", error)
 
 

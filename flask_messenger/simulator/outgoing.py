@@ -97,7 +97,7 @@ def _read_file(value: Any, place: str) -> File:
     kind = attachment.get("type")
     if kind not in ATTACHMENT_TYPES or kind == "template":
         known = ", ".join(ATTACHMENT_TYPES)
-        raise errors.invalid(f"Param {place}[type] must be one of {{{known}}} - got \"{kind}\".")
+        raise errors.invalid(f'Param {place}[type] must be one of {{{known}}} - got "{kind}".')
     payload = _dict(attachment.get("payload"), f"{place}[payload]")
     _only(payload, {"url", "attachment_id", "is_reusable"}, f"{place}[payload]")
     url = _text(payload, "url", f"{place}[payload][url]", 2048)
@@ -121,7 +121,7 @@ def _read_template(payload: Mapping[str, Any]) -> Mapping[str, Any]:
             _check_element(element, f"payload[elements][{position}]")
     else:
         raise errors.invalid(
-            f"Param payload[template_type] must be one of {{button, generic}} - got \"{kind}\"."
+            f'Param payload[template_type] must be one of {{button, generic}} - got "{kind}".'
         )
     return payload
 
@@ -146,7 +146,7 @@ def _check_buttons(value: Any, place: str) -> None:
         if keys is None:
             known = ", ".join(BUTTON_KEYS)
             raise errors.invalid(
-                f"Param {here}[type] must be one of {{{known}}} - got \"{button.get('type')}\"."
+                f'Param {here}[type] must be one of {{{known}}} - got "{button.get("type")}".'
             )
         _only(button, keys, here)
         if not _text(button, "title", f"{here}[title]", MAX_BUTTON_TITLE):
@@ -202,7 +202,5 @@ def _text(value: Mapping[str, Any], key: str, place: str, highest: int) -> str |
     if not isinstance(text, str):
         raise errors.invalid(f"Param {place} must be a string")
     if len(text) > highest:
-        raise errors.invalid(
-            f"Length of param {place} must be less than or equal to {highest}"
-        )
+        raise errors.invalid(f"Length of param {place} must be less than or equal to {highest}")
     return text

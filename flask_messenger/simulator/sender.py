@@ -163,9 +163,7 @@ class Sender:
 
 def disable_webhooks(db: sqlite3.Connection, *, page_id: str, app_id: str) -> int:
     """Unsubscribe the app from a Page that failed too long; return how many webhooks are lost."""
-    db.execute(
-        "DELETE FROM page_subscriptions WHERE page_id = ? AND app_id = ?", [page_id, app_id]
-    )
+    db.execute("DELETE FROM page_subscriptions WHERE page_id = ? AND app_id = ?", [page_id, app_id])
     return db.execute(
         "UPDATE deliveries SET state = ?, last_answer = 'webhooks disabled'"
         " WHERE page_id = ? AND app_id = ? AND state = ?",

@@ -69,7 +69,8 @@ class SimulatorSettings:
             data_deletion_url=found["SIMULATOR_DATA_DELETION_URL"],
             speed=_number(found, "SIMULATOR_SPEED", lowest=0.001, highest=1_000_000),
             base_url=found["SIMULATOR_PUBLIC_URL"].rstrip("/") or f"http://{shown_host}:{port}",
-            fetches_attachments=found["SIMULATOR_FETCH_ATTACHMENTS"].lower() not in {"0", "false", "no"},
+            fetches_attachments=found["SIMULATOR_FETCH_ATTACHMENTS"].lower()
+            not in {"0", "false", "no"},
         )
 
 

@@ -40,9 +40,7 @@ class Pulse:
     def wait(self, seen: int, timeout_seconds: float) -> bool:
         """Return at the first beat after `seen`, or false when the time is over."""
         with self._condition:
-            return self._condition.wait_for(
-                lambda: self._beats != seen, timeout=timeout_seconds
-            )
+            return self._condition.wait_for(lambda: self._beats != seen, timeout=timeout_seconds)
 
 
 class Storage:

@@ -51,8 +51,14 @@ def write_as_customer(
     at_ms = _next_ms(db, thread["psid"], hours_ago)
     content = {"attachments": attachments or [], "quick_reply": quick_reply}
     mid = _store(
-        db, thread, direction="in", kind="message", text=text, content=content,
-        reply_to=reply_to, at_ms=at_ms,
+        db,
+        thread,
+        direction="in",
+        kind="message",
+        text=text,
+        content=content,
+        reply_to=reply_to,
+        at_ms=at_ms,
     )
     _note_user_action(db, thread["psid"], at_ms)
     event = events.message(
@@ -69,15 +75,18 @@ def write_as_customer(
     return mid
 
 
-def tap_postback(
-    db: sqlite3.Connection, thread: sqlite3.Row, *, title: str, payload: str
-) -> str:
+def tap_postback(db: sqlite3.Connection, thread: sqlite3.Row, *, title: str, payload: str) -> str:
     """Tap a button as the customer; return the id of the event."""
     see_messages(db, thread)
     at_ms = _next_ms(db, thread["psid"])
     mid = _store(
-        db, thread, direction="in", kind="postback", text=title,
-        content={"payload": payload}, at_ms=at_ms,
+        db,
+        thread,
+        direction="in",
+        kind="postback",
+        text=title,
+        content={"payload": payload},
+        at_ms=at_ms,
     )
     _note_user_action(db, thread["psid"], at_ms)
     event = events.postback(
@@ -115,8 +124,15 @@ def write_as_page(
     """Write a message of the Page, with its echo and its delivery; return its id."""
     at_ms = _next_ms(db, thread["psid"])
     mid = _store(
-        db, thread, direction="out", kind="message", text=text, content=content,
-        reply_to=reply_to, at_ms=at_ms, app_id=app_id,
+        db,
+        thread,
+        direction="out",
+        kind="message",
+        text=text,
+        content=content,
+        reply_to=reply_to,
+        at_ms=at_ms,
+        app_id=app_id,
     )
     db.execute("UPDATE threads SET business_typing_until = 0 WHERE psid = ?", [thread["psid"]])
     event = events.echo(
@@ -248,7 +264,8 @@ def _store(
 ) -> str:
     mid = ids.new_mid()
     db.execute(
-        "INSERT INTO messages (mid, psid, direction, kind, text, content, app_id, reply_to, sent_at)"
+        "INSERT INTO messages"
+        " (mid, psid, direction, kind, text, content, app_id, reply_to, sent_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [mid, thread["psid"], direction, kind, text, json.dumps(content), app_id, reply_to, at_ms],
     )

@@ -71,13 +71,9 @@ def redeem_code(db: sqlite3.Connection, *, app_id: str, code: str, redirect_uri:
             subcode=36008,
         )
     if row["used_at"] is not None:
-        raise errors.GraphError(
-            "This authorization code has been used.", code=100, subcode=36009
-        )
+        raise errors.GraphError("This authorization code has been used.", code=100, subcode=36009)
     if row["expires_at"] < time.time():
-        raise errors.GraphError(
-            "This authorization code has expired.", code=100, subcode=36007
-        )
+        raise errors.GraphError("This authorization code has expired.", code=100, subcode=36007)
     db.execute("UPDATE codes SET used_at = ? WHERE code = ?", [int(time.time()), code])
     return issue_user_token(
         db, app_id=app_id, person=row["person"], life_seconds=SHORT_LIFE_SECONDS

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def to_bytes(value: Any) -> bytes:
-    """Return `value` as JSON the way Meta writes it: `\\u00e4` in lower case, `\\/` for a slash."""
+    r"""Return `value` as JSON the way Meta writes it: `\u00e4` in lower case, `\/` for a slash."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return text.replace("/", "\\/").encode("ascii")
 

@@ -33,44 +33,51 @@ def callback() -> Iterator[Callback]:
     opened.close()
 
 
+class Running(Graph):
+    """A simulator that runs, and Graph's client for it."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        port = free_port()
+        self.app = create_simulator({"SIMULATOR_PORT": port, **settings})
+        self._server = make_server("127.0.0.1", port, self.app, threaded=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.05])
+        self._thread.start()
+        self._is_stopped = False
+        super().__init__(f"http://127.0.0.1:{port}")
+
+    def stop(self) -> None:
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self.session.close()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self.app.extensions[KEY].close()
+
+
 @pytest.fixture
-def start(tmp_path: Path, callback: Callback) -> Iterator[Callable[..., Graph]]:
+def start(tmp_path: Path, callback: Callback) -> Iterator[Callable[..., Running]]:
     """Start a simulator; a second one on the same file is a restart."""
     with ExitStack() as stack:
 
-        def begin(**changes: Any) -> Graph:
-            port = free_port()
-            app = create_simulator(
-                {
-                    "SIMULATOR_PORT": port,
-                    "SIMULATOR_DATABASE": tmp_path / "simulator.sqlite",
-                    "SIMULATOR_CALLBACK_URL": callback.url + "/webhooks/meta",
-                    "SIMULATOR_DEAUTHORIZE_URL": callback.url + "/deauthorize",
-                    "SIMULATOR_DATA_DELETION_URL": callback.url + "/data-deletion",
-                    **changes,
-                }
-            )
-            server = make_server("127.0.0.1", port, app, threaded=True)
-            server.daemon_threads = True
-            thread = threading.Thread(target=server.serve_forever, args=[0.05])
-            thread.start()
-            graph = Graph(f"http://127.0.0.1:{port}")
-
-            def end() -> None:
-                graph.session.close()
-                server.shutdown()
-                thread.join()
-                server.server_close()
-                app.extensions[KEY].close()
-
-            graph.stop = stack.callback(end) and stack.pop_all  # type: ignore[attr-defined]
-            return graph
+        def begin(**changes: Any) -> Running:
+            settings = {
+                "SIMULATOR_DATABASE": tmp_path / "simulator.sqlite",
+                "SIMULATOR_CALLBACK_URL": callback.url + "/webhooks/meta",
+                "SIMULATOR_DEAUTHORIZE_URL": callback.url + "/deauthorize",
+                "SIMULATOR_DATA_DELETION_URL": callback.url + "/data-deletion",
+                **changes,
+            }
+            running = Running(settings)
+            stack.callback(running.stop)
+            return running
 
         yield begin
 
 
 @pytest.fixture
-def graph(start: Callable[..., Graph]) -> Graph:
+def graph(start: Callable[..., Running]) -> Running:
     return start()
 
 

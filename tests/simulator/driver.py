@@ -7,8 +7,7 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -47,7 +46,10 @@ class Callback:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers["Content-Type"] == "application/x-www-form-urlencoded":
                     callback.forms.append((self.path, parse_qs(body.decode())))
-                    told = {"url": "http://127.0.0.1/deletion?code=abc1", "confirmation_code": "abc1"}
+                    told = {
+                        "url": "http://127.0.0.1/deletion?code=abc1",
+                        "confirmation_code": "abc1",
+                    }
                     self._answer(200, json.dumps(told).encode())
                     return
                 with callback._arrived:
@@ -206,7 +208,7 @@ class Graph:
         assert response.headers["Location"].startswith(form["redirect_uri"])
         return {name: values[0] for name, values in parse_qs(location.query).items()}
 
-    def exchange(self, code: str, **changes: str) -> requests.Response:
+    def exchange(self, code: str, /, **changes: str) -> requests.Response:
         form = {
             "client_id": APP_ID,
             "client_secret": SECRET,
@@ -255,16 +257,9 @@ def error_of(response: requests.Response) -> tuple[int, int | None]:
     return error["code"], error.get("error_subcode")
 
 
-@contextmanager
-def eventually(seconds: float = WAIT_SECONDS) -> Iterator[Callable[[bool], bool]]:
-    """Yield a function that says whether to look again; fails when the time is over."""
-    deadline = time.monotonic() + seconds
-
-    def again(done: bool) -> bool:
-        if done:
-            return False
+def wait_until(is_done: Callable[[], bool]) -> None:
+    """Look again and again until it is so; fail when the time is over."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not is_done():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
-        return True
-
-    yield again

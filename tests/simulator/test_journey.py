@@ -15,7 +15,7 @@ def test_page_is_connected_and_a_conversation_goes_both_ways(
     graph.chat(f"{page_id}/maya-okafor/seen")
     callback.wait_for_kinds("read")
 
-    events = {kind: event for kind, event in zip(callback.kinds(), callback.events(), strict=True)}
+    events = dict(zip(callback.kinds(), callback.events(), strict=True))
     mid = answer.json()["message_id"]
     assert answer.json() == {"recipient_id": psid, "message_id": mid}
     assert events["message"]["sender"] == {"id": psid}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Table, insert, or_, select, update
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.channels.registry import channel_named
@@ -311,7 +311,7 @@ def _insert(
         "updated_at": now,
         **values,
     }
-    table = cast("Table", Message.__table__)
+    table = Message.__table__
     statement = (
         insert_for(session, table)
         .values(row)
@@ -324,7 +324,7 @@ def _insert(
 
 def _attach(session: Session, message: Message, content: Media, *, now: datetime) -> None:
     session.execute(
-        insert(cast("Table", Attachment.__table__)).values(
+        insert(Attachment.__table__).values(
             id=new_id(),
             workspace_id=message.workspace_id,
             message_id=message.id,

@@ -38,6 +38,7 @@ class Dispatch:
 
     Attributes:
         token: None where the account has none, or where it does not open.
+        token_sealed: as it was read; another value later means another token.
         sending_since: also tells this attempt from a later one at the same message.
     """
 
@@ -46,6 +47,7 @@ class Dispatch:
     account_external_id: str
     app_name: str
     token: str | None = field(repr=False)
+    token_sealed: str | None = field(repr=False)
     recipient_id: str = field(repr=False)
     kind: str
     text: str | None = field(repr=False)
@@ -55,7 +57,7 @@ class Dispatch:
     last_inbound_at: datetime | None
     human_agent_enabled: bool
     attempts: int
-    sending_since: datetime
+    sending_since: datetime | None
 
     @property
     def content(self) -> Content:
@@ -148,13 +150,14 @@ def load_dispatch(
         .where(Message.id == message_id)
         .execution_options(populate_existing=True)
     )
-    message, conversation, identity, account = session.execute(statement).one()._t
+    message, conversation, identity, account = session.execute(statement).one()
     return Dispatch(
         message_id=message.id,
         lane=lane,
         account_external_id=account.external_id,
         app_name=account.app_name,
         token=_open_token(account, keys),
+        token_sealed=account.token_sealed,
         recipient_id=identity.external_id,
         kind=message.kind,
         text=message.text,
@@ -166,6 +169,11 @@ def load_dispatch(
         attempts=message.attempts,
         sending_since=message.sending_since,
     )
+
+
+def content_of_message(message: Message) -> Content:
+    """Return the content that a stored outbound message was made from."""
+    return content_of(message.kind, message.text, message.content)
 
 
 def _open_token(account: Account, keys: KeyRing) -> str | None:

@@ -1,0 +1,256 @@
+"""What nobody answered for: sends without an answer, lanes nobody woke, and what a person decides.
+
+Meta has no idempotency key. A message that went out without an answer is never sent again by
+itself: its echo proves it, and where none comes in time it is `unknown` until a person says what
+to do with it.
+"""
+
+import logging
+import uuid
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from flask import Flask
+from sqlalchemy import CursorResult, exists, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from flask_messenger.errors import ConflictError, NotFoundError
+from flask_messenger.hooks import Tenant
+from flask_messenger.ingest.summaries import refresh_summaries
+from flask_messenger.models import Account, Conversation, Identity, Message
+from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
+from flask_messenger.models.audit import record
+from flask_messenger.models.base import utc_now
+from flask_messenger.models.messages import (
+    DISCARDED,
+    FAILED,
+    QUEUED,
+    SENDING,
+    SENT,
+    UNKNOWN,
+)
+from flask_messenger.outbox.announce import StatusChange, announce_status
+from flask_messenger.outbox.compose import Thread, check_may_send
+from flask_messenger.outbox.lane import Lane, content_of_message
+from flask_messenger.state import MessengerState, state_of
+from flask_messenger.tenancy import system_scope
+
+logger = logging.getLogger(__name__)
+
+SWEEP_LIMIT: Final = 1000
+UNDECIDED: Final = (FAILED, UNKNOWN)
+
+
+def sweep(app: Flask) -> list[uuid.UUID]:
+    """Give up on answers that did not come; return the conversations whose lanes to wake.
+
+    Finds everything anew from the tables, so it does not matter what was lost on the way: a wake
+    while Redis was away, a worker that died, a retry that has come due. Commits by itself.
+    """
+    held = state_of(app)
+    session: Session = held.db.session
+    now = utc_now()
+    longest = timedelta(seconds=held.settings.sending_unknown_after_seconds)
+    with system_scope("outbox sweep"):
+        given_up = give_up_unanswered(session, before=now - longest, now=now)
+        session.commit()
+        for each in given_up:
+            logger.warning("send_unknown message_id=%s", each.message_id)
+        announce_status(app, given_up)
+        waiting = find_waiting_lanes(session, now=now)
+        session.commit()
+    return waiting
+
+
+def give_up_unanswered(session: Session, *, before: datetime, now: datetime) -> list[StatusChange]:
+    """Make `unknown` what is `sending` since before a time. Never commits."""
+    statement = (
+        update(Message)
+        .where(Message.status == SENDING, Message.sending_since < before)
+        .values(status=UNKNOWN, updated_at=now)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    message_ids = list(session.execute(statement).scalars())
+    if not message_ids:
+        return []
+    rows = session.execute(
+        select(Message.id, Message.sent_by, Account, Identity.contact_ref, Conversation.id)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .join(Identity, Identity.id == Conversation.identity_id)
+        .join(Account, Account.id == Message.account_id)
+        .where(Message.id.in_(message_ids))
+    )
+    return [
+        StatusChange(
+            message_id=message_id,
+            lane=_lane(account, conversation_id, contact_ref),
+            status=UNKNOWN,
+            sent_by=sent_by,
+        )
+        for message_id, sent_by, account, contact_ref, conversation_id in rows
+    ]
+
+
+def _lane(account: Account, conversation_id: uuid.UUID, contact_ref: str | None) -> Lane:
+    return Lane(
+        conversation_id=conversation_id,
+        account_id=account.id,
+        workspace_id=account.workspace_id,
+        location_id=account.location_id,
+        channel=account.channel,
+        account_status=account.status,
+        contact_ref=contact_ref,
+    )
+
+
+def find_waiting_lanes(session: Session, *, now: datetime) -> list[uuid.UUID]:
+    """Return the conversations whose lane could go on now.
+
+    Waking one that is under way, or that cannot go on after all, does no harm.
+    """
+    ahead = aliased(Message)
+    is_blocked = exists().where(
+        ahead.conversation_id == Message.conversation_id,
+        or_(
+            ahead.status == SENDING,
+            (ahead.status == QUEUED) & (ahead.id < Message.id),
+        ),
+    )
+    statement = (
+        select(Message.conversation_id)
+        .join(Account, Account.id == Message.account_id)
+        .where(
+            Message.status == QUEUED,
+            Message.conversation_id.is_not(None),
+            or_(Message.next_attempt_at.is_(None), Message.next_attempt_at <= now),
+            Account.status.in_((ACTIVE, DISCONNECTED)),
+            ~is_blocked,
+        )
+        .order_by(Message.id)
+        .limit(SWEEP_LIMIT)
+    )
+    return [cast("uuid.UUID", each) for each in session.execute(statement).scalars()]
+
+
+def retry_message(
+    session: Session, held: MessengerState, *, tenant: Tenant, message_id: uuid.UUID, now: datetime
+) -> Message:
+    """Queue a failed or unknown message again, in its old place. Never commits.
+
+    Of an unknown message the person may get two: that is what the one who retries it decides.
+    After its commit the caller publishes the message's change and wakes the lane.
+
+    Raises:
+        NotFoundError: no such message for this tenant.
+        ConflictError: it is neither failed nor unknown, or the account is disconnected.
+        TierError, ContentError, PolicyError: it could not go out now; see `compose.compose`.
+    """
+    message, thread = _find(session, tenant, message_id)
+    _check_state(message, UNDECIDED)
+    decision = check_may_send(
+        session,
+        held,
+        thread,
+        content=content_of_message(message),
+        sender=message.sent_by,
+        now=now,
+    )
+    values = {
+        "status": QUEUED,
+        "tag": decision.tag,
+        "attempts": 0,
+        "next_attempt_at": None,
+        "sending_since": None,
+        "error_slug": None,
+        "error_code": None,
+        "error_subcode": None,
+    }
+    return _change(session, tenant, message, UNDECIDED, values, action="message_retried", now=now)
+
+
+def discard_message(
+    session: Session, *, tenant: Tenant, message_id: uuid.UUID, now: datetime
+) -> Message:
+    """Put a failed or unknown message away for good. Never commits.
+
+    Raises:
+        NotFoundError, ConflictError: as of `retry_message`.
+    """
+    message, thread = _find(session, tenant, message_id)
+    values = {"status": DISCARDED, "next_attempt_at": None}
+    changed = _change(
+        session, tenant, message, UNDECIDED, values, action="message_discarded", now=now
+    )
+    refresh_summaries(session, [thread.conversation.id])
+    return changed
+
+
+def mark_as_sent(
+    session: Session, *, tenant: Tenant, message_id: uuid.UUID, now: datetime
+) -> Message:
+    """Believe a person who saw that an unknown message did arrive. Never commits.
+
+    Raises:
+        NotFoundError, ConflictError: as of `retry_message`; a failed one did not arrive.
+    """
+    message, _ = _find(session, tenant, message_id)
+    values = {"status": SENT, "error_slug": None, "error_code": None, "error_subcode": None}
+    return _change(
+        session, tenant, message, (UNKNOWN,), values, action="message_marked_sent", now=now
+    )
+
+
+def _find(session: Session, tenant: Tenant, message_id: uuid.UUID) -> tuple[Message, Thread]:
+    statement = (
+        select(Message, Conversation, Identity, Account)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .join(Identity, Identity.id == Conversation.identity_id)
+        .join(Account, Account.id == Message.account_id)
+        .where(Message.id == message_id, Message.workspace_id == tenant.workspace_id)
+    )
+    if tenant.location_ids is not None:
+        statement = statement.where(Account.location_id.in_(sorted(tenant.location_ids)))
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such message.")
+    return row[0], Thread(conversation=row[1], identity=row[2], account=row[3])
+
+
+def _check_state(message: Message, states: Collection[str]) -> None:
+    if message.status not in states:
+        raise ConflictError(f"This message is {message.status}; nothing has to be decided.")
+
+
+def _change(
+    session: Session,
+    tenant: Tenant,
+    message: Message,
+    states: Collection[str],
+    values: dict[str, Any],
+    *,
+    action: str,
+    now: datetime,
+) -> Message:
+    """Change the message if it still is in one of `states`, and note who did it."""
+    _check_state(message, states)
+    before = message.status
+    statement = (
+        update(Message)
+        .where(Message.id == message.id, Message.status.in_(states))
+        .values(**values, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if cast("CursorResult[Any]", session.execute(statement)).rowcount == 0:
+        raise ConflictError("This message has just changed; nothing has to be decided any more.")
+    record(
+        session,
+        workspace_id=tenant.workspace_id,
+        actor=tenant.user_id,
+        action=action,
+        subject=str(message.id),
+        before=before,
+    )
+    session.refresh(message)
+    return message

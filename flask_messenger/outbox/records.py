@@ -1,0 +1,275 @@
+"""What became of an attempt, written down: one short transaction each, tried again where it failed.
+
+Meta's yes exists only in this process until it is committed, so a deadlock or a busy database must
+not lose it.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar, cast
+
+from sqlalchemy import CursorResult, Delete, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from flask_messenger.ingest.receipts import settle_waiting_receipts
+from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
+from flask_messenger.models import Account, Attachment, Message
+from flask_messenger.models.messages import DELIVERED, FAILED, QUEUED, READ, SENDING, SENT
+from flask_messenger.outbox.compose import note_last_message
+from flask_messenger.outbox.lane import Dispatch
+from flask_messenger.realtime import Change
+
+logger = logging.getLogger(__name__)
+
+OUT: Final = (SENT, DELIVERED, READ)
+"""The states of a message that Meta has, each one further than the one before."""
+COMMIT_TRIES: Final = 5
+COMMIT_WAIT_SECONDS: Final = 0.05
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What writing down Meta's yes did.
+
+    Attributes:
+        status: of the message now; an echo or a receipt may have moved it past `sent`.
+        is_news: whether this made it `sent`, and not an echo that came first.
+        merged_id: a row that turned out to be the same message, and is gone.
+    """
+
+    status: str
+    is_news: bool
+    merged_id: uuid.UUID | None = None
+
+
+def commit_safely(session: Session, write: Callable[[], T]) -> T:
+    """Run `write` and commit; once more where a deadlock or a lock that took too long ended it.
+
+    Waiting here, and not in a queue, is right for once: what is to be written down is known to
+    nobody else, and the waits are a fraction of a second.
+    """
+    for attempt in range(1, COMMIT_TRIES + 1):
+        try:
+            result = write()
+            session.commit()
+        except OperationalError:
+            session.rollback()
+            if attempt == COMMIT_TRIES:
+                raise
+            time.sleep(COMMIT_WAIT_SECONDS * attempt)
+        else:
+            return result
+    raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def record_sent(
+    session: Session,
+    dispatch: Dispatch,
+    *,
+    external_id: str | None,
+    tag: str | None,
+    now: datetime,
+) -> Recorded:
+    """Write down that Meta took the message. Commits.
+
+    `external_id` is Meta's; None where Graph named none (the echo will).
+    """
+    try:
+        return commit_safely(
+            session,
+            lambda: _mark_sent(session, dispatch, external_id=external_id, tag=tag, now=now),
+        )
+    except IntegrityError:
+        # An echo that did not carry our metadata came first and was stored as somebody else's
+        # message. It is this one.
+        session.rollback()
+        return commit_safely(
+            session,
+            lambda: _merge(session, dispatch, external_id=external_id, tag=tag, now=now),
+        )
+
+
+def _mark_sent(
+    session: Session,
+    dispatch: Dispatch,
+    *,
+    external_id: str | None,
+    tag: str | None,
+    now: datetime,
+) -> Recorded:
+    answered = {"sending_since": None, "next_attempt_at": None, "tag": tag, "updated_at": now}
+    is_news = bool(
+        _update(
+            session,
+            Message.id == dispatch.message_id,
+            Message.status.not_in(OUT),
+            values={
+                **answered,
+                "status": SENT,
+                "external_id": external_id,
+                "sent_at": now,
+                "error_slug": None,
+                "error_code": None,
+                "error_subcode": None,
+            },
+        )
+    )
+    if is_news:
+        note_last_message(
+            session, dispatch.lane.conversation_id, message_id=dispatch.message_id, at=now
+        )
+    else:
+        # An echo came first, or a person said that it was sent: state and time stay as they are.
+        known_id = func.coalesce(Message.external_id, external_id)
+        _update(
+            session,
+            Message.id == dispatch.message_id,
+            values={**answered, "external_id": known_id},
+        )
+    _note_account_sent(session, dispatch, now=now)
+    refresh_statuses(session, [dispatch.lane.conversation_id])
+    return Recorded(status=_status_of(session, dispatch), is_news=is_news)
+
+
+def _merge(
+    session: Session,
+    dispatch: Dispatch,
+    *,
+    external_id: str | None,
+    tag: str | None,
+    now: datetime,
+) -> Recorded:
+    """Make our row and the echo's one: our words and sender, Meta's time and state."""
+    # First a write, which holds our row still (and on SQLite the database).
+    _update(session, Message.id == dispatch.message_id, values={"updated_at": now})
+    echo = session.execute(
+        select(Message.id, Message.status, Message.sent_at)
+        .where(
+            Message.account_id == dispatch.lane.account_id,
+            Message.external_id == external_id,
+            Message.id != dispatch.message_id,
+        )
+        .with_for_update()
+    ).one_or_none()
+    if echo is None:
+        return _mark_sent(session, dispatch, external_id=external_id, tag=tag, now=now)
+    _delete(session, delete(Attachment).where(Attachment.message_id == echo.id))
+    _delete(session, delete(Message).where(Message.id == echo.id))
+    recorded = _mark_sent(session, dispatch, external_id=external_id, tag=tag, now=now)
+    status = max(echo.status, recorded.status, key=OUT.index)
+    _update(
+        session,
+        Message.id == dispatch.message_id,
+        values={"status": status, "sent_at": echo.sent_at},
+    )
+    refresh_summaries(session, [dispatch.lane.conversation_id])
+    return Recorded(status=status, is_news=recorded.is_news, merged_id=echo.id)
+
+
+def _delete(session: Session, statement: Delete) -> None:
+    session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _note_account_sent(session: Session, dispatch: Dispatch, *, now: datetime) -> None:
+    session.execute(
+        update(Account)
+        .where(
+            Account.id == dispatch.lane.account_id,
+            or_(Account.last_sent_at.is_(None), Account.last_sent_at < now),
+        )
+        .values(last_sent_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _status_of(session: Session, dispatch: Dispatch) -> str:
+    statement = select(Message.status).where(Message.id == dispatch.message_id)
+    return session.execute(statement).scalar_one()
+
+
+def settle_receipts(session: Session, dispatch: Dispatch) -> list[Change]:
+    """Apply receipts that came before we knew the message's id. Commits."""
+    return commit_safely(
+        session,
+        lambda: settle_waiting_receipts(session, account_ids=[dispatch.lane.account_id]),
+    )
+
+
+def record_failed(
+    session: Session,
+    dispatch: Dispatch,
+    *,
+    slug: str,
+    code: int | None = None,
+    subcode: int | None = None,
+    now: datetime,
+) -> bool:
+    """Write down that the message will not go out by itself. Commits.
+
+    Returns False where the attempt is not the current one any more: an echo has settled it, or
+    it was given up and taken up again.
+    """
+    values = {
+        "status": FAILED,
+        "error_slug": slug,
+        "error_code": code,
+        "error_subcode": subcode,
+        "next_attempt_at": None,
+    }
+    return commit_safely(session, lambda: _end_attempt(session, dispatch, values, now=now))
+
+
+def requeue(
+    session: Session,
+    dispatch: Dispatch,
+    *,
+    next_attempt_at: datetime | None,
+    counts: bool,
+    now: datetime,
+) -> bool:
+    """Put the message back at the head of its lane. Commits; returns as `record_failed` does.
+
+    Args:
+        session: with no transaction under way.
+        dispatch: the attempt.
+        next_attempt_at: not before then; None for as soon as the lane is woken.
+        counts: whether the attempt counts against how often we try.
+        now: aware.
+    """
+    values = {
+        "status": QUEUED,
+        "next_attempt_at": next_attempt_at,
+        "attempts": dispatch.attempts if counts else dispatch.attempts - 1,
+    }
+    return commit_safely(session, lambda: _end_attempt(session, dispatch, values, now=now))
+
+
+def _end_attempt(
+    session: Session, dispatch: Dispatch, values: dict[str, Any], *, now: datetime
+) -> bool:
+    """Change the message if it is still on the way in this very attempt."""
+    changed = _update(
+        session,
+        Message.id == dispatch.message_id,
+        Message.status == SENDING,
+        Message.sending_since == dispatch.sending_since,
+        values={**values, "sending_since": None, "updated_at": now},
+    )
+    return bool(changed)
+
+
+def _update(session: Session, *conditions: Any, values: dict[str, Any]) -> int:
+    statement = (
+        update(Message)
+        .where(*conditions)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount

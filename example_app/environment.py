@@ -5,8 +5,10 @@ The web, the worker, the commands and `run.py` all read this one file, so
 """
 
 import base64
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,12 +124,12 @@ def app_config(environ: Mapping[str, str]) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": database_url(environ),
         "MESSENGER_BASE_TEMPLATE": "base.html",
         "MESSENGER_PLANS": "free,plus,pro",
-        "MESSENGER_PUBLIC_URL": public_url,
         "MESSENGER_REDIS_URL": f"redis://{LOCAL_HOST}:{Ports.from_environ(environ).valkey}/0",
     }
     config.update(
         (name, value) for name, value in environ.items() if name.startswith(("META_", "MESSENGER_"))
     )
+    config["MESSENGER_PUBLIC_URL"] = public_url
     if not config.get("MESSENGER_ENCRYPTION_KEYS"):
         config["MESSENGER_ENCRYPTION_KEYS"] = keep_secret(var / "encryption_keys", _make_key)
     if uses_simulator(environ):
@@ -152,16 +154,13 @@ def keep_secret(path: Path, make: Callable[[], str]) -> str:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, name = tempfile.mkstemp(dir=path.parent)  # for the owner alone, from birth
+        draft = Path(name)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(make())
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass  # another process was first; its secret is the one that counts
-        finally:
-            draft.unlink()
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)  # where another process was first, its secret counts
+        draft.unlink()
     return path.read_text(encoding="ascii").strip()
 
 

@@ -7,6 +7,7 @@ from flask_wtf import FlaskForm
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload
 from wtforms import EmailField, SelectField, StringField, TelField
+from wtforms.fields import SelectChoice
 from wtforms.validators import Length
 
 from example_app.database import db
@@ -24,7 +25,7 @@ class LeadForm(FlaskForm):  # type: ignore[misc, unused-ignore] # Flask-WTF publ
     name = StringField("Name", [Length(max=255)])
     email = EmailField("E-mail", [Length(max=254)])
     phone = TelField("Phone", [Length(max=40)])
-    stage = SelectField("Stage", choices=list(STAGES.items()))
+    stage = SelectField("Stage", choices=[SelectChoice(*stage) for stage in STAGES.items()])
     owner_id = SelectField("Owner")
 
 
@@ -61,8 +62,9 @@ def show_lead(lead_id: int) -> ResponseReturnValue:
     if lead is None:
         abort(404)
     form = LeadForm(obj=lead, owner_id=str(lead.owner_id or ""))
-    form.owner_id.choices = [("", "Nobody")] + [
-        (str(each.id), each.name) for each in current_user.agency.users
+    form.owner_id.choices = [
+        SelectChoice("", "Nobody"),
+        *(SelectChoice(str(each.id), each.name) for each in current_user.agency.users),
     ]
     if form.validate_on_submit():
         change_lead(lead, form, by=current_user)
@@ -135,4 +137,4 @@ def _filter_leads(found: Select[Lead], *, stage: str, query: str) -> Select[tupl
 def _count_stages() -> dict[str, int]:
     visible = visible_leads(current_user).subquery()
     rows = db.session.execute(select(visible.c.stage, func.count()).group_by(visible.c.stage))
-    return dict(rows.tuples().all())
+    return {stage: count for stage, count in rows}  # noqa: C416 - a row is no pair to dict()

@@ -14,7 +14,7 @@ from example_app.database import db
 from example_app.models import Activity, Lead, User
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.state import state_of
-from tests.example_app.crm import CRM_SETTINGS, agency_of, csrf_token
+from tests.example_app.crm import CRM_SETTINGS, OutsideClient, agency_of, csrf_token
 from tests.servers import create_database
 from tests.support.app import Factory, empty_tables
 
@@ -52,6 +52,7 @@ def migrated_crm(crm_database_url: str, valkey_server: str) -> Iterator[Flask]:
             "MESSENGER_REDIS_URL": valkey_server,
         }
     )
+    app.test_client_class = OutsideClient
     try:
         result = app.test_cli_runner().invoke(args=["prepare"])
         assert result.exit_code == 0, result.output

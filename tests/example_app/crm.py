@@ -1,7 +1,9 @@
 """The demo's rows, and what a browser or a child process of the CRM needs."""
 
 import os
+from contextvars import Context
 from pathlib import Path
+from typing import Any
 
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -13,6 +15,17 @@ CRM_SETTINGS = (
     *("CRM_PORT", "SIMULATOR_PORT", "VALKEY_PORT", "VAR_DIR"),
     *("DATABASE_URL", "DEMO_PASSWORD", "SECRET_KEY"),
 )
+FRESH = {"populate_existing": True}  # requests change rows in sessions of their own
+
+
+class OutsideClient(FlaskClient):
+    """Sends requests from outside of the test's own application context, as browsers do.
+
+    Otherwise all of them would share one `flask.g`, and with it who is logged in.
+    """
+
+    def open(self, *args: Any, **values: Any) -> Any:
+        return Context().run(super().open, *args, **values)
 
 
 def csrf_token(client: FlaskClient, page: str) -> str:
@@ -23,7 +36,9 @@ def csrf_token(client: FlaskClient, page: str) -> str:
 
 
 def agency_of(slug: str) -> Agency:
-    return db.session.scalars(select(Agency).where(Agency.slug == slug)).one()
+    return db.session.scalars(
+        select(Agency).where(Agency.slug == slug), execution_options=FRESH
+    ).one()
 
 
 def location_of(name: str) -> Location:
@@ -31,7 +46,9 @@ def location_of(name: str) -> Location:
 
 
 def user_of(email: str) -> User:
-    return db.session.scalars(select(User).where(User.email == email)).one()
+    return db.session.scalars(
+        select(User).where(User.email == email), execution_options=FRESH
+    ).one()
 
 
 def make_lead(slug: str, name: str, *, location: str | None = None) -> Lead:

@@ -159,8 +159,9 @@ def test_a_message_that_failed_is_told_and_others_are_not(thread: Thread) -> Non
 
 
 def test_what_is_done_with_a_conversation_is_told_with_who_did_it(thread: Thread) -> None:
-    thread.conversation.assignee_ref = str(user_of("kim@brightside.example").id)
+    kim = user_of("kim@brightside.example")
     with workspace_scope(thread.workspace_id):
+        thread.conversation.assignee_ref = str(kim.id)
         db.session.commit()
 
     with thread.request_of("sam@brightside.example"):

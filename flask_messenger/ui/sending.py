@@ -1,6 +1,7 @@
 """Answers: send one, and decide about one that did not go out."""
 
 import uuid
+from typing import cast
 
 import redis
 from flask import request
@@ -8,9 +9,11 @@ from flask.typing import ResponseReturnValue
 
 from flask_messenger import jobs
 from flask_messenger.content import Content, Media, Text
+from flask_messenger.models import Account, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import BY_PERSON
-from flask_messenger.outbox.compose import compose
+from flask_messenger.outbox.compose import compose, message_change
+from flask_messenger.outbox.reconcile import discard_message, mark_as_sent, retry_message
 from flask_messenger.realtime import publish
 from flask_messenger.state import state
 from flask_messenger.tenancy import require_permission
@@ -48,3 +51,44 @@ def _read_content() -> Content:
     if url:
         return Media(type=request.form.get("kind") or "image", url=url)
     return Text(request.form.get("text", ""))
+
+
+@bp.post("/inbox/messages/<uuid:message_id>/retry")
+def retry(message_id: uuid.UUID) -> ResponseReturnValue:
+    """Send a message again that failed, or of which nobody knows whether it arrived."""
+    tenant = require_permission("reply")
+    message = retry_message(
+        state().db.session, state(), tenant=tenant, message_id=message_id, now=utc_now()
+    )
+    answer = _decided(message)
+    jobs.wake_lane(cast("uuid.UUID", message.conversation_id))
+    return answer
+
+
+@bp.post("/inbox/messages/<uuid:message_id>/discard")
+def discard(message_id: uuid.UUID) -> ResponseReturnValue:
+    """Put a message away that did not go out."""
+    tenant = require_permission("reply")
+    message = discard_message(
+        state().db.session, tenant=tenant, message_id=message_id, now=utc_now()
+    )
+    return _decided(message)
+
+
+@bp.post("/inbox/messages/<uuid:message_id>/sent")
+def mark_sent(message_id: uuid.UUID) -> ResponseReturnValue:
+    """Believe a person who saw that a message did arrive."""
+    tenant = require_permission("reply")
+    message = mark_as_sent(state().db.session, tenant=tenant, message_id=message_id, now=utc_now())
+    return _decided(message)
+
+
+def _decided(message: Message) -> ResponseReturnValue:
+    """Commit a decision, tell open pages, and let this one look again."""
+    session = state().db.session
+    location_id = session.get_one(Account, message.account_id).location_id
+    change = message_change(message, location_id=location_id, kind="status")
+    conversation_id = cast("uuid.UUID", message.conversation_id)
+    session.commit()
+    publish(state().get(redis.Redis), [change])
+    return changed(conversation_id)

@@ -106,7 +106,11 @@ def time_left(left: timedelta) -> str:
 
 
 def snooze_choices(*, now: datetime, zone: tzinfo) -> list[tuple[str, datetime]]:
-    """Return the ways to put a conversation off, each with its moment (aware, UTC)."""
+    """Return the ways to put a conversation off, each with its moment (aware, UTC).
+
+    Whole minutes, so that the page does not differ from one second to the next.
+    """
+    now = now.replace(second=0, microsecond=0)
     here = now.astimezone(zone)
     tomorrow = datetime.combine(here.date() + timedelta(days=1), MORNING, tzinfo=zone)
     monday_in_days = (7 - here.weekday()) % 7 or 7

@@ -40,7 +40,7 @@ class Running(Graph):
         port = free_port()
         self.app = create_simulator({"SIMULATOR_PORT": port, **settings})
         self._server = make_server("127.0.0.1", port, self.app, threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.05])
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01])
         self._thread.start()
         self._is_stopped = False
         super().__init__(f"http://127.0.0.1:{port}")

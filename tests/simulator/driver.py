@@ -69,7 +69,7 @@ class Callback:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.05])
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01])
         self._thread.start()
 
     def close(self) -> None:
@@ -152,14 +152,14 @@ class Graph:
     def delete(self, path: str, token: str | None = None, **more: Any) -> requests.Response:
         return self.call("DELETE", path, token, **more)
 
-    def control(self, method: str, path: str, **body: Any) -> Any:
+    def control(self, method: str, path: str, /, **body: Any) -> Any:
         answer = self.session.request(
             method, f"{self.base_url}/control/api/{path}", json=body, timeout=WAIT_SECONDS
         )
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
-    def chat(self, path: str, **body: Any) -> Any:
+    def chat(self, path: str, /, **body: Any) -> Any:
         answer = self.session.post(
             f"{self.base_url}/chat/api/{path}", json=body, timeout=WAIT_SECONDS
         )

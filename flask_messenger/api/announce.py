@@ -1,12 +1,16 @@
 """Telling the host and open pages what a view changed, after its commit."""
 
 from collections.abc import Iterable
+from typing import Any, cast
 
 import redis
-from flask import current_app
+from flask import Flask, current_app
 
 from flask_messenger import realtime, signals
 from flask_messenger.inbox.actions import ConversationUpdate
+from flask_messenger.models import Message
+from flask_messenger.outbox.announce import StatusChange, announce_status
+from flask_messenger.outbox.lane import find_lane
 from flask_messenger.state import state
 
 
@@ -15,9 +19,28 @@ def announce_updates(updates: Iterable[ConversationUpdate]) -> None:
     changed = [update for update in updates if update.change is not None]
     for update in changed:
         if update.is_announced:
-            signals.emit(
-                signals.conversation_updated,
-                current_app._get_current_object(),  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way to the application behind the proxy
-                **update.signal_arguments,
-            )
+            signals.emit(signals.conversation_updated, _app(), **update.signal_arguments)
     realtime.publish(state().get(redis.Redis), [update.realtime_change for update in changed])
+
+
+def announce_decision(message: Message, *, is_sent_news: bool = False) -> None:
+    """Send `message_status_changed` to the host and the change to open pages.
+
+    Args:
+        message: committed.
+        is_sent_news: whether it counts as sent from now on, so that `message_sent` is due too.
+    """
+    if message.conversation_id is None:
+        return
+    lane = find_lane(state().db.session, message.conversation_id)
+    if lane is not None:
+        change = StatusChange(
+            message_id=message.id, lane=lane, status=message.status, sent_by=message.sent_by
+        )
+        announce_status(_app(), [change], is_sent_news=is_sent_news)
+
+
+def _app() -> Flask:
+    """Return the application itself: signals have it as sender, and a proxy is no sender."""
+    proxy: Any = current_app
+    return cast("Flask", proxy._get_current_object())  # noqa: SLF001 - the documented way

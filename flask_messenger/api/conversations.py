@@ -25,6 +25,7 @@ from flask_messenger.inbox.settings import read_settings
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.conversations import CLOSED, OPEN, SNOOZED
 from flask_messenger.models.messages import BY_PERSON
+from flask_messenger.outbox.actions import MARK_SEEN, TYPING_ON
 from flask_messenger.outbox.policy import decide
 from flask_messenger.state import state
 from flask_messenger.tenancy import current_tenant, require_permission
@@ -102,7 +103,7 @@ def mark_seen(conversation_id: uuid.UUID, json: SeenUntil) -> OpenConversation:
     state().db.session.commit()
     if update.change is not None:
         announce_updates([update])
-        jobs.wake_action(conversation_id, "mark_seen")
+        jobs.wake_action(conversation_id, MARK_SEEN)
     return _load(tenant, conversation_id)
 
 
@@ -117,7 +118,7 @@ def show_typing(conversation_id: uuid.UUID) -> Response:
     """Show the person that somebody is typing. Needs `reply`."""
     tenant = require_permission("reply")
     queries.get_conversation(state().db.session, tenant=tenant, conversation_id=conversation_id)
-    jobs.wake_action(conversation_id, "typing_on")
+    jobs.wake_action(conversation_id, TYPING_ON)
     return Response(status=204)
 
 

@@ -23,6 +23,7 @@ from spectree.utils import get_multidict_items
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from flask_messenger.api.problems import MIMETYPE, InvalidFieldsError
+from flask_messenger.api.schemas.base import Question
 from flask_messenger.api.schemas.problems import Problem
 
 logger = logging.getLogger(__name__)
@@ -53,8 +54,10 @@ token that the host understands."""
 class StrictBackend(FlaskPlugin):
     """Spectree's Flask back end with our way of reading a request."""
 
-    def request_validation(self, request: Request, query: Any, json: Any, *_unused: Any) -> None:
-        """Keep the checked query, body and headers on the request, for spectree to hand to the view.
+    def request_validation(  # noqa: PLR0917 - spectree calls it like this
+        self, request: Request, query: Any, json: Any, form: Any, headers: Any, cookies: Any
+    ) -> None:
+        """Keep the checked parts on the request, for spectree to hand to the view.
 
         Raises:
             InvalidFieldsError: fields are missing, unknown or wrong.
@@ -88,7 +91,7 @@ def _read_headers(request: Request, model: type[BaseModel]) -> BaseModel:
 
 def _read_body(request: Request, model: type[BaseModel]) -> BaseModel:
     body = request.get_data()
-    if not body and all(not field.is_required() for field in model.model_fields.values()):
+    if not body and issubclass(model, Question) and model.may_be_left_out:
         return model()
     if not request.is_json:
         raise UnsupportedMediaType("Send JSON, as `Content-Type: application/json`.")
@@ -208,15 +211,15 @@ def build_document() -> dict[str, Any]:
     document.pop("security", None)  # each operation says its own
     for operations in document["paths"].values():
         for described in operations.values():
-            _mend_operation(described, document["components"]["schemas"])
+            _mend_operation(described)
     return document
 
 
-def _mend_operation(described: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _mend_operation(described: dict[str, Any]) -> None:
     """Say what spectree has no words for: problems, optional bodies, no `null` in an address."""
     if body := described.get("requestBody"):
         reference = body["content"]["application/json"]["schema"]["$ref"]
-        body["required"] = bool(schemas[reference.rpartition("/")[2]].get("required"))
+        body["required"] = reference.rpartition("/")[2] not in _optional_bodies()
     for status, answer in described["responses"].items():
         content = answer.get("content", {})
         if int(status) >= 400 and "application/json" in content:  # noqa: PLR2004 - HTTP's own line
@@ -226,3 +229,7 @@ def _mend_operation(described: dict[str, Any], schemas: dict[str, Any]) -> None:
             del parameter["schema"]["default"]
         if not parameter["description"]:
             del parameter["description"]
+
+
+def _optional_bodies() -> set[str]:
+    return {model.__name__ for model in Question.__subclasses__() if model.may_be_left_out}

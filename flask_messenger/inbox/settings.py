@@ -1,9 +1,8 @@
 """What a workspace switched on for all its accounts."""
 
 from dataclasses import dataclass
-from typing import cast
 
-from sqlalchemy import Table, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.hooks import Tenant
@@ -42,7 +41,7 @@ def switch_human_agent(session: Session, *, tenant: Tenant, enabled: bool) -> In
         "human_agent_enabled": enabled,
         "updated_at": utc_now(),
     }
-    statement = insert_for(session, cast("Table", WorkspaceSettings.__table__)).values(row)
+    statement = insert_for(session, WorkspaceSettings.__table__).values(row)
     changed = {key: row[key] for key in ("human_agent_enabled", "updated_at")}
     session.execute(statement.on_conflict_do_update(index_elements=["workspace_id"], set_=changed))
     session.add(

@@ -5,11 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from flask import Flask
+from rq import Queue
 
 from flask_messenger import signals
+from flask_messenger.jobs import QUEUES
 from flask_messenger.models import AuditEntry
 from flask_messenger.models.base import utc_now
+from flask_messenger.state import state_of
 from tests.api.conftest import Api, Threads
 from tests.support.app import Factory, Host
 from tests.support.ingest import rows
@@ -62,7 +66,7 @@ def test_conversation_without_a_message_is_not_listed(
     ],
 )
 def test_filters_narrow_the_list(
-    api: Api, host: Host, factory: Factory, threads: Threads, query: str, expected: list[str]
+    *, api: Api, host: Host, factory: Factory, threads: Threads, query: str, expected: list[str]
 ) -> None:
     host.sign_in()
     other = factory.account(location_id="l2")
@@ -297,7 +301,7 @@ def test_half_a_change_is_none(api: Api, host: Host, threads: Threads) -> None:
     ],
 )
 def test_changes_need_their_permission(
-    api: Api, host: Host, threads: Threads, permissions: Any, change: Any, status: int
+    *, api: Api, host: Host, threads: Threads, permissions: Any, change: Any, status: int
 ) -> None:
     host.sign_in(permissions=permissions)
     thread = threads.make()
@@ -336,12 +340,6 @@ def test_seen_refuses_a_message_of_another_conversation(
 def test_seen_and_typing_reach_the_outbox(
     app: Flask, api: Api, host: Host, threads: Threads
 ) -> None:
-    import redis
-    from rq import Queue
-
-    from flask_messenger.jobs import QUEUES
-    from flask_messenger.state import state_of
-
     host.sign_in()
     thread = threads.make()
 

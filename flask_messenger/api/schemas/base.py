@@ -1,6 +1,6 @@
 """What every model of the API shares."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
@@ -45,3 +45,6 @@ class Question(BaseModel):
     """Something we are asked. A field we do not know is refused, or a typing error would pass."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_drop_null_default)
+
+    may_be_left_out: ClassVar[bool] = False
+    """Whether a request without any body reads as one with an empty object."""

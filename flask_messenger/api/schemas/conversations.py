@@ -57,6 +57,8 @@ class ConversationChange(Question):
 class SeenUntil(Question):
     """How far the team has read."""
 
+    may_be_left_out = True
+
     message_id: MayOmit[uuid.UUID] = Field(None, description="Our id; left out: to the end.")
 
 

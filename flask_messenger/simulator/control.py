@@ -186,7 +186,7 @@ def add_fault() -> ResponseReturnValue:
             "INSERT INTO faults (kind, method, path, remaining, details) VALUES (?, ?, ?, ?, ?)",
             [
                 kind,
-                sent.get("method") or None,
+                str(sent["method"]).upper() if sent.get("method") else None,
                 requested.text(sent, "path", "*"),
                 count,
                 json.dumps(details),

@@ -45,7 +45,7 @@ class Sender:
 
     def start(self) -> None:
         """Begin sending."""
-        self._forget_old()
+        self._prepare()
         for lane in range(LANES):
             thread = threading.Thread(target=self._run, args=[lane], name=f"webhooks-{lane}")
             thread.daemon = True
@@ -152,12 +152,17 @@ class Sender:
                 [now + round(pause_seconds * 1000), answer, job.delivery_id],
             )
 
-    def _forget_old(self) -> None:
+    def _prepare(self) -> None:
+        """Forget what is long done; try at once what an earlier run could not deliver."""
         with self._storage.writing() as db:
             db.execute(
                 "DELETE FROM deliveries WHERE state IN (?, ?) AND id <="
                 " (SELECT max(id) FROM deliveries) - ?",
                 [DONE, DROPPED, KEPT_DONE],
+            )
+            db.execute(
+                "UPDATE deliveries SET next_at = min(next_at, ?) WHERE state = ?",
+                [ids.now_ms(), PENDING],
             )
 
 

@@ -142,9 +142,10 @@ class TestRetry:
         first.connect(DOWNTOWN)
         write(first, "Hi")
         wait_until(lambda: counts(first)["pending"] == 1)
+        wait_until(lambda: len(first.control("GET", "webhooks")["webhooks"][0]["last_answer"]) > 0)
         first.stop()
 
-        start(SIMULATOR_SPEED=100)
+        start()
 
         callback.wait_for_kinds("message")
 

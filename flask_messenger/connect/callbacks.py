@@ -165,7 +165,7 @@ def _note_deletion(
         "requested_at": now,
         "completed_at": now,
     }
-    statement = insert_for(session, DeletionRequest.__table__).values(row)  # type: ignore[arg-type]
+    statement = insert_for(session, DeletionRequest.__table__).values(row)
     session.execute(statement.on_conflict_do_nothing(index_elements=["confirmation_code"]))
 
 

@@ -94,9 +94,11 @@ def app(new_app: Callable[..., Flask]) -> Flask:
 def make(app: Flask) -> Callable[..., Any]:
     """Makes rows: `make("account", ...)`."""
 
+    factory = Factory(app)
+
     def make_row(kind: str, *args: Any, **values: Any) -> Any:
         with app.app_context():
-            return getattr(Factory(app), kind)(*args, **values)
+            return getattr(factory, kind)(*args, **values)
 
     return make_row
 

@@ -1,0 +1,70 @@
+"""An account whose token is dead."""
+
+import pytest
+
+from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
+from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
+from flask_messenger.crypto import KeyRing
+from flask_messenger.models import Account, AuditEntry
+from flask_messenger.state import state_of
+from flask_messenger.tenancy import system_scope
+
+
+@pytest.fixture
+def mark(app):
+    def mark_account(account) -> bool:
+        with app.app_context(), system_scope("test"):
+            session = state_of(app).db.session
+            is_news = mark_needs_reauth(session, account, TOKEN_EXPIRED)
+            session.commit()
+            return is_news
+
+    return mark_account
+
+
+def test_account_needs_reauth_once(mark, make, rows) -> None:
+    account = make("account")
+
+    assert mark(account)
+    assert not mark(account)
+
+    [row] = rows(Account)
+    assert (row.status, row.status_reason) == ("needs_reauth", "token_expired")
+    assert row.token_sealed is not None
+    assert row.status_changed_at is not None
+    [entry] = rows(AuditEntry)
+    assert (entry.actor, entry.action, entry.details) == (
+        "system",
+        "account_needs_reauth",
+        {"reason": "token_expired"},
+    )
+
+
+def test_failure_of_an_old_token_says_nothing_about_the_new_one(app, mark, make, rows) -> None:
+    account = make("account")
+    with app.app_context(), system_scope("test"):
+        session = state_of(app).db.session
+        session.get_one(Account, account.id).seal_token(state_of(app).get(KeyRing), "EAAnew")
+        session.commit()
+
+    assert not mark(account)
+    assert rows(Account)[0].status == "active"
+
+
+@pytest.mark.parametrize("status", ["disconnected", "needs_reauth", "error"])
+def test_account_that_is_not_active_stays_as_it_is(mark, make, rows, status) -> None:
+    account = make("account", status=status)
+
+    assert not mark(account)
+    assert rows(Account)[0].status == status
+
+
+def test_host_hears_of_it(app, make, heard) -> None:
+    account = make("account")
+
+    with app.app_context():
+        announce_needs_reauth(app, AccountFacts.of(account), reason=TOKEN_EXPIRED)
+
+    [(name, said)] = heard
+    assert name == "needs_reauth"
+    assert (said["account_id"], said["reason"]) == (account.id, "token_expired")

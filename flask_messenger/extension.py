@@ -7,39 +7,18 @@ import redis
 from flask import Flask
 from sqlalchemy import Engine, event
 
-from flask_messenger import webhook
+from flask_messenger import api, cli, ui, webhook
+from flask_messenger.api import integrations
+from flask_messenger.connect.oauth import create_oauth
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import ConfigurationError
+from flask_messenger.graph.client import Graph
 from flask_messenger.hooks import Agent, Hooks, IdentityInfo, Location, Tenant
 from flask_messenger.ingest.wake import DrainWaker
+from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.realtime import Hub
 from flask_messenger.settings import Settings
 from flask_messenger.state import KEY, MessengerState
-
-try:  # TEMPORARY while rooms are being built
-    from flask_messenger.graph.client import Graph
-except ImportError:
-    Graph = None
-try:
-    from flask_messenger.connect.oauth import create_oauth
-except ImportError:
-    create_oauth = None
-try:
-    from flask_messenger import api
-except ImportError:
-    api = None
-try:
-    from flask_messenger.api import integrations
-except ImportError:
-    integrations = None
-try:
-    from flask_messenger import cli
-except ImportError:
-    cli = None
-try:
-    from flask_messenger import ui
-except ImportError:
-    ui = None
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -151,21 +130,19 @@ def _add_clients(held: MessengerState, app: Flask) -> None:
     )
     held.add(client, redis.Redis)
     held.add(KeyRing(settings.encryption_keys))
-    if Graph:
-        held.add(Graph(settings))
+    held.add(Graph(settings))
     held.add(Hub(client))
     held.add(DrainWaker(client))
-    if create_oauth:
-        held.add(create_oauth(app, settings))
+    held.add(Pacer(client))
+    held.add(create_oauth(app, settings))
 
 
 def _register_blueprints(app: Flask) -> None:
     app.register_blueprint(webhook.bp)
-    for module in (api, integrations, ui):
-        if module is not None and hasattr(module, "bp"):
-            app.register_blueprint(module.bp)
-    if cli:
-        app.cli.add_command(cli.messenger)
+    app.register_blueprint(api.bp)
+    app.register_blueprint(integrations.bp)
+    app.register_blueprint(ui.bp)
+    app.cli.add_command(cli.messenger)
     _exempt_from_host_csrf(app)
 
 
@@ -183,8 +160,7 @@ def _exempt_from_host_csrf(app: Flask) -> None:
         protect = None if done else app.extensions.get("csrf")
         if protect is not None:
             for name in ("messenger_webhook", "messenger_api", "messenger_integrations"):
-                if name in app.blueprints:
-                    protect.exempt(app.blueprints[name])
+                protect.exempt(app.blueprints[name])
         done = True
 
     # First in line: the host's own check may be registered already.

@@ -7,6 +7,7 @@ what is wrong without repeating what was sent.
 import copy
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from importlib.metadata import version
 from typing import Any, Final, cast, get_args
 
@@ -194,9 +195,24 @@ def operation(
             security=[{scheme: [] for scheme in schemes}, {"bearer": []}],
             operation_id=operation_id,
         )
-        return cast("View", validate(view))
+        documented = cast("View", validate(view))
+        return _unread(view, documented) if view.__name__.startswith("stream_") else documented
 
     return decorate
+
+
+def _unread(view: Callable[..., Any], documented: View) -> View:
+    """Keep the description of a view whose answer never ends, and leave the answer alone.
+
+    spectree reads every answer to its end in order to look at it.
+    """
+
+    @wraps(documented)
+    def stream(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        answer: ResponseReturnValue = view(*args, **kwargs)
+        return answer
+
+    return stream
 
 
 def build_document() -> dict[str, Any]:

@@ -42,14 +42,13 @@ def as_text(value: Any) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    if "\x00" in value:
-        value = value.replace("\x00", "\ufffd")
+    text: str = value.replace("\x00", "\ufffd")
     try:
-        value.encode()
+        text.encode()
     except UnicodeEncodeError:
         # Halves that belong together are joined first; `replace` then only meets lone ones.
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return value
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def as_time(value: Any) -> datetime | None:

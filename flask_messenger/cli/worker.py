@@ -99,7 +99,9 @@ def work_on(app: Flask, group: str) -> None:
     with app.app_context():
         if group == "default":
             threading.Thread(
-                target=jobs.keep_schedule, args=(app, stopping), name="messenger-schedule",
+                target=jobs.keep_schedule,
+                args=(app, stopping),
+                name="messenger-schedule",
                 daemon=True,
             ).start()
         queue = Queue(jobs.QUEUES[group], connection=connection)

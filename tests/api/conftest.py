@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from flask_messenger.models import Account, Attachment, Conversation, Message
+from flask_messenger.models import Account, Attachment, Conversation, Identity, Message
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
@@ -27,7 +27,7 @@ class Api:
 
     def call(self, method: str, path: str, **values: Any) -> TestResponse:
         client = self.app.test_client()
-        url = path if path.startswith("/api/") else API + path
+        url = path if path.startswith(("/api/", "/messenger/")) else API + path
         return contextvars.Context().run(client.open, url, method=method, **values)
 
     def get(self, path: str, **values: Any) -> TestResponse:
@@ -45,6 +45,7 @@ class Thread:
     """A conversation with its messages, the oldest first."""
 
     account: Account
+    identity: Identity
     conversation: Conversation
     messages: list[Message]
 
@@ -77,7 +78,7 @@ class Threads:
             last_inbound_at=messages[-1].sent_at,
             unread_count=len(messages),
         )
-        return Thread(account, conversation, messages)
+        return Thread(account, identity, conversation, messages)
 
     def update(self, row: Any, **values: Any) -> None:
         with system_scope("test"):

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,6 +12,7 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 from flask_messenger.api.problems import problem
 from flask_messenger.api.security import protect_blueprint
 from flask_messenger.errors import MessengerError, NotSignedInError
+from flask_messenger.settings import Settings
 from flask_messenger.state import state
 from flask_messenger.ui.bundle import asset_url
 from flask_messenger.ui.presenters.problems import problem_page
@@ -51,7 +53,7 @@ def add_headers(response: Response) -> Response:
         response.headers["Cache-Control"] = f"public, max-age={FOREVER_SECONDS}, immutable"
         return response
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", content_security_policy(_simulator_origin()))
+    headers.setdefault("Content-Security-Policy", content_security_policy(state().settings))
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cache-Control", "no-store")
@@ -92,27 +94,28 @@ def asked_by_script() -> bool:
     )
 
 
-def _simulator_origin() -> str | None:
-    url = state().settings.simulator_url
-    return "/".join(url.split("/")[:3]) if url else None
-
-
-def content_security_policy(simulator_origin: str | None = None) -> str:
+def content_security_policy(settings: Settings) -> str:
     """Return the policy of our pages: nothing inline, nothing from elsewhere but pictures.
 
-    Pictures of people and of messages come from Meta's many hosts, hence any https address;
-    the simulator's come from its own origin.
+    Pictures of people and of messages come from Meta's many hosts, hence any https address; the
+    simulator's come from its own origin. The form that begins a connection is led on to Meta's
+    login dialog, and browsers hold `form-action` against that, too.
     """
-    pictures = " ".join(["'self'", "data:", "https:", *filter(None, [simulator_origin])])
+    simulator = _origin(settings.simulator_url) if settings.simulator_url else ""
     return "; ".join(
         [
             "default-src 'self'",
             "script-src 'self'",
             "style-src 'self'",
-            f"img-src {pictures}",
+            f"img-src 'self' data: https: {simulator}".rstrip(),
             "object-src 'none'",
             "base-uri 'self'",
-            "form-action 'self'",
+            f"form-action 'self' {_origin(settings.dialog_url)}",
             "frame-ancestors 'self'",
         ]
     )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -147,6 +147,7 @@ def test_pages_say_what_may_run(client: FlaskClient) -> None:
     assert "style-src 'self';" in policy
     assert "unsafe" not in policy
     assert "img-src 'self' data: https: http://127.0.0.1:5001;" in policy
+    assert "form-action 'self' http://127.0.0.1:5001;" in policy
 
 
 def test_pages_are_not_kept_by_caches(client: FlaskClient) -> None:

@@ -69,9 +69,18 @@ def page_choice(
         note=note,
         problem=f"{ended.title} {ended.remedy}".strip() if ended else "",
         is_chosen=option.can_choose and (option.state == NEW or option.needs_reauth),
-        locations=location_choices(reader, option.location_id or choice.location_id),
+        locations=location_choices(reader, _likely_location(option, choice, reader)),
         place=reader.location_name(option.location_id),
     )
+
+
+def _likely_location(option: PageOption, choice: Choice, reader: Reader) -> str | None:
+    """Return where the Page is; else the location of its own name; else what was asked for."""
+    if option.location_id:
+        return option.location_id
+    name = option.name.casefold()
+    same = (id_ for id_, each in reader.locations.items() if each.casefold() == name)
+    return next(same, choice.location_id)
 
 
 def _notices(

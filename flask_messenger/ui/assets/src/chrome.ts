@@ -4,6 +4,7 @@ import { all, on, one, problemOf, toast } from "./dom";
 import { forget, refreshAll } from "./fragments";
 
 export function startChrome(): void {
+  configure();
   keepZone();
   measureTop();
   addEventListener("resize", measureTop);
@@ -11,6 +12,14 @@ export function startChrome(): void {
   startMenus();
   startPictures();
   startRequests();
+}
+
+/** Said here as well as in the page's head: a host's page may have a configuration of its own. */
+function configure(): void {
+  htmx.config.allowEval = false;
+  htmx.config.includeIndicatorStyles = false;
+  htmx.config.historyCacheSize = 0;  // a snapshot would leave people's messages in the browser's storage
+  htmx.config.attributesToSettle = [];  // it would write `style` attributes, which our policy forbids
 }
 
 /** The host's own bar stands above us; the rest of the window is ours. */
@@ -90,5 +99,4 @@ function startRequests(): void {
     refreshAll();
   });
   on("click", "[data-fm-dismiss]", (button) => button.closest(".fm-toast")?.remove());
-  htmx.config.historyCacheSize = 0;  // a snapshot would leave people's messages in the browser's storage
 }

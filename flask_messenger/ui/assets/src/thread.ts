@@ -124,5 +124,8 @@ function markSeen(): void {
   if (!thread || !url || document.hidden || !Number(thread.dataset.fmUnread)) return;
   if (!thread.getClientRects().length) return;
   thread.dataset.fmUnread = "0";
-  post(url).catch(() => { thread.dataset.fmUnread = "1"; });
+  post(url).then(
+    () => refresh("fm-listing"),
+    () => { thread.dataset.fmUnread = "1"; },
+  );
 }

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Final
 
 import redis
-from limits import RateLimitItemPerSecond
+from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
@@ -37,8 +37,9 @@ ACCOUNT_LIMIT_CODES: Final = frozenset({4, 17, 32, 341, 613, *range(80000, 80015
 class Pacer:
     """Says whether an account may send now; one for each application, shared by its workers."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", rate: RateLimitItem = SENDS_PER_SECOND) -> None:
         self._client = client
+        self._rate = rate
         storage = RedisStorage("redis://", connection_pool=client.connection_pool)
         self._limiter = SlidingWindowCounterRateLimiter(storage)
 
@@ -47,7 +48,7 @@ class Pacer:
         try:
             if self._client.exists(_pause_key(account_id)):
                 return False
-            return self._limiter.hit(SENDS_PER_SECOND, "messenger", str(account_id))
+            return self._limiter.hit(self._rate, "messenger", str(account_id))
         except redis.RedisError as error:
             logger.warning("pacing_unavailable error=%s", type(error).__name__)
             return True

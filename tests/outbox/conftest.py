@@ -26,6 +26,7 @@ from flask_messenger.outbox.deliver import run_lane
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope, workspace_scope
 from tests.support.app import GRAPH_URL, Factory
+from tests.support.ingest import rows
 
 MESSAGES_URL = re.compile(re.escape(GRAPH_URL) + r"/v25\.0/\d+/messages")
 
@@ -93,6 +94,8 @@ class Talk:
         self.identity = factory.identity(self.account, external_id="7")
         values.setdefault("last_inbound_at", utc_now() - timedelta(minutes=5))
         self.conversation = factory.conversation(self.account, self.identity, **values)
+        if values["last_inbound_at"] is not None:
+            factory.message(self.conversation, sent_at=values["last_inbound_at"])
         self.conversation_id = self.conversation.id
         self.account_id = self.account.id
 
@@ -133,6 +136,11 @@ class Talk:
 
     def message(self, message_id: Any) -> Message:
         return self.row(Message, message_id)
+
+    @property
+    def outbound(self) -> list[Message]:
+        """What went out or wants to."""
+        return rows(self.app, Message, direction="outbound")
 
     def states(self, *message_ids: Any) -> list[str]:
         return [self.message(each).status for each in message_ids]

@@ -2,10 +2,10 @@
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ from flask_messenger.tenancy import system_scope
 FACEBOOK: Final = "facebook"
 PAGE_OBJECT: Final = "page"
 """What Meta calls a Page in webhooks."""
+MISSED_WITHIN: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ def store_connection(
     except IntegrityError:
         # The index over live accounts decides who has a Page; a look before could not.
         raise ended("page_taken") from None
-    _put_back_unrouted(session, external_id=page.external_id, app_name=page.app_name)
+    _put_back(session, WebhookEntry.external_id == page.external_id)
     record(
         session,
         workspace_id=tenant.workspace_id,
@@ -157,6 +158,20 @@ def list_waiting_lanes(session: Session, *, account_id: uuid.UUID) -> list[uuid.
     return [each for each in session.scalars(statement) if each is not None]
 
 
+def put_back_missed(session: Session, *, now: datetime) -> int:
+    """Put back entries that a drain set aside while their account was just being connected.
+
+    The drain had looked before the account was committed, and wrote its verdict after. For the
+    sweeper, in the system scope; returns how many there were.
+    """
+    has_account = exists().where(
+        Account.channel == FACEBOOK,
+        Account.external_id == WebhookEntry.external_id,
+        Account.status != DISCONNECTED,
+    )
+    return _put_back(session, WebhookEntry.received_at > now - MISSED_WITHIN, has_account)
+
+
 def _find_for_reconnect(session: Session, *, tenant: Tenant, external_id: str) -> Account | None:
     """Return the row to use again: the live one, else the one that was disconnected last."""
     statement = (
@@ -191,15 +206,12 @@ def _fill(account: Account, page: NewConnection, *, tenant: Tenant, now: datetim
     account.disconnected_at = None
 
 
-def _put_back_unrouted(session: Session, *, external_id: str, app_name: str) -> None:
-    session.execute(
+def _put_back(session: Session, *criteria: ColumnElement[bool]) -> int:
+    statement = (
         update(WebhookEntry)
-        .where(
-            WebhookEntry.object == PAGE_OBJECT,
-            WebhookEntry.external_id == external_id,
-            WebhookEntry.state == UNROUTED,
-            WebhookEntry.app_name == app_name,
-        )
+        .where(WebhookEntry.object == PAGE_OBJECT, WebhookEntry.state == UNROUTED, *criteria)
         .values(state=PENDING, attempts=0, error=None, processed_at=None)
+        .returning(WebhookEntry.id)
         .execution_options(synchronize_session=False)
     )
+    return len(session.execute(statement).all())

@@ -1,8 +1,12 @@
 """Which locations a person may connect accounts for."""
 
+from typing import Final
+
 from flask_messenger.errors import NotFoundError
 from flask_messenger.hooks import Tenant
 from flask_messenger.state import MessengerState
+
+MAX_LENGTH: Final = 255
 
 
 def check_location(held: MessengerState, *, tenant: Tenant, location_id: str | None) -> None:
@@ -16,7 +20,11 @@ def check_location(held: MessengerState, *, tenant: Tenant, location_id: str | N
 
 
 def _exists(held: MessengerState, tenant: Tenant, location_id: str | None) -> bool:
+    if location_id is None:
+        return True
+    if len(location_id) > MAX_LENGTH or not location_id.isprintable():
+        return False  # no host has such an id, and no database could hold it
     loader = held.hooks.locations
-    if location_id is None or loader is None:
+    if loader is None:
         return True
     return any(str(each.id) == location_id for each in loader(tenant.workspace_id))

@@ -122,6 +122,16 @@ def test_what_cannot_be_connected_is_refused(browser, query, status) -> None:
     assert browser.start(**query).status_code == status
 
 
+@pytest.mark.parametrize("location_id", ["\x00", "x" * 256, "l1\n"])
+def test_location_that_no_database_could_hold_is_not_found(new_app, location_id) -> None:
+    app = new_app()
+    app.extensions["host"].sign_in()
+    state_of(app).hooks.locations = None
+
+    assert Browser(app.test_client()).start(location_id="anything").status_code == 302
+    assert Browser(app.test_client()).start(location_id=location_id).status_code == 404
+
+
 def test_workspace_without_locations_connects_for_itself(browser, rows) -> None:
     browser.start(location_id="")
 

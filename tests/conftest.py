@@ -14,11 +14,12 @@ import redis
 from sqlalchemy.engine import URL, make_url
 
 from tests.network import NetworkGuard
-from tests.support.fixtures import app, client, factory, host, new_app
 from tests.servers import DRIVER, create_database, run_postgres, run_valkey
+from tests.support.fixtures import app, client, factory, host, new_app
 from tools.chromium import ADVICE, find_chromium
 
-__all__ = ["app", "client", "factory", "host", "new_app"]  # fixtures of the application, for every test
+# The application's fixtures, for every test.
+__all__ = ["app", "client", "factory", "host", "new_app"]
 
 DATABASES = ("postgresql", "sqlite")
 OUR_SETTINGS = ("META_", "MESSENGER_", "FLASK_")

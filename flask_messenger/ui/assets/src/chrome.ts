@@ -34,10 +34,10 @@ function measureTop(): void {
 function keepZone(): void {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const root = one(".fm[data-fm-zone]");
-  if (!root || !zone || root.dataset.fmZone === zone) return;
+  if (!root || !zone || !/^[\w+\-/]+$/.test(zone) || root.dataset.fmZone === zone) return;
   const secure = location.protocol === "https:" ? "; Secure" : "";
   const path = root.dataset.fmCookiePath ?? "/";
-  document.cookie = `messenger_zone=${encodeURIComponent(zone)}; Path=${path}; Max-Age=31536000; SameSite=Lax${secure}`;
+  document.cookie = `messenger_zone=${zone}; Path=${path}; Max-Age=31536000; SameSite=Lax${secure}`;
   refreshAll();
 }
 

@@ -15,6 +15,7 @@ interface Run {
 
 const runs = new Map<string, Run>();
 const tags = new Map<string, { url: string; tag: string }>();
+const waiting = new Set<string>();
 const GAP_VISIBLE_MS = 60;
 const GAP_HIDDEN_MS = 2000;
 
@@ -57,8 +58,19 @@ export function refreshFor(type: string, conversationId?: string): void {
     const types = (element.dataset.fmOn ?? "").split(" ");
     const own = element.dataset.fmConversation;
     const concerned = types.includes(type) && (!own || !conversationId || own === conversationId);
-    if (concerned && element.id && isShown(element)) void refresh(element.id);
+    if (concerned && element.id && isShown(element)) void refreshLater(element.id, Number(element.dataset.fmDelay ?? 0));
   }
+}
+
+/** What the host knows of a person follows a little after the message that changed it. */
+async function refreshLater(id: string, delay: number): Promise<void> {
+  if (delay) {
+    if (waiting.has(id)) return;
+    waiting.add(id);
+    await rest(delay);
+    waiting.delete(id);
+  }
+  await refresh(id);
 }
 
 export function refreshAll(): void {

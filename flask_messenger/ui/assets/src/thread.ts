@@ -18,7 +18,7 @@ export function startThread(): void {
   });
   document.addEventListener("htmx:beforeSwap", keepPlace);
   document.addEventListener("htmx:afterSwap", (event) => {
-    if ((event.target as HTMLElement).id === "fm-thread") opened();
+    if ((event.target as HTMLElement).id === "fm-thread") chosen();
   });
   document.addEventListener("htmx:historyRestore", opened);
   document.addEventListener("visibilitychange", markSeen);
@@ -33,6 +33,14 @@ export function startThread(): void {
   opened();
 }
 
+/** Somebody chose a conversation in the list. */
+function chosen(): void {
+  const byKeyOrClick = document.activeElement?.closest(".fm-rows");
+  one(".fm-inbox")!.dataset.pane = "thread";
+  opened();
+  if (!isPhone() && byKeyOrClick) one("#fm-write")?.focus();
+}
+
 /** A conversation has come onto the page, by a click, a key, or with the page itself. */
 function opened(): void {
   const thread = one("#fm-thread");
@@ -42,10 +50,6 @@ function opened(): void {
   watchClosing();
   markSeen();
   document.dispatchEvent(new CustomEvent("fm:opened"));
-  if (document.activeElement?.closest(".fm-rows") || isPhone()) {
-    one(".fm-inbox")!.dataset.pane = "thread";
-  }
-  if (!isPhone() && document.activeElement?.closest(".fm-rows")) one("#fm-write")?.focus();
 }
 
 function settle(): void {

@@ -1,0 +1,535 @@
+"""What the script of the inbox does, in a real Chromium against the real routes.
+
+There is no worker: what a worker would do, the tests do to the rows, and publish it.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from flask import Flask
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from sqlalchemy import func, select
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from flask_messenger.models import Identity, Message
+from flask_messenger.models.base import utc_now
+from flask_messenger.realtime import Change, publish
+from flask_messenger.state import state_of
+from flask_messenger.tenancy import system_scope
+from tests.api.conftest import Thread, Threads
+from tests.support.app import Factory, Host
+
+pytestmark = [pytest.mark.browser, pytest.mark.databases("postgresql")]
+
+SECOND = 1000
+PHONE = {"width": 390, "height": 844}
+WIDE = {"width": 1440, "height": 900}
+EXPECTED = (
+    "ERR_INTERNET_DISCONNECTED",
+    "ERR_NETWORK_CHANGED",
+    "status of 4",
+    "Code 4",
+    "ERR_FAILED",
+)
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Site:
+    """The application behind a port, and rows for it."""
+
+    app: Flask
+    url: str
+    host: Host
+    threads: Threads
+
+    def tell(self, type_: str, thread: Thread) -> None:
+        """Publish that something changed, as the worker does after its commit."""
+        ids = {
+            "conversation_id": str(thread.id),
+            "account_id": str(thread.account.id),
+            "location_id": thread.account.location_id,
+        }
+        publish(state_of(self.app).get(redis.Redis), [Change("w1", type_, ids)])
+
+    def receive(self, thread: Thread, text: str, *, told: bool = True) -> None:
+        """Store a message of the person, as ingest would, and publish it."""
+        message = self.threads.factory.message(thread.conversation, text=text)
+        self.threads.update(
+            thread.conversation,
+            last_message_id=message.id,
+            last_message_at=message.sent_at,
+            last_inbound_at=message.sent_at,
+            unread_count=1,
+        )
+        if told:
+            self.tell("message", thread)
+
+    def sent(self) -> int:
+        """Return how many answers there are."""
+        session = self.threads.factory.session
+        session.rollback()
+        with system_scope("test"):
+            statement = select(func.count()).where(Message.direction == "outbound")
+            return session.scalar(statement.select_from(Message))
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_path: str) -> Iterator[Chromium]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=chromium_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def new_site(new_app: Callable[..., Flask]) -> Iterator[Callable[..., Site]]:
+    stops = []
+
+    def start(**settings: Any) -> Site:
+        app = new_app(WTF_CSRF_ENABLED=True, **settings)
+        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+        server.daemon_threads = True  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        context = app.app_context()
+        context.push()
+        stops.append((server, thread, context))
+        host = app.extensions["host"]
+        host.sign_in()
+        return Site(app, f"http://127.0.0.1:{server.server_port}", host, Threads(Factory(app)))
+
+    yield start
+    for server, thread, context in stops:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+        context.pop()
+
+
+@pytest.fixture
+def site(new_site: Callable[..., Site]) -> Site:
+    return new_site()
+
+
+@pytest.fixture
+def open_page(chromium: Chromium) -> Iterator[Callable[..., Page]]:
+    """Opens pages, and fails at the end where one of them had something to complain about."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_(
+        site: Site, path: str, *, viewport: Any = WIDE, context: BrowserContext | None = None
+    ) -> Page:
+        if context is None:
+            context = chromium.new_context(viewport=viewport, base_url=site.url)
+            contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda line: line.type in ("error", "warning") and complaints.append(line.text),
+        )
+        page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert [each for each in complaints if not any(one in each for one in EXPECTED)] == []
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("#fm-live")).to_contain_text("Live", timeout=10 * SECOND)
+
+
+def write(page: Page, text: str) -> None:
+    page.locator("#fm-write").fill(text)
+    page.locator("#fm-write").press("Enter")
+
+
+def test_news_shows_without_reloading(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make("hello")
+    other = site.threads.make("hi", name="Lena Vogel", age_minutes=5)
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    is_live(page)
+
+    site.receive(thread, "Is the class open?")
+    site.receive(other, "And yoga?")
+
+    expect(page.locator(".fm-m-in", has_text="Is the class open?")).to_be_visible(timeout=SECOND)
+    expect(page.locator(".fm-row", has_text="And yoga?")).to_be_visible(timeout=SECOND)
+    expect(page.locator("#fm-announce")).to_contain_text("Maya Okafor: Is the class open?")
+    # What stands open before the agent's eyes is read.
+    expect(page.locator(".fm-row", has_text="Is the class open?")).not_to_contain_text("unread")
+    expect(page).to_have_title(re.compile(r"^\(1\) Inbox"))
+
+
+def test_an_answer_shows_at_once_and_is_sent_once(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    thread = site.threads.make("hello")
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    page.route("**/messages", lambda route: (page.wait_for_timeout(300), route.continue_())[-1])
+
+    write(page, "Yes, it is.\nSee you")
+
+    bubble = page.locator(".fm-m-out")
+    expect(bubble).to_contain_text("Sending", timeout=200)
+    expect(bubble).to_contain_text("Queued")
+    expect(bubble).to_have_count(1)
+    expect(page.locator("#fm-write")).to_have_value("")
+    assert site.sent() == 1
+
+
+def test_an_answer_without_a_connection_waits_for_a_decision(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    thread = site.threads.make("hello")
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    is_live(page)
+    page.context.set_offline(True)
+
+    write(page, "one")
+    write(page, "two")
+
+    bubble = page.locator(".fm-m-out", has_text="one")
+    expect(bubble).to_contain_text("Not sent: no connection")
+    page.locator(".fm-m-out", has_text="two").get_by_role("button", name="Discard").click()
+    expect(page.locator(".fm-m-out")).to_have_count(1)
+
+    page.context.set_offline(False)
+    page.reload()
+    expect(bubble).to_contain_text("Not sent: the page was left before it was sent")
+    bubble.get_by_role("button", name="Try again").click()
+
+    expect(bubble).to_contain_text("Queued")
+    expect(bubble).to_have_count(1)
+    page.reload()
+    expect(bubble).to_have_count(1)
+    assert site.sent() == 1
+
+
+def test_a_refused_answer_says_why(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make("hello")
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    page.locator("#fm-write").fill("too late")
+    site.threads.update(thread.conversation, last_inbound_at=utc_now() - timedelta(days=2))
+
+    page.locator("#fm-write").press("Enter")
+
+    expect(page.locator(".fm-m-out")).to_contain_text("Not sent: The 24 hours to reply are over")
+    assert site.sent() == 0
+
+
+def test_drafts_stay_with_their_conversation(site: Site, open_page: Callable[..., Page]) -> None:
+    first = site.threads.make("hello", name="Maya Okafor")
+    site.threads.make("hi", name="Lena Vogel", age_minutes=5)
+    page = open_page(site, f"/messenger/inbox/{first.id}")
+    page.locator("#fm-write").fill("for Maya")
+
+    page.locator(".fm-row", has_text="Lena").click()
+    expect(page.locator("#fm-thread-name")).to_have_text("Lena Vogel")
+    expect(page.locator("#fm-write")).to_have_value("")
+    page.locator("#fm-write").fill("for Lena")
+    page.locator(".fm-row", has_text="Maya").click()
+    expect(page.locator("#fm-write")).to_have_value("for Maya")
+    page.reload()
+
+    expect(page.locator("#fm-write")).to_have_value("for Maya")
+
+
+def test_the_composer_closes_by_itself(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make("hello")
+    margin = timedelta(seconds=state_of(site.app).settings.window_margin_seconds)
+    site.threads.update(
+        thread.conversation,
+        last_inbound_at=utc_now() - timedelta(hours=24) + margin + timedelta(seconds=3),
+    )
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    page.locator("#fm-write").fill("just in ti")
+    expect(page.locator("#fm-composer")).to_contain_text("1 m to reply")
+
+    expect(page.locator("#fm-closed")).to_contain_text(
+        "The 24 hours to reply are over.", timeout=8 * SECOND
+    )
+    expect(page.locator("#fm-closed textarea")).to_be_disabled()
+
+    site.receive(thread, "are you there?")
+    expect(page.locator("#fm-write")).to_have_value("just in ti")
+
+
+def test_without_the_stream_the_page_asks(
+    new_site: Callable[..., Site], open_page: Callable[..., Page]
+) -> None:
+    site = new_site(MESSENGER_REDIS_URL="redis://127.0.0.1:9/0")
+    thread = site.threads.make("hello")
+    page = open_page(site, "/messenger/inbox")
+    expect(page.locator("#fm-live")).to_contain_text("Updating every few seconds")
+
+    site.receive(thread, "anybody?")
+
+    expect(page.locator(".fm-row", has_text="anybody?")).to_be_visible(timeout=6 * SECOND)
+
+
+def test_two_tabs_share_one_stream(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make("hello")
+    streams: list[str] = []
+    first = open_page(site, "/messenger/inbox")
+    first.context.on(
+        "request", lambda request: "/events" in request.url and streams.append(request.url)
+    )
+    is_live(first)
+    second = open_page(site, "/messenger/inbox", context=first.context)
+    is_live(second)
+
+    site.receive(thread, "to both")
+
+    for page in (first, second):
+        expect(page.locator(".fm-row", has_text="to both")).to_be_visible(timeout=SECOND)
+    assert streams == []
+
+    first.close()
+    expect(second.locator("#fm-live")).to_contain_text("Live")
+    second.wait_for_timeout(500)
+    site.receive(thread, "to the one left")
+    expect(second.locator(".fm-row", has_text="to the one left")).to_be_visible(timeout=SECOND)
+    assert len(streams) == 1
+
+
+def test_the_inbox_works_with_keys_alone(site: Site, open_page: Callable[..., Page]) -> None:
+    site.threads.make("hello", name="Maya Okafor")
+    site.threads.make("hi", name="Lena Vogel", age_minutes=5)
+    page = open_page(site, "/messenger/inbox")
+    keys = page.keyboard
+
+    keys.press("j")
+    expect(page.locator(".fm-row", has_text="Maya")).to_be_focused()
+    keys.press("ArrowDown")
+    expect(page.locator(".fm-row", has_text="Lena")).to_be_focused()
+    keys.press("k")
+    keys.press("j")
+    keys.press("Enter")
+    expect(page.locator("#fm-thread-name")).to_have_text("Lena Vogel")
+    expect(page.locator("#fm-write")).to_be_focused()
+    keys.type("hello j/k")
+    keys.press("Shift+Enter")
+    keys.type("you")
+    expect(page.locator("#fm-write")).to_have_value("hello j/k\nyou")
+    keys.press("Escape")
+    expect(page.locator(".fm-row", has_text="Lena")).to_be_focused()
+    keys.press("r")
+    expect(page.locator("#fm-write")).to_be_focused()
+    keys.press("Escape")
+    keys.press("/")
+    expect(page.locator("#fm-q")).to_be_focused()
+    keys.type("maya")
+    expect(page.locator(".fm-row")).to_have_count(1)
+    expect(page).to_have_url(re.compile("q=maya"))
+
+
+def test_a_phone_shows_one_pane_at_a_time(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make(*(f"number {number}" for number in range(30)))
+    page = open_page(site, "/messenger/inbox", viewport=PHONE)
+    expect(page.locator("#fm-thread")).to_be_hidden()
+
+    page.locator(".fm-row").click()
+    expect(page.locator("#fm-thread")).to_be_visible()
+    expect(page.locator(".fm-list")).to_be_hidden()
+    expect(page.locator("#fm-write")).to_be_in_viewport()
+    expect(page.locator(".fm-m", has_text="number 29")).to_be_in_viewport()
+    page.get_by_role("button", name="About Maya Okafor").click()
+    expect(page.locator("#fm-person")).to_be_visible()
+    page.locator("#fm-person").get_by_role("button", name="Close").click()
+    page.get_by_role("link", name="Back to the list").click()
+    expect(page.locator(".fm-list")).to_be_visible()
+    expect(page.locator(".fm-row")).to_be_focused()
+    assert str(thread.id) not in page.url
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize("path", ["/messenger/inbox", "/messenger/settings"])
+def test_targets_are_large_enough_for_fingers(
+    site: Site, open_page: Callable[..., Page], path: str
+) -> None:
+    thread = site.threads.make("hello")
+    page = open_page(site, path if "settings" in path else f"{path}/{thread.id}", viewport=PHONE)
+    small = page.evaluate(
+        """() => [...document.querySelectorAll('.fm-btn, .fm-row, .fm-input, .fm-select')]
+        .map(e => [e.textContent.trim() || e.ariaLabel, e.getBoundingClientRect()])
+        .filter(([, box]) => box.height && (box.height < 43.5 || box.width < 43.5))
+        .map(([name, box]) => `${name} ${box.width}x${box.height}`)"""
+    )
+
+    assert small == []
+
+
+def test_a_reader_further_up_is_not_pulled_down(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make(*(f"number {number}" for number in range(40)))
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    is_live(page)
+    expect(page.locator(".fm-m", has_text="number 39")).to_be_in_viewport()
+    page.locator("#fm-msgs").evaluate("box => { box.scrollTop = 200 }")
+
+    site.receive(thread, "far below")
+
+    button = page.get_by_role("button", name="New messages")
+    expect(button).to_be_visible(timeout=SECOND)
+    assert page.locator("#fm-msgs").evaluate("box => box.scrollTop") == 200
+    button.click()
+    expect(page.locator(".fm-m", has_text="far below")).to_be_in_viewport()
+    expect(button).to_be_hidden()
+
+
+def test_older_messages_come_in_above_and_stay(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make(*(f"number {number}." for number in range(120)))
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    is_live(page)
+    first = page.locator(".fm-m", has_text="number 70.")
+    page.locator("#fm-msgs").evaluate("box => { box.scrollTop = 0 }")
+    before = first.bounding_box()
+
+    page.get_by_role("button", name="Load older messages").click()
+    expect(page.locator(".fm-m", has_text="number 20.")).to_be_attached()
+    after = first.bounding_box()
+
+    assert before is not None
+    assert after is not None
+    assert abs(before["y"] - after["y"]) < 2
+    assert page.locator(".fm-day:visible").count() == 1
+    site.receive(thread, "new one")
+    expect(page.locator(".fm-m", has_text="new one")).to_be_attached()
+    expect(page.locator(".fm-m", has_text="number 20.")).to_be_attached()
+    expect(page.locator(".fm-m")).to_have_count(101)
+
+
+def test_acting_on_a_conversation_shows_everywhere(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    thread = site.threads.make("hello")
+    page = open_page(site, f"/messenger/inbox/{thread.id}?tab=all")
+
+    page.locator("#fm-assign summary").click()
+    page.get_by_role("button", name="You").click()
+    expect(page.locator("#fm-assign summary")).to_contain_text("Assigned to you")
+    expect(page.locator(".fm-tabs")).to_contain_text("Mine1")
+    page.get_by_role("button", name="Snooze").or_(page.locator("#fm-snooze summary")).click()
+    page.get_by_role("button", name=re.compile("Tomorrow morning")).click()
+    expect(page.locator(".fm-row")).to_have_count(0)
+    page.get_by_role("button", name="Reopen").click()
+    expect(page.locator(".fm-row")).to_have_count(1)
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".fm-thread .fm-pill", has_text="Closed")).to_be_visible()
+
+
+def test_a_failed_message_offers_two_ways_on(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make("hello")
+    for text in ("first", "second"):
+        site.threads.factory.message(
+            thread.conversation,
+            text=text,
+            direction="outbound",
+            status="failed",
+            error_slug="graph_rate_limited",
+        )
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    bubble = page.locator(".fm-m-out", has_text="first")
+    expect(bubble).to_contain_text("Not sent: Meta was busy")
+
+    bubble.get_by_role("button", name="Try again").click()
+    expect(bubble).to_contain_text("Queued")
+    page.locator(".fm-m-out", has_text="second").get_by_role("button", name="Discard").click()
+
+    expect(page.locator(".fm-m-out")).to_have_count(1)
+
+
+def test_what_is_refused_is_said(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make("hello")
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    expect(page.get_by_role("button", name="Close")).to_be_visible()
+    site.host.sign_in(permissions=set())
+
+    page.get_by_role("button", name="Close").click()
+
+    expect(page.locator("#fm-toasts")).to_contain_text("permission")
+
+
+def test_back_and_forward_go_where_one_was(site: Site, open_page: Callable[..., Page]) -> None:
+    site.threads.make("hello", name="Maya Okafor")
+    site.threads.make("hi", name="Lena Vogel", age_minutes=5)
+    page = open_page(site, "/messenger/inbox")
+    page.locator(".fm-row", has_text="Maya").click()
+    expect(page.locator("#fm-thread-name")).to_have_text("Maya Okafor")
+    page.locator(".fm-row", has_text="Lena").click()
+    expect(page.locator("#fm-thread-name")).to_have_text("Lena Vogel")
+
+    page.go_back()
+    expect(page.locator("#fm-thread-name")).to_have_text("Maya Okafor")
+    expect(page.locator(".fm-row[aria-current]")).to_contain_text("Maya Okafor")
+    page.go_back()
+    expect(page.locator("#fm-thread")).to_contain_text("Choose a conversation")
+    page.go_forward()
+    expect(page.locator("#fm-thread-name")).to_have_text("Maya Okafor")
+    stored = page.evaluate("JSON.stringify([localStorage, sessionStorage])")
+    assert "hello" not in stored
+
+
+def test_times_are_the_browsers_own(chromium: Chromium, site: Site) -> None:
+    thread = site.threads.make("hello")
+    at = utc_now().replace(hour=12, minute=30)
+    site.threads.factory.message(thread.conversation, text="noon", sent_at=at)
+    context = chromium.new_context(timezone_id="Asia/Tokyo", base_url=site.url)
+    page = context.new_page()
+
+    page.goto(f"/messenger/inbox/{thread.id}")
+
+    expect(page.locator(".fm-m", has_text="noon")).to_contain_text("21:30")
+    cookie = next(each for each in context.cookies() if each["name"] == "messenger_zone")
+    assert cookie["path"] == "/messenger"
+    context.close()
+
+
+def test_a_picture_that_does_not_load_leaves_the_initials(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    thread = site.threads.make("hello")
+    with system_scope("test"):
+        identity = site.threads.factory.session.get(Identity, thread.conversation.identity_id)
+        site.threads.update(identity, picture_url=f"{site.url}/gone.jpg")
+
+    page = open_page(site, "/messenger/inbox")
+
+    expect(page.locator(".fm-row .fm-av img")).to_be_hidden()
+    expect(page.locator(".fm-row .fm-av")).to_contain_text("MO")
+
+
+def test_managing_an_account_asks_before_it_disconnects(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    site.threads.factory.account(name="Iron Gym")
+    page = open_page(site, "/messenger/settings")
+    page.get_by_role("button", name="Manage Iron Gym").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Disconnect Iron Gym?")
+
+    dialog.get_by_role("button", name="Keep connected").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Manage Iron Gym").click()
+    dialog.get_by_label("Location").select_option(label="Riverside")
+    dialog.get_by_role("button", name="Move").click()
+
+    expect(page.locator(".fm-acct")).to_contain_text("Riverside")
+    expect(page.get_by_role("status")).to_contain_text("Saved.")

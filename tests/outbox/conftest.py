@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,13 +15,15 @@ import redis
 import requests
 import responses
 from flask import Flask
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from responses import RequestsMock
 from sqlalchemy import update
 
 from flask_messenger import signals
 from flask_messenger.content import Text
-from flask_messenger.models import Message
-from flask_messenger.models.base import utc_now
+from flask_messenger.models import Message, WorkspaceSettings
+from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.outbox.compose import Composed, compose
 from flask_messenger.outbox.deliver import run_lane
 from flask_messenger.state import state_of
@@ -88,8 +91,8 @@ def meta() -> Iterator[Meta]:
 class Talk:
     """One conversation of workspace `w1`, open for answers, and what the tests do with it."""
 
-    def __init__(self, app: Flask, factory: Factory, **values: Any) -> None:
-        self.app, self.factory = app, factory
+    def __init__(self, app: Flask, factory: Factory, meta: Meta, **values: Any) -> None:
+        self.app, self.meta = app, meta
         self.account = factory.account(values.pop("workspace_id", "w1"))
         self.identity = factory.identity(self.account, external_id="7")
         values.setdefault("last_inbound_at", utc_now() - timedelta(minutes=5))
@@ -153,8 +156,21 @@ class Talk:
 
 
 @pytest.fixture
-def talk(app: Flask, factory: Factory, meta: Meta) -> Talk:
-    return Talk(app, factory)
+def new_talk(app: Flask, factory: Factory, meta: Meta) -> Callable[..., Talk]:
+    """Makes conversations with values of the test's own."""
+    return partial(Talk, app, factory, meta)
+
+
+@pytest.fixture
+def talk(new_talk: Callable[..., Talk]) -> Talk:
+    return new_talk()
+
+
+def switch_human_agent_on(talk: Talk, workspace_id: str = "w1") -> None:
+    with system_scope("test"):
+        row = WorkspaceSettings(id=new_id(), workspace_id=workspace_id, human_agent_enabled=True)
+        talk.session.add(row)
+        talk.session.commit()
 
 
 @pytest.fixture
@@ -196,6 +212,11 @@ def pages(app: Flask) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
     yield drain
     pubsub.close()
+
+
+def redis_that_is_away() -> redis.Redis:
+    """Return a client of a server that is not there."""
+    return redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
 
 
 READ_TIMEOUT = requests.ReadTimeout("read timed out")

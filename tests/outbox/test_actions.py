@@ -9,7 +9,7 @@ from flask_messenger.models import Account, Conversation
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.outbox.actions import send_action
 from flask_messenger.state import state_of
-from tests.outbox.conftest import READ_TIMEOUT
+from tests.outbox.conftest import READ_TIMEOUT, redis_that_is_away
 
 
 def act(talk, action="typing_on"):
@@ -60,7 +60,7 @@ def test_account_that_cannot_send_shows_nothing(talk, meta, change):
     assert meta.asked == []
 
 
-def test_account_of_an_app_that_is_gone_shows_nothing(talk, meta):
+def test_account_of_an_app_that_is_gone_shows_nothing(talk):
     talk.change(Account, talk.account_id, app_name="gone")
 
     assert not act(talk)
@@ -73,14 +73,13 @@ def test_plan_without_the_channel_shows_nothing(talk, meta, host):
     assert meta.asked == []
 
 
-def test_unknown_conversation_and_action_do_nothing(talk, meta):
+def test_unknown_conversation_and_action_do_nothing(talk):
     assert not send_action(talk.app, new_id(), "typing_on")
     assert not act(talk, "dance")
 
 
 def test_without_redis_nothing_is_shown(talk, meta):
-    nobody = redis.Redis(port=1, socket_connect_timeout=0.2)
-    state_of(talk.app).add(nobody, redis.Redis)
+    state_of(talk.app).add(redis_that_is_away(), redis.Redis)
 
     assert not act(talk)
     assert meta.asked == []

@@ -16,19 +16,12 @@ from flask_messenger.errors import (
     PolicyError,
     TierError,
 )
-from flask_messenger.models import Account, Attachment, Conversation, WorkspaceSettings
+from flask_messenger.models import Account, Attachment, Conversation
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.outbox.compose import send_answer
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
-from tests.outbox.conftest import Talk
-
-
-def switch_human_agent_on(talk, workspace_id="w1"):
-    with system_scope("test"):
-        row = WorkspaceSettings(id=new_id(), workspace_id=workspace_id, human_agent_enabled=True)
-        talk.session.add(row)
-        talk.session.commit()
+from tests.outbox.conftest import switch_human_agent_on
 
 
 def test_message_is_queued_with_what_colleagues_see_of_it(talk):
@@ -170,8 +163,8 @@ def test_too_long_a_text_is_never_stored(talk):
     assert len(talk.outbound) == 0
 
 
-def test_closed_window_refuses_and_says_what_can_be_done(app, factory, meta):
-    talk = Talk(app, factory, last_inbound_at=utc_now() - timedelta(hours=25))
+def test_closed_window_refuses_and_says_what_can_be_done(new_talk):
+    talk = new_talk(last_inbound_at=utc_now() - timedelta(hours=25))
 
     with pytest.raises(PolicyError) as caught:
         talk.compose()
@@ -181,8 +174,8 @@ def test_closed_window_refuses_and_says_what_can_be_done(app, factory, meta):
     assert len(talk.outbound) == 0
 
 
-def test_person_who_never_wrote_cannot_be_written_to(app, factory, meta):
-    talk = Talk(app, factory, last_inbound_at=None)
+def test_person_who_never_wrote_cannot_be_written_to(new_talk):
+    talk = new_talk(last_inbound_at=None)
 
     with pytest.raises(PolicyError) as caught:
         talk.compose()
@@ -190,15 +183,15 @@ def test_person_who_never_wrote_cannot_be_written_to(app, factory, meta):
     assert caught.value.reason == "never_wrote"
 
 
-def test_window_closes_a_margin_early(app, factory, meta):
-    talk = Talk(app, factory, last_inbound_at=utc_now() - timedelta(hours=24, seconds=-30))
+def test_window_closes_a_margin_early(new_talk):
+    talk = new_talk(last_inbound_at=utc_now() - timedelta(hours=24, seconds=-30))
 
     with pytest.raises(PolicyError):
         talk.compose()
 
 
-def test_person_answers_within_seven_days_where_switched_on(app, factory, meta):
-    talk = Talk(app, factory, last_inbound_at=utc_now() - timedelta(days=3))
+def test_person_answers_within_seven_days_where_switched_on(new_talk):
+    talk = new_talk(last_inbound_at=utc_now() - timedelta(days=3))
     switch_human_agent_on(talk)
 
     assert talk.compose().message.tag == "HUMAN_AGENT"
@@ -207,8 +200,8 @@ def test_person_answers_within_seven_days_where_switched_on(app, factory, meta):
     assert caught.value.reason == "bot_window_closed"
 
 
-def test_switch_of_another_workspace_changes_nothing(app, factory, meta):
-    talk = Talk(app, factory, last_inbound_at=utc_now() - timedelta(days=3))
+def test_switch_of_another_workspace_changes_nothing(new_talk):
+    talk = new_talk(last_inbound_at=utc_now() - timedelta(days=3))
     switch_human_agent_on(talk, "w2")
 
     with pytest.raises(PolicyError):
@@ -241,17 +234,17 @@ def test_same_key_for_another_message_is_refused(talk, other):
         talk.compose(other, idempotency_key="k1")
 
 
-def test_same_key_for_another_conversation_is_refused(talk, app, factory):
+def test_same_key_for_another_conversation_is_refused(talk, new_talk):
     talk.compose("hello", idempotency_key="k1")
-    other = Talk(app, factory)
+    other = new_talk()
 
     with pytest.raises(ConflictError):
         other.compose("hello", idempotency_key="k1")
 
 
-def test_key_belongs_to_its_workspace(talk, app, factory):
+def test_key_belongs_to_its_workspace(talk, new_talk):
     talk.compose("hello", idempotency_key="k1")
-    other = Talk(app, factory, workspace_id="w2")
+    other = new_talk(workspace_id="w2")
 
     assert other.compose("hello", idempotency_key="k1", tenant_workspace_id="w2").created
 
@@ -300,7 +293,7 @@ def test_quoted_message_is_one_of_the_conversation(talk, factory):
         assert caught.value.field == "reply_to"
 
 
-def test_ids_of_messages_sort_by_the_time_they_were_made(talk):
+def test_ids_of_messages_sort_by_the_time_they_were_made():
     ids = [new_id() for _ in range(2000)]
 
     assert ids == sorted(ids)

@@ -6,12 +6,15 @@ import pytest
 import requests
 
 from flask_messenger.content import Media
+from flask_messenger.crypto import KeyRing
 from flask_messenger.models import Account, AuditEntry, Conversation, Message
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.outbox.deliver import run_lane
+from flask_messenger.signals import message_sent
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
-from tests.outbox.conftest import READ_TIMEOUT, Talk
+from tests.outbox.conftest import READ_TIMEOUT, Talk, switch_human_agent_on
+from tests.support.app import Factory
 from tests.support.ingest import drain, rows
 from tests.support.meta import delivery, echo, entry, post, receipt
 
@@ -79,7 +82,7 @@ def test_attachment_and_reply_go_out_as_written(talk, meta, factory):
     assert meta.asked[0]["message"]["attachment"]["payload"]["url"] == "https://cdn.example/a.jpg"
 
 
-def test_host_and_pages_hear_of_a_sent_message(talk, meta, heard, pages):
+def test_host_and_pages_hear_of_a_sent_message(talk, heard, pages):
     [message_id] = talk.queue("hello")
 
     talk.run()
@@ -126,10 +129,8 @@ def test_meta_that_names_no_id_leaves_it_to_the_echo(talk, meta):
     assert (message.status, message.external_id) == ("sent", None)
 
 
-def test_late_answer_of_a_person_goes_out_with_the_tag(app, factory, meta):
-    from tests.outbox.test_compose import switch_human_agent_on
-
-    talk = Talk(app, factory, last_inbound_at=utc_now() - timedelta(days=3))
+def test_late_answer_of_a_person_goes_out_with_the_tag(new_talk, meta):
+    talk = new_talk(last_inbound_at=utc_now() - timedelta(days=3))
     switch_human_agent_on(talk)
     [message_id] = talk.queue("hello")
 
@@ -152,7 +153,7 @@ def test_message_that_waited_past_its_window_fails(talk, meta, heard):
     assert [arguments["status"] for _, arguments in heard] == ["failed"]
 
 
-def test_message_accepted_in_time_is_not_lost_to_the_margin(talk, meta):
+def test_message_accepted_in_time_is_not_lost_to_the_margin(talk):
     [message_id] = talk.queue("hello")
     talk.change(
         Conversation,
@@ -241,11 +242,9 @@ def test_unreachable_meta_is_tried_again(talk, meta):
 
 
 def test_tries_come_to_an_end(new_app, meta):
-    from tests.support.app import Factory
-
     app = new_app(MESSENGER_SEND_MAX_ATTEMPTS=3)
     with app.app_context():
-        talk = Talk(app, Factory(app))
+        talk = Talk(app, Factory(app), meta)
         [message_id] = talk.queue("hello")
         for _ in range(3):
             meta.refuse(1200)
@@ -326,8 +325,6 @@ def test_reconnection_during_the_call_is_not_undone(talk, meta):
         meta.on_request = lambda _: None
         talk.change(Account, talk.account_id, token_sealed=fresh)
 
-    from flask_messenger.crypto import KeyRing
-
     keys = state_of(talk.app).get(KeyRing)
     fresh = keys.seal("EAAfresh", context=f"messenger_accounts:{talk.account_id}:token")
     meta.refuse(190)
@@ -379,7 +376,7 @@ def test_echo_settles_an_unanswered_message(talk, meta, client):
     assert meta.texts == ["one", "two"]
 
 
-def test_echo_that_comes_before_the_answer_is_the_same_message(talk, meta, client, heard):
+def test_echo_that_comes_before_the_answer_is_the_same_message(talk, meta, client):
     [message_id] = talk.queue("hello")
     page = talk.account.external_id
     at = utc_now().replace(microsecond=0)
@@ -452,7 +449,7 @@ def test_receipt_that_waited_for_the_id_is_applied(talk, meta, client):
 
 
 @pytest.mark.parametrize("is_read", [False, True])
-def test_echo_stored_as_somebody_elses_message_becomes_ours(talk, meta, client, heard, is_read):
+def test_echo_stored_as_somebody_elses_message_becomes_ours(talk, meta, client, is_read):
     talk.compose(Media("image", "https://cdn.example/a.jpg"))
     [message_id] = [each.id for each in talk.outbound]
     page = talk.account.external_id
@@ -514,7 +511,7 @@ def test_late_failure_of_an_attempt_given_up_does_not_touch_the_next(talk, meta)
     assert (message.status, message.sending_since) == ("sending", later)
 
 
-def test_host_whose_tier_loader_fails_leaves_the_message_queued(talk, meta):
+def test_host_whose_tier_loader_fails_leaves_the_message_queued(talk):
     [message_id] = talk.queue("hello")
     hooks = state_of(talk.app).hooks
     loader, hooks.tier = hooks.tier, lambda _: 1 / 0
@@ -527,9 +524,7 @@ def test_host_whose_tier_loader_fails_leaves_the_message_queued(talk, meta):
     assert talk.states(message_id) == ["sent"]
 
 
-def test_host_receiver_that_fails_stops_nothing(talk, meta):
-    from flask_messenger.signals import message_sent
-
+def test_host_receiver_that_fails_stops_nothing(talk):
     def broken(_app, **_arguments):
         raise RuntimeError
 

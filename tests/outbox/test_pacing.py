@@ -10,6 +10,7 @@ from flask_messenger.errors import RateLimitedError
 from flask_messenger.graph.usage import Usage
 from flask_messenger.models.base import new_id
 from flask_messenger.outbox.pacing import SENDS_PER_SECOND, Pacer
+from tests.outbox.conftest import redis_that_is_away
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_usage_and_limits_pause_the_account(pacer):
 
 
 def test_without_redis_nothing_is_held_back():
-    pacer = Pacer(redis.Redis(port=1, socket_connect_timeout=0.2))
+    pacer = Pacer(redis_that_is_away())
 
     pacer.pause(new_id(), timedelta(seconds=30))
 

@@ -12,7 +12,7 @@ from flask_messenger.models.base import utc_now
 from flask_messenger.outbox import reconcile
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import workspace_scope
-from tests.outbox.conftest import READ_TIMEOUT, Talk
+from tests.outbox.conftest import READ_TIMEOUT
 from tests.support.ingest import drain, rows
 from tests.support.meta import delivery, echo, entry, post
 
@@ -115,8 +115,8 @@ def test_sweep_leaves_lanes_of_accounts_that_cannot_send(talk, status):
     assert reconcile.sweep(talk.app) == []
 
 
-def test_sweep_sees_every_workspace(talk, app, factory):
-    other = Talk(app, factory, workspace_id="w2")
+def test_sweep_sees_every_workspace(talk, app, new_talk):
+    other = new_talk(workspace_id="w2")
     talk.queue("one")
     other.compose("two", tenant_workspace_id="w2")
 
@@ -174,7 +174,7 @@ def test_decisions_are_audited(talk, meta):
 
 
 @pytest.mark.parametrize("decision", ["retry_message", "discard_message", "mark_as_sent"])
-def test_message_that_needs_no_decision_takes_none(talk, meta, decision):
+def test_message_that_needs_no_decision_takes_none(talk, decision):
     [message_id] = talk.queue("one")
 
     with pytest.raises(ConflictError, match="queued"):
@@ -209,7 +209,7 @@ def test_message_one_does_not_see_is_answered_like_one_that_does_not_exist(
     assert talk.states(message_id) == ["failed"]
 
 
-def test_received_message_takes_no_decision(talk, meta):
+def test_received_message_takes_no_decision(talk):
     [received] = rows(talk.app, Message, direction="inbound")
 
     with pytest.raises(ConflictError):

@@ -34,6 +34,7 @@ def show_me(call: Call) -> dict[str, Any]:
         "first_name": first_name,
         "last_name": last_name,
         "email": None,
+        "client_business_id": None,
         "picture": {"data": {"url": url, "is_silhouette": False, "width": 128, "height": 128}},
     }
     return pick(values, call.wanted_fields("name,id"), "User")

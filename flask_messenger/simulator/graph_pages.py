@@ -27,6 +27,24 @@ PICTURE_PARAMETERS = ("type", "width", "height", "redirect")
 AVATAR_WIDTH = 128
 SUBSCRIBING_TASKS = {"MODERATE", "MANAGE"}
 
+# Fields that a Page has on Meta, and that these Pages left empty.
+UNFILLED_FIELDS = (
+    "about",
+    "bio",
+    "business",
+    "cover",
+    "description",
+    "emails",
+    "global_brand_page_name",
+    "hours",
+    "location",
+    "phone",
+    "single_line_address",
+    "store_number",
+    "website",
+    "whatsapp_number",
+)
+
 
 @endpoint("GET", "page", auth=ANYBODY, parameters=("fields",))
 def show_page(call: Call) -> dict[str, Any]:
@@ -128,13 +146,16 @@ def page_values(
         "tasks": tasks_of(db, token.person, page["id"]),
         "link": f"https://www.facebook.com/{page['id']}",
         "username": page["slug"].replace("-", "."),
-        "about": None,
         "picture": _picture(page["id"]),
         "instagram_business_account": instagram,
         "connected_instagram_account": instagram,
         "subject_to_new_eu_privacy_rules": False,
         "has_transitioned_to_new_page_experience": True,
         "is_published": True,
+        "fan_count": 0,
+        "followers_count": 0,
+        "verification_status": "not_verified",
+        **dict.fromkeys(UNFILLED_FIELDS),
     }
 
 

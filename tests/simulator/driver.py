@@ -39,6 +39,9 @@ class Callback:
 
             def do_GET(self) -> None:
                 query = parse_qs(urlsplit(self.path).query)
+                if "hub.challenge" not in query:  # a browser came back from the dialog
+                    self._answer(200, b"Back at the app")
+                    return
                 fits = query.get("hub.verify_token") == [callback.verify_token]
                 self._answer(200 if fits else 403, query["hub.challenge"][0].encode())
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from flask_messenger.simulator import create_simulator, seeds
-from flask_messenger.simulator.__main__ import main
 from flask_messenger.simulator.settings import SimulatorSettingError
 from flask_messenger.simulator.storage import SCHEMA_VERSION
 from tests.simulator.conftest import Running
@@ -61,20 +60,3 @@ def test_file_of_another_release_begins_anew(start: Callable[..., Running], tmp_
 def test_bad_setting_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(SimulatorSettingError, match=name):
         create_simulator({"SIMULATOR_DATABASE": tmp_path / "x.sqlite", name: value})
-
-
-def test_bad_setting_ends_the_command_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--port", "many"]) == 2
-
-    assert capsys.readouterr().err == "SIMULATOR_PORT must be a number, not 'many'.\n"
-
-
-def test_busy_port_ends_the_command_with_one_line(
-    graph: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    port = graph.base_url.rpartition(":")[2]
-
-    assert main(["--port", port, "--database", str(tmp_path / "x.sqlite")]) == 1
-
-    assert "SIMULATOR_PORT" in capsys.readouterr().err
-    assert not (tmp_path / "x.sqlite").exists()

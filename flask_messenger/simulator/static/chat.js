@@ -173,6 +173,10 @@ function drawQuickReplies(replies) {
 
 function draw(thread) {
   const atEnd = shown === null || isAtEnd();
+  if (shown === null) {
+    // Nothing can be written before it is known where to.
+    for (const control of document.querySelectorAll("#write :disabled")) control.disabled = false;
+  }
   shown = { ...thread, atEnd };
   document.querySelector("#not-connected").hidden = thread.is_connected;
   document.querySelector("#hello").hidden = thread.messages.length > 0;

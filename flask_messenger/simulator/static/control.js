@@ -91,5 +91,7 @@ async function refresh() {
   rows("#calls", state.calls, (item) => [item.method, item.path, item.status, item.code ? `${item.code}${item.subcode ? `/${item.subcode}` : ""}` : "", `${item.milliseconds} ms`], "No call yet.");
 }
 
-refresh();
+// Nothing can be pressed before this file listens and the switches show what is set.
+await refresh();
+for (const control of document.querySelectorAll("main :disabled")) control.disabled = false;
 setInterval(() => document.visibilityState === "visible" && refresh(), 2000);

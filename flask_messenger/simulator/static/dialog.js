@@ -6,5 +6,6 @@ for (const group of document.querySelectorAll("[data-choices]")) {
         box.checked = button.dataset.tick === "all";
       }
     });
+    button.hidden = false; // it does nothing without this file
   }
 }

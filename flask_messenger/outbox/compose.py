@@ -33,7 +33,6 @@ from flask_messenger.state import MessengerState
 from flask_messenger.tiers import check_feature
 
 MAX_KEY_LENGTH: Final = 255
-ECHO_PREFIX: Final = "fm:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ import redis
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from flask_messenger.channels._messaging import METADATA_PREFIX
 from flask_messenger.channels.registry import channel_named
 from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
 from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
@@ -170,7 +171,7 @@ def _send(held: MessengerState, dispatch: Dispatch, *, tag: str | None) -> SentM
     request = channel.build_message(
         content,
         recipient_id=dispatch.recipient_id,
-        metadata=f"fm:{dispatch.message_id}",
+        metadata=f"{METADATA_PREFIX}{dispatch.message_id}",
         tag=tag,
         reply_to_external_id=dispatch.reply_to_external_id,
     )

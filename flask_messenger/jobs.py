@@ -17,6 +17,7 @@ from flask import Flask, current_app
 from rq import Queue
 from sqlalchemy.exc import SQLAlchemyError
 
+from flask_messenger.connect import upkeep
 from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
 from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
@@ -92,6 +93,7 @@ def sweep() -> None:
         schedule_drain(client)
     for conversation_id in reconcile.sweep(_app()):
         wake_lane(conversation_id)
+    upkeep.tidy(_app())
 
 
 def queue_announcements(message_ids: Iterable[uuid.UUID]) -> None:

@@ -50,8 +50,9 @@ def workspace_scope(workspace_id: str) -> Iterator[None]:
 def system_scope(reason: str) -> Iterator[None]:
     """Run the block over all workspaces; `reason` goes to the log.
 
-    For workers, commands and Meta's callbacks, which belong to no tenant. Never for a request
-    of a person.
+    For workers, commands and Meta's callbacks, which belong to no tenant. In a request of a
+    person only for a question whose answer names nothing of another workspace, such as whether
+    a Page is taken.
     """
     logger.debug("system_scope", extra={"reason": reason})
     token = _scope.set(Scope(None))

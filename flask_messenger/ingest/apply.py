@@ -4,7 +4,9 @@ Never commits: the drain owns the transaction. Every event goes to the account i
 names.
 """
 
+import uuid
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
@@ -42,6 +44,7 @@ def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
     return Outcome(
         messages=stored.added,
         settled=stored.settled,
+        heard=_heard(batch),
         conversations={
             conversation_id: by_id[people.account_of[conversation_id]]
             for conversation_id in touched
@@ -101,3 +104,12 @@ def _route(entries: Sequence[ReadEntry], accounts: dict[AccountKey, RoutedAccoun
                 batch.receipts.append(RoutedReceipt(account, event))
         route(entry, workspace_ids)
     return batch
+
+
+def _heard(batch: Batch) -> dict[uuid.UUID, datetime]:
+    heard: dict[uuid.UUID, datetime] = {}
+    for routed in batch.messages:
+        if not routed.event.is_echo:
+            before = heard.get(routed.account.id, routed.event.sent_at)
+            heard[routed.account.id] = max(before, routed.event.sent_at)
+    return heard

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
 from flask_messenger.events import Event, MessageEvent, ReceiptEvent
 
@@ -88,5 +88,5 @@ class Outcome:
     messages: list[StoredMessage] = field(default_factory=list)
     settled: list[StoredMessage] = field(default_factory=list)
     conversations: Mapping[uuid.UUID, RoutedAccount] = field(default_factory=dict)
-    new_receipts: int = 0
-    counts: dict[str, Any] = field(default_factory=dict)
+    heard: dict[uuid.UUID, datetime] = field(default_factory=dict)
+    """Per account, when somebody last wrote to it; Meta's time."""

@@ -7,11 +7,12 @@ leases and there is nothing to clean up.
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import redis
 from flask import Flask
-from sqlalchemy import exists, select, text
+from sqlalchemy import exists, literal, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -20,10 +21,10 @@ from flask_messenger.ingest.apply import apply_batch
 from flask_messenger.ingest.batch import ClaimedEntry, Outcome, ReadEntry
 from flask_messenger.ingest.entries import finish_entries, read_entries
 from flask_messenger.ingest.receipts import settle_waiting_receipts
-from flask_messenger.models import WebhookEntry
+from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.journal import FAILED, PENDING
-from flask_messenger.models.upsert import dialect_of, is_transient
+from flask_messenger.models.upsert import dialect_of, greatest, is_transient
 from flask_messenger.realtime import Change, publish
 from flask_messenger.state import state_of
 
@@ -54,6 +55,7 @@ def drain_all(app: Flask, *, on_stored: Announce) -> int:
     total = 0
     failures = 0
     touched: set[uuid.UUID] = set()
+    heard: dict[uuid.UUID, datetime] = {}
     while True:
         try:
             outcome = drain_batch(session, limit=held.settings.drain_batch_size)
@@ -67,9 +69,10 @@ def drain_all(app: Flask, *, on_stored: Announce) -> int:
             break
         total += outcome.entries
         touched.update(_account_ids(outcome))
+        heard = _latest(heard, outcome.heard)
         publish(held.get(redis.Redis), changes_of(outcome))
         on_stored([message.id for message in outcome.messages])
-    _after_drain(app, session, touched)
+    _after_drain(app, session, touched, heard)
     return total
 
 
@@ -77,13 +80,44 @@ def _account_ids(outcome: Outcome) -> Iterable[uuid.UUID]:
     return (account.id for account in outcome.conversations.values())
 
 
-def _after_drain(app: Flask, session: Session, account_ids: set[uuid.UUID]) -> None:
+def _latest(
+    first: dict[uuid.UUID, datetime], second: dict[uuid.UUID, datetime]
+) -> dict[uuid.UUID, datetime]:
+    return {
+        key: max(each[key] for each in (first, second) if key in each) for key in first | second
+    }
+
+
+def _after_drain(
+    app: Flask,
+    session: Session,
+    account_ids: set[uuid.UUID],
+    heard: dict[uuid.UUID, datetime],
+) -> None:
     """Settle receipts that crossed their message in another drain, then note who was heard."""
     if not account_ids:
         return
     settled = settle_waiting_receipts(session, account_ids=account_ids)
     session.commit()
+    _note_heard(session, heard)
     publish(state_of(app).get(redis.Redis), settled)
+
+
+def _note_heard(session: Session, heard: dict[uuid.UUID, datetime]) -> None:
+    """Say on the accounts when somebody last wrote to them.
+
+    In a transaction of its own: every drain writes to these few rows, and none should hold them
+    while it works on a batch.
+    """
+    table = Account.__table__
+    for account_id, at in sorted(heard.items()):
+        moment = literal(at, type_=table.c.last_inbound_at.type)
+        session.execute(
+            update(table)
+            .where(table.c.id == account_id)
+            .values(last_inbound_at=greatest(session, table.c.last_inbound_at, moment))
+        )
+        session.commit()
 
 
 def drain_batch(session: Session, *, limit: int) -> Outcome | None:
@@ -143,6 +177,7 @@ def _apply_or_split(session: Session, entries: Sequence[ReadEntry], outcome: Out
         return
     outcome.messages += part.messages
     outcome.settled += part.settled
+    outcome.heard = _latest(outcome.heard, part.heard)
     outcome.conversations = {**outcome.conversations, **part.conversations}
 
 

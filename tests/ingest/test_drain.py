@@ -11,6 +11,7 @@ from sqlalchemy import text
 from flask_messenger.ingest.journal import journal_delivery
 from flask_messenger.ingest.receive import Delivery
 from flask_messenger.models import (
+    Account,
     Attachment,
     Conversation,
     Identity,
@@ -53,6 +54,7 @@ def test_a_message_becomes_person_conversation_and_message(
         "received",
     )
     assert announced == [message.id]
+    assert rows(app, Account)[0].last_inbound_at == message.sent_at
     assert journal_states(app) == ["done"]
 
 

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.state import state_of
 from tests.support.app import Factory, Host, empty_tables, make_app, make_config, migrate
+from tests.support.leaks import watch_leaks
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def new_app(database_url: str, redis_url: str) -> Iterator[Callable[..., Flask]]
 def app(new_app: Callable[..., Flask]) -> Iterator[Flask]:
     """A host application on an empty, migrated database."""
     app = new_app()
-    with app.app_context():
+    with watch_leaks(app), app.app_context():
         yield app
 
 

@@ -136,9 +136,11 @@ def _note_settled(stored: Stored, row: _Known, routed: RoutedMessage, people: Pe
     conversation_id = row.conversation_id or _conversation_of(routed, people)
     if conversation_id is not None and conversation_id in people.account_of:
         stored.conversation_ids.add(conversation_id)
-        stored.settled.append(
-            StoredMessage(row.id, routed.account, conversation_id, words.OUTBOUND)
-        )
+        # Whoever moves a row to `sent` tells the host of it: here the echo did.
+        if row.status in SETTLED_BY_ECHO and routed.event.is_echo:
+            stored.settled.append(
+                StoredMessage(row.id, routed.account, conversation_id, words.OUTBOUND)
+            )
 
 
 def _insert(session: Session, new: list[RoutedMessage], people: People, stored: Stored) -> None:

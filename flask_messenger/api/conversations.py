@@ -92,7 +92,10 @@ def change_conversation(conversation_id: uuid.UUID, json: ConversationChange) ->
     problems=(400, 403, 404, 415),
 )
 def mark_seen(conversation_id: uuid.UUID, json: SeenUntil) -> OpenConversation:
-    """Note that the team has read the conversation; the person sees that too. Needs `reply`."""
+    """Note that the team has read the conversation.
+
+    The person sees that too. Needs `reply`.
+    """
     tenant = require_permission("reply")
     update = actions.mark_seen(
         state().db.session,
@@ -115,7 +118,10 @@ def mark_seen(conversation_id: uuid.UUID, json: SeenUntil) -> OpenConversation:
     problems=(403, 404),
 )
 def show_typing(conversation_id: uuid.UUID) -> Response:
-    """Show the person that somebody is typing. Needs `reply`."""
+    """Show the person that somebody is typing.
+
+    Needs `reply`.
+    """
     tenant = require_permission("reply")
     queries.get_conversation(state().db.session, tenant=tenant, conversation_id=conversation_id)
     jobs.wake_action(conversation_id, TYPING_ON)

@@ -26,7 +26,10 @@ AS_IT_IS_NOW: Final = (Message, "The message as it is now.")
     problems=(404,),
 )
 def list_messages(conversation_id: uuid.UUID, query: MessagesQuery) -> Messages:
-    """List the newest messages of a conversation, or those before or after a cursor."""
+    """List messages of a conversation.
+
+    The newest ones, or those before or after a cursor.
+    """
     page = queries.list_messages(
         state().db.session,
         tenant=current_tenant(),
@@ -51,9 +54,9 @@ def get_message(message_id: uuid.UUID) -> Message:
     "retryMessage", tag="messages", answers={200: AS_IT_IS_NOW}, problems=(402, 403, 404, 409)
 )
 def retry(message_id: uuid.UUID) -> Message:
-    """Send a message again that failed, or of which nobody knows whether it arrived.
+    """Send a message again that did not go out.
 
-    Of one that is `unknown` the person may get two. Needs `reply`.
+    It is `failed`, or `unknown`: of that the person may get two. Needs `reply`.
     """
     tenant = require_permission("reply")
     message = retry_message(
@@ -68,7 +71,10 @@ def retry(message_id: uuid.UUID) -> Message:
 @bp.post("/messages/<uuid:message_id>/discard")
 @operation("discardMessage", tag="messages", answers={200: AS_IT_IS_NOW}, problems=(403, 404, 409))
 def discard(message_id: uuid.UUID) -> Message:
-    """Put a message away that failed or is `unknown`. Needs `reply`."""
+    """Put a message away that did not go out.
+
+    It is `failed` or `unknown`. Needs `reply`.
+    """
     tenant = require_permission("reply")
     return _decided(
         discard_message(state().db.session, tenant=tenant, message_id=message_id, now=utc_now())
@@ -78,7 +84,10 @@ def discard(message_id: uuid.UUID) -> Message:
 @bp.post("/messages/<uuid:message_id>/mark-sent")
 @operation("markMessageSent", tag="messages", answers={200: AS_IT_IS_NOW}, problems=(403, 404, 409))
 def mark_sent(message_id: uuid.UUID) -> Message:
-    """Say that a message that is `unknown` did arrive. Needs `reply`."""
+    """Say that a message did arrive.
+
+    It is `unknown`. Needs `reply`.
+    """
     tenant = require_permission("reply")
     message = mark_as_sent(state().db.session, tenant=tenant, message_id=message_id, now=utc_now())
     return _decided(message, is_sent_news=True)

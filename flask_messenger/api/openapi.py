@@ -8,6 +8,7 @@ import copy
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final, cast, get_args
 
@@ -39,6 +40,7 @@ PROBLEM_TEXTS: Final = {
     403: "A permission is missing, or the CSRF token.",
     404: "Not found. The same answer for what does not exist and for what belongs to others.",
     409: "This cannot be done now.",
+    413: "The body is larger than a megabyte.",
     415: "The body is not `application/json`.",
     422: "The request is not valid; the problem names each wrong field.",
     503: "The database does not answer.",
@@ -183,7 +185,10 @@ def operation(
         problems: statuses of errors particular to this view.
     """
     models: dict[str, Any] = {f"HTTP_{status}": answer for status, answer in answers.items()}
-    for status in sorted({*problems, 401, 422, 503}):
+    every_time = {401, 422, 503} | (
+        {413} if HTTPStatus.UNSUPPORTED_MEDIA_TYPE in problems else set()
+    )
+    for status in sorted({*problems, *every_time}):
         models[f"HTTP_{status}"] = (Problem, PROBLEM_TEXTS[status])
 
     def decorate(view: Callable[..., BaseModel | ResponseReturnValue]) -> View:

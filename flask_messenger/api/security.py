@@ -15,13 +15,15 @@ from flask_messenger.tenancy import current_tenant
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADERS: Final = ("X-CSRFToken", "X-CSRF-Token")
 CSRF_FIELD: Final = "csrf_token"
+MAX_BODY_BYTES: Final = 1024 * 1024
 
 
 def protect_blueprint(bp: Blueprint, *, public: Collection[str] = ()) -> None:
     """Give `bp` what every JSON route of ours has.
 
     Every error becomes a problem (RFC 9457), nobody gets in who is not signed in, every
-    state-changing request has to carry a CSRF token, and no answer is kept by a cache.
+    state-changing request has to carry a CSRF token, no body is larger than MAX_BODY_BYTES, and no
+    answer is kept by a cache.
 
     Args:
         bp: not yet registered on an application.
@@ -31,6 +33,7 @@ def protect_blueprint(bp: Blueprint, *, public: Collection[str] = ()) -> None:
     handle_errors(bp)
 
     def guard() -> None:
+        _limit_body()
         if _view_name() in public:
             return
         current_tenant()
@@ -66,6 +69,12 @@ def forbid_caching(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
+
+
+def _limit_body() -> None:
+    """Refuse to read more than a request of ours ever needs; a host may allow less."""
+    allowed = request.max_content_length
+    request.max_content_length = min(allowed or MAX_BODY_BYTES, MAX_BODY_BYTES)
 
 
 def _csrf_token() -> str | None:

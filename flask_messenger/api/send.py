@@ -35,10 +35,10 @@ OUT: Final = frozenset({SENT, DELIVERED, READ})
     problems=(400, 402, 403, 404, 409, 415),
 )
 def send(json: SendRequest, headers: SendHeaders) -> Response:
-    """Send text or one attachment. Needs `reply`.
+    """Send text or one attachment.
 
-    The message goes out after those that were queued before it in the same conversation. With
-    `Prefer: wait=N` the answer waits until Meta has accepted it, or N seconds.
+    Needs `reply`. The message goes out after those that were queued before it in the same
+    conversation. With `Prefer: wait=N` the answer waits until Meta has accepted it, or N seconds.
     """
     tenant = require_permission("reply")
     composed = _compose(tenant, json, key=_one_key(json, headers))

@@ -24,7 +24,10 @@ def get_settings() -> Settings:
     problems=(400, 403, 415),
 )
 def change_settings(json: SettingsChange) -> Settings:
-    """Switch settings of the workspace. Needs the permission `settings`."""
+    """Switch settings of the workspace.
+
+    Needs the permission `settings`.
+    """
     tenant = require_permission("settings")
     session = state().db.session
     if json.human_agent_enabled is not None:

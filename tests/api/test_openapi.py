@@ -71,7 +71,7 @@ def test_every_operation_says_how_it_fails(document: dict[str, Any]) -> None:
         assert {"401", "422", "503"} <= set(answers), place
         assert ("404" in answers) == ("{" in path or path.endswith("/send")), place
         assert ("403" in answers) == (method != "get"), place
-        assert ({"400", "415"} <= set(answers)) == ("requestBody" in described), place
+        assert ({"400", "413", "415"} <= set(answers)) == ("requestBody" in described), place
         for status, answer in answers.items():
             if int(status) >= 400:
                 assert list(answer["content"]) == ["application/problem+json"], place

@@ -233,3 +233,17 @@ def test_session_is_not_touched_by_reading(new_app: Callable[..., Flask]) -> Non
         assert "csrf_token" not in session
 
     assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("allowed_by_host", [None, 2000])
+def test_large_body_is_not_read(new_app: Callable[..., Flask], allowed_by_host: int | None) -> None:
+    app = new_app(MAX_CONTENT_LENGTH=allowed_by_host)
+    app.extensions["host"].sign_in()
+    size = (allowed_by_host or 1024 * 1024) + 1
+
+    answer = app.test_client().post(
+        f"{API}/send", data=b"x" * size, content_type="application/json"
+    )
+
+    assert answer.status_code == 413
+    assert answer.mimetype == "application/problem+json"

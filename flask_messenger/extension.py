@@ -5,6 +5,8 @@ from typing import Any, Final, TypeVar
 
 import redis
 from flask import Flask
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import Engine, event
 
 from flask_messenger import api, cli, ui, webhook
@@ -127,6 +129,8 @@ def _add_clients(held: MessengerState, app: Flask) -> None:
         socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
         socket_timeout=REDIS_TIMEOUT_SECONDS,
         health_check_interval=30,
+        # One try over a connection that had died, and no waiting: callers know what to do without.
+        retry=Retry(NoBackoff(), 1),
     )
     held.add(client, redis.Redis)
     held.add(KeyRing(settings.encryption_keys))

@@ -71,7 +71,7 @@ def drain_all(app: Flask, *, on_stored: Announce) -> int:
         touched.update(_account_ids(outcome))
         heard = _latest(heard, outcome.heard)
         publish(held.get(redis.Redis), changes_of(outcome))
-        on_stored([message.id for message in outcome.messages])
+        on_stored([message.id for message in (*outcome.messages, *outcome.settled)])
     _after_drain(app, session, touched, heard)
     return total
 
@@ -83,9 +83,7 @@ def _account_ids(outcome: Outcome) -> Iterable[uuid.UUID]:
 def _latest(
     first: dict[uuid.UUID, datetime], second: dict[uuid.UUID, datetime]
 ) -> dict[uuid.UUID, datetime]:
-    return {
-        key: max(each[key] for each in (first, second) if key in each) for key in first | second
-    }
+    return first | {key: max(at, first.get(key, at)) for key, at in second.items()}
 
 
 def _after_drain(

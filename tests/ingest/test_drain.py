@@ -200,10 +200,14 @@ def test_our_own_echo_settles_the_row_that_sent_it(
         conversation, direction="outbound", status="sending", external_id=None, text="hi"
     )
 
-    send(client, meta.echo(PAGE, PERSON, "hi", mid="m_meta", metadata=f"fm:{ours.id}"))
-    drain(app)
+    event = meta.echo(PAGE, PERSON, "hi", mid="m_meta", metadata=f"fm:{ours.id}")
+    send(client, event)
+    told = drain(app)
+    send(client, event)
+    told_again = drain(app)
 
     (message,) = rows(app, Message)
+    assert (told, told_again) == ([ours.id], [])
     assert (message.id, message.status, message.sent_by) == (ours.id, "sent", "person")
     assert message.external_id is not None
 

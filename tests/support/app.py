@@ -90,9 +90,16 @@ def make_app(config: dict[str, Any]) -> Flask:
     return app
 
 
+_migrated: set[str] = set()
+
+
 def migrate(app: Flask) -> None:
-    with app.app_context():
-        schema.upgrade(state_of(app).db.engine)
+    """Bring the test database to the newest schema, once per run."""
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
+    if url not in _migrated:
+        with app.app_context():
+            schema.upgrade(state_of(app).db.engine)
+        _migrated.add(url)
 
 
 def empty_tables(app: Flask) -> None:
@@ -100,12 +107,10 @@ def empty_tables(app: Flask) -> None:
     with app.app_context():
         engine = state_of(app).db.engine
         names = [table.name for table in reversed(Base.metadata.sorted_tables)]
+        # Nearly all of them are empty: a DELETE of nothing is quicker than a TRUNCATE.
         with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text(f"TRUNCATE {', '.join(names)}"))
-            else:
-                for name in names:
-                    connection.execute(text(f"DELETE FROM {name}"))  # noqa: S608 - our own names
+            for name in names:
+                connection.execute(text(f"DELETE FROM {name}"))  # noqa: S608 - our own names
 
 
 class Factory:

@@ -59,7 +59,13 @@ def _causes() -> dict[str, str]:
     return found
 
 
-CAUSES: Final = _causes()
+CAUSES: Final = {
+    **_causes(),
+    "window_closed": "The time to reply was over.",
+    "plan_required": "Your plan does not have this channel.",
+    "invalid_content": "The channel cannot carry this message.",
+    "account_disconnected": "The account is disconnected.",
+}
 
 
 def cause(error_slug: str | None) -> str:

@@ -151,11 +151,11 @@ def _register_blueprints(app: Flask) -> None:
 
 
 def _exempt_from_host_csrf(app: Flask) -> None:
-    """Keep a host's Flask-WTF `CSRFProtect` away from our routes.
+    """Keep a host's Flask-WTF `CSRFProtect` away from the webhook.
 
-    Meta's calls are signed and carry no session. Our own routes check a token themselves, in the
-    header as well as in a form; a second check would refuse what the first allowed. The host may
-    set `CSRFProtect` up after us, so this looks once, at the first request.
+    Meta's calls are signed and carry no session. (Our other routes see to it themselves, in
+    `api.security`.) The host may set `CSRFProtect` up after us, so this looks once, at the first
+    request.
     """
     done = False
 
@@ -163,8 +163,7 @@ def _exempt_from_host_csrf(app: Flask) -> None:
         nonlocal done
         protect = None if done else app.extensions.get("csrf")
         if protect is not None:
-            for name in ("messenger_webhook", "messenger_api", "messenger_integrations"):
-                protect.exempt(app.blueprints[name])
+            protect.exempt(app.blueprints[webhook.bp.name])
         done = True
 
     # First in line: the host's own check may be registered already.
@@ -172,7 +171,11 @@ def _exempt_from_host_csrf(app: Flask) -> None:
 
 
 def _prepare_engine(engine: Engine) -> None:
-    """Make SQLite fit for a web process and a worker at once; PostgreSQL needs nothing."""
+    """Keep values out of what the database's errors say, and make SQLite fit for two processes.
+
+    A statement's values are people's messages, and an error's text ends in logs.
+    """
+    engine.hide_parameters = True
     if engine.dialect.name != "sqlite":
         return
 

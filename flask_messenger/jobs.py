@@ -18,9 +18,12 @@ from rq import Queue
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_messenger.connect import upkeep
+from flask_messenger.inbox import actions as inbox_actions
+from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
 from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
+from flask_messenger.models.base import utc_now
 from flask_messenger.outbox import actions, deliver, reconcile
 from flask_messenger.state import state, state_of
 from flask_messenger.tenancy import system_scope
@@ -87,13 +90,17 @@ def send_action(conversation_id: str, action: str) -> None:
 
 @_job
 def sweep() -> None:
-    """Find what nobody was woken for: entries, lanes, sends without an answer."""
+    """Find what nobody was woken for: entries, lanes, unanswered sends, ended snoozes."""
     client = state().get(redis.Redis)
     if draining.has_pending(state().db.session):
         schedule_drain(client)
     for conversation_id in reconcile.sweep(_app()):
         wake_lane(conversation_id)
     upkeep.tidy(_app())
+    session = state().db.session
+    woken = inbox_actions.wake_snoozed(session, now=utc_now())
+    session.commit()
+    announce_updates(woken)
 
 
 def queue_announcements(message_ids: Iterable[uuid.UUID]) -> None:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from flask import Response
 
 from flask_messenger import jobs
-from flask_messenger.api.announce import announce_updates
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.openapi import operation
 from flask_messenger.api.schemas.conversations import (
@@ -20,6 +19,7 @@ from flask_messenger.errors import InvalidRequestError
 from flask_messenger.hooks import Tenant
 from flask_messenger.inbox import actions, queries
 from flask_messenger.inbox.actions import ConversationUpdate
+from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.inbox.filters import ME
 from flask_messenger.inbox.settings import read_settings
 from flask_messenger.models.base import utc_now

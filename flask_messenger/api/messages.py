@@ -4,11 +4,11 @@ import uuid
 from typing import Final, cast
 
 from flask_messenger import jobs
-from flask_messenger.api.announce import announce_decision
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.openapi import operation
 from flask_messenger.api.schemas.messages import Message, Messages, MessagesQuery
 from flask_messenger.inbox import queries
+from flask_messenger.inbox.announce import announce_decision
 from flask_messenger.models import Message as MessageModel
 from flask_messenger.models.base import utc_now
 from flask_messenger.outbox.reconcile import discard_message, mark_as_sent, retry_message

@@ -48,11 +48,12 @@ class DrainWaker:
                 self._thread.start()
 
     def close(self) -> None:
-        """Pass on a wake that is still wanted, and end the thread."""
-        self._closed = True
-        self._wanted.set()
+        """Pass on a wake that is still wanted, and end the thread; the next `wake` starts one."""
         if self._thread is not None:
+            self._closed = True
+            self._wanted.set()
             self._thread.join()
+            self._closed = False
 
     def _run(self) -> None:
         while not self._closed:

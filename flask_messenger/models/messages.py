@@ -59,6 +59,12 @@ class Message(WorkspaceScoped, Base):
             sqlite_where=text("status = 'sending'"),
         ),
         Index(
+            "ix_messenger_messages_trouble",
+            "conversation_id",
+            postgresql_where=text("status in ('failed', 'unknown')"),
+            sqlite_where=text("status in ('failed', 'unknown')"),
+        ),
+        Index(
             "ix_messenger_messages_outbox",
             "conversation_id",
             "id",

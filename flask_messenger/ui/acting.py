@@ -7,10 +7,10 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_messenger import jobs
-from flask_messenger.api.announce import announce_updates
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.inbox import actions
 from flask_messenger.inbox.actions import ConversationUpdate
+from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.inbox.queries import get_conversation
 from flask_messenger.models.base import utc_now
 from flask_messenger.outbox.actions import MARK_SEEN, TYPING_ON

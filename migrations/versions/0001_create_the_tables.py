@@ -339,6 +339,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("status in ('queued', 'sending')"),
     )
     op.create_index(
+        "ix_messenger_messages_trouble",
+        "messenger_messages",
+        ["conversation_id"],
+        unique=False,
+        postgresql_where=sa.text("status in ('failed', 'unknown')"),
+        sqlite_where=sa.text("status in ('failed', 'unknown')"),
+    )
+    op.create_index(
         "uq_messenger_messages_lane",
         "messenger_messages",
         ["conversation_id"],
@@ -378,6 +386,12 @@ def downgrade() -> None:
         table_name="messenger_messages",
         postgresql_where=sa.text("status = 'sending'"),
         sqlite_where=sa.text("status = 'sending'"),
+    )
+    op.drop_index(
+        "ix_messenger_messages_trouble",
+        table_name="messenger_messages",
+        postgresql_where=sa.text("status in ('failed', 'unknown')"),
+        sqlite_where=sa.text("status in ('failed', 'unknown')"),
     )
     op.drop_index(
         "ix_messenger_messages_outbox",

@@ -1,0 +1,176 @@
+"""The jobs as a worker runs them: real queues, a real worker, in this process."""
+
+from datetime import timedelta
+
+import pytest
+import redis
+import responses
+from flask import Flask
+from flask.testing import FlaskClient
+from rq import Queue, SimpleWorker
+
+from flask_messenger import conversation_updated, jobs, message_received
+from flask_messenger.ingest.wake import DrainWaker, schedule_drain
+from flask_messenger.models import Conversation, Identity, Message
+from flask_messenger.models.base import utc_now
+from flask_messenger.state import state_of
+from tests.support import meta
+from tests.support.app import GRAPH_URL, Factory, Host
+from tests.support.ingest import rows
+
+PAGE, PERSON = "555", "9001001"
+
+
+def work(app: Flask) -> None:
+    """Do what is queued, and what that queues, as one worker would."""
+    state_of(app).get(DrainWaker).close()
+    client = state_of(app).get(redis.Redis)
+    queues = [Queue(name, connection=client) for name in jobs.QUEUES.values()]
+    worker = SimpleWorker(queues, connection=client, log_job_description=False)
+    worker.work(burst=True, logging_level="CRITICAL")
+
+
+@pytest.fixture
+def heard() -> list[dict[str, object]]:
+    return []
+
+
+@responses.activate
+def test_from_the_webhook_to_the_hosts_signal(
+    app: Flask, client: FlaskClient, factory: Factory, host: Host, heard: list[dict[str, object]]
+) -> None:
+    account_id = factory.account(external_id=PAGE).id
+    responses.get(
+        f"{GRAPH_URL}/v25.0/{PERSON}",
+        json={"id": PERSON, "name": "Maya Okafor", "profile_pic": "https://cdn.example/m.jpg"},
+    )
+
+    def listen(sender: Flask, **arguments: object) -> None:
+        heard.append({"sender": sender, **arguments})
+
+    message_received.connect(listen)
+    meta.post(client, meta.delivery(meta.entry(PAGE, meta.message(PAGE, PERSON, "Hello there"))))
+    work(app)
+    message_received.disconnect(listen)
+
+    (message,), (identity,) = rows(app, Message), rows(app, Identity)
+    assert (identity.name, identity.contact_ref) == ("Maya Okafor", "lead-1")
+    (signal,) = heard
+    assert signal == {
+        "sender": app,
+        "workspace_id": "w1",
+        "location_id": "l1",
+        "account_id": account_id,
+        "conversation_id": message.conversation_id,
+        "message_id": message.id,
+        "contact_ref": "lead-1",
+        "channel": "facebook",
+    }
+    assert [each.name for each in host.resolved] == ["Maya Okafor"]
+
+
+@responses.activate
+def test_a_faulty_receiver_stops_nobody(
+    app: Flask, client: FlaskClient, factory: Factory, heard: list[dict[str, object]]
+) -> None:
+    factory.account(external_id=PAGE, token=None)
+
+    def fail(sender: Flask, **arguments: object) -> None:
+        raise RuntimeError(f"{sender} {arguments}")
+
+    def listen(sender: Flask, **arguments: object) -> None:
+        heard.append({"sender": sender, **arguments})
+
+    message_received.connect(fail)
+    message_received.connect(listen)
+    meta.post(client, meta.delivery(meta.entry(PAGE, meta.message(PAGE, PERSON, "Hello there"))))
+    work(app)
+    message_received.disconnect(fail)
+    message_received.disconnect(listen)
+
+    assert len(heard) == 1
+
+
+@responses.activate
+def test_a_profile_that_cannot_be_read_stops_nothing(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    factory.account(external_id=PAGE)
+    responses.get(f"{GRAPH_URL}/v25.0/{PERSON}", status=500, body="<html>sorry</html>")
+
+    meta.post(client, meta.delivery(meta.entry(PAGE, meta.message(PAGE, PERSON, "Hello there"))))
+    work(app)
+
+    (identity,) = rows(app, Identity)
+    assert (identity.name, identity.contact_ref) == (None, "lead-1")
+
+
+def test_a_failing_resolver_stops_nothing_and_is_asked_again(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    factory.account(external_id=PAGE, token=None)
+    good = state_of(app).hooks.contact
+
+    def fail(_: object) -> str:
+        raise LookupError("Maya Okafor is not in the CRM")
+
+    for resolver in (fail, good):
+        state_of(app).hooks.contact = resolver
+        event = meta.message(PAGE, PERSON, "Hello there")
+        meta.post(client, meta.delivery(meta.entry(PAGE, event)))
+        work(app)
+
+    assert [each.contact_ref for each in rows(app, Identity)] == ["lead-1"]
+
+
+def test_many_deliveries_are_one_drain(app: Flask, client: FlaskClient, factory: Factory) -> None:
+    factory.account(external_id=PAGE, token=None)
+    for number in range(30):
+        event = meta.message(PAGE, PERSON, f"text {number}")
+        meta.post(client, meta.delivery(meta.entry(PAGE, event)))
+    state_of(app).get(DrainWaker).close()
+
+    queue = Queue(jobs.QUEUES["ingest"], connection=state_of(app).get(redis.Redis))
+    assert queue.count == 1
+    work(app)
+    assert len(rows(app, Message)) == 30
+
+
+def test_the_sweeper_finds_what_nobody_was_woken_for(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    factory.account(external_id=PAGE, token=None)
+    meta.post(client, meta.delivery(meta.entry(PAGE, meta.message(PAGE, PERSON, "Hello"))))
+    state_of(app).get(DrainWaker).close()
+    state_of(app).get(redis.Redis).flushall()
+
+    jobs.sweep()
+    work(app)
+
+    assert len(rows(app, Message)) == 1
+
+
+def test_a_wake_that_came_to_nothing_does_not_block_for_ever(app: Flask) -> None:
+    client = state_of(app).get(redis.Redis)
+
+    assert schedule_drain(client)
+    assert not schedule_drain(client)
+    assert 0 < client.ttl("messenger:drain:scheduled") <= 15
+
+
+def test_a_snooze_ends_and_the_host_hears_of_it(
+    app: Flask, factory: Factory, heard: list[dict[str, object]]
+) -> None:
+    conversation = factory.conversation(
+        factory.account(), status="snoozed", snoozed_until=utc_now() - timedelta(minutes=1)
+    )
+
+    def listen(_: Flask, **arguments: object) -> None:
+        heard.append(arguments)
+
+    conversation_updated.connect(listen)
+    jobs.sweep()
+    conversation_updated.disconnect(listen)
+
+    assert [each.status for each in rows(app, Conversation)] == ["open"]
+    assert heard[0]["conversation_id"] == conversation.id

@@ -18,6 +18,10 @@ from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.conversations import OPEN
 from flask_messenger.models.messages import FAILED, OUTBOUND, QUEUED, SENDING, UNKNOWN
 
+# Made once: an alias prepares its columns on first use, which costs more than a small query.
+_LAST = aliased(Message, name="last_message")
+_FAILED = aliased(Message, name="failed_message")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationRow:
@@ -237,23 +241,21 @@ def get_account(session: Session, *, tenant: Tenant, account_id: uuid.UUID) -> A
 def _conversations(
     tenant: Tenant,
 ) -> "Select[Conversation, Identity, Account, Message, bool]":
-    last = aliased(Message, name="last_message")
-    failed = aliased(Message, name="failed_message")
     has_failed = (
-        select(failed.id)
+        select(_FAILED.id)
         .where(
-            failed.workspace_id == tenant.workspace_id,
-            failed.conversation_id == Conversation.id,
-            failed.direction == OUTBOUND,
-            failed.status.in_((FAILED, UNKNOWN)),
+            _FAILED.workspace_id == tenant.workspace_id,
+            _FAILED.conversation_id == Conversation.id,
+            _FAILED.direction == OUTBOUND,
+            _FAILED.status.in_((FAILED, UNKNOWN)),
         )
         .exists()
     )
     return (
-        select(Conversation, Identity, Account, last, has_failed)
+        select(Conversation, Identity, Account, _LAST, has_failed)
         .join(Identity, Identity.id == Conversation.identity_id)
         .join(Account, Account.id == Conversation.account_id)
-        .join(last, last.id == Conversation.last_message_id)
+        .join(_LAST, _LAST.id == Conversation.last_message_id)
         .where(*visible_to(tenant), Conversation.workspace_id == tenant.workspace_id)
     )
 

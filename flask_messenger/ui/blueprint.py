@@ -37,7 +37,7 @@ def page_words() -> dict[str, Any]:
     """Give templates what each of our pages needs; the names begin with ours, not the host's."""
     return {
         "fm_asset": asset_url,
-        "fm_csrf": generate_csrf(),
+        "fm_csrf": generate_csrf,
         "fm_oob": False,
         "messenger_base_template": state().settings.base_template,
     }

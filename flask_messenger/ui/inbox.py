@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -59,10 +60,10 @@ MOST: Final = 300
 def inbox(conversation_id: uuid.UUID | None = None) -> ResponseReturnValue:
     """Show the inbox, with one conversation open where the address names it."""
     reader = current_reader()
-    chosen, counts = _narrowing(reader)
+    chosen = _narrowing(reader)
     opened = _load(reader, conversation_id) if conversation_id else None
     view = InboxView(
-        list=_list_view(reader, chosen, counts, open_id=str(conversation_id or "")),
+        list=_list_view(reader, chosen, open_id=str(conversation_id or "")),
         thread=_thread_view(reader, opened, _newest(reader, opened), chosen) if opened else None,
         person=_person_view(reader, opened) if opened else None,
         events_url=url_for("messenger_api.stream_events"),
@@ -79,11 +80,9 @@ def inbox(conversation_id: uuid.UUID | None = None) -> ResponseReturnValue:
 def listing() -> ResponseReturnValue:
     """Return the list as it is now, as long as it stands on the page."""
     reader = current_reader()
-    chosen, counts = _narrowing(reader)
+    chosen = _narrowing(reader)
     wanted = request.args.get("rows", default=ROWS, type=int)
-    view = _list_view(
-        reader, chosen, counts, open_id=_open_id(), wanted=max(ROWS, min(wanted, MOST))
-    )
+    view = _list_view(reader, chosen, open_id=_open_id(), wanted=max(ROWS, min(wanted, MOST)))
     answer = fragment("_listing.html", list=view)
     if request.headers.get("HX-Target") == "fm-listing":
         # Somebody chose: their choice goes into the address, and a reload keeps it.
@@ -97,8 +96,8 @@ def listing() -> ResponseReturnValue:
 def rows() -> ResponseReturnValue:
     """Return the rows after those that stand on the page."""
     reader = current_reader()
-    chosen, counts = _narrowing(reader)
-    view = _list_view(reader, chosen, counts, cursor=request.args.get("before"))
+    chosen = _narrowing(reader)
+    view = _list_view(reader, chosen, cursor=request.args.get("before"))
     return fragment("_rows.html", list=view)
 
 
@@ -106,7 +105,7 @@ def rows() -> ResponseReturnValue:
 def thread(conversation_id: uuid.UUID) -> ResponseReturnValue:
     """Return one conversation: to open it, or to bring an open one up to date."""
     reader = current_reader()
-    chosen, _ = _narrowing(reader)
+    chosen = _narrowing(reader)
     row = _load(reader, conversation_id)
     oldest = request.args.get("from")
     page, continues = _since(reader, row, oldest) if oldest else (_newest(reader, row), False)
@@ -157,7 +156,7 @@ def fragment(template: str, **values: Any) -> Response:
     It goes to our script, which sends the token as a header: the forms need none, and without
     one the same state has the same text.
     """
-    html = render_template(f"messenger/{template}", fm_csrf="", **values)
+    html = render_template(f"messenger/{template}", fm_csrf=None, **values)
     answer = make_response(html)
     answer.add_etag()
     answer.vary.update(["HX-Request", "HX-Target", "Cookie"])
@@ -165,9 +164,12 @@ def fragment(template: str, **values: Any) -> Response:
     return answer
 
 
-def _narrowing(reader: Reader) -> tuple[Narrowing, ConversationCounts]:
-    counts = count_conversations(state().db.session, tenant=reader.tenant)
-    return read_narrowing(request.args, counts, reader), counts
+def _count(reader: Reader) -> ConversationCounts:
+    return count_conversations(state().db.session, tenant=reader.tenant)
+
+
+def _narrowing(reader: Reader) -> Narrowing:
+    return read_narrowing(request.args, reader, count=partial(_count, reader))
 
 
 def _load(reader: Reader, conversation_id: uuid.UUID) -> ConversationRow:
@@ -188,13 +190,13 @@ def _open_id() -> str:
 def _list_view(
     reader: Reader,
     chosen: Narrowing,
-    counts: ConversationCounts,
     *,
     open_id: str = "",
     cursor: str | None = None,
     wanted: int = ROWS,
 ) -> ListView:
     page = _rows(reader, chosen, cursor, wanted)
+    counts = _count(reader)
     human_agent_enabled = _human_agent_enabled(reader)
     words, more_words = "", ""
     may_connect = False

@@ -1,6 +1,6 @@
 """What narrows the list of conversations: read from the address, shown as tabs and chips."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -55,11 +55,14 @@ class Narrowing:
 
 
 def read_narrowing(
-    given: Mapping[str, str], counts: ConversationCounts, reader: Reader
+    given: Mapping[str, str], reader: Reader, *, count: Callable[[], ConversationCounts]
 ) -> Narrowing:
-    """Read what an address says; who does not say which tab gets the first that has something."""
+    """Read what an address says; who does not say which tab gets the first that has something.
+
+    `count` is asked in that case only: most of our own addresses do say.
+    """
     return Narrowing(
-        tab=given.get("tab", "") if given.get("tab") in ASSIGNEES else first_tab(counts),
+        tab=given.get("tab", "") if given.get("tab") in ASSIGNEES else first_tab(count()),
         status=_one_of(given.get("status"), (*STATUSES, ANY)) or OPEN,
         channel=_one_of(given.get("channel"), CHANNELS),
         location=_one_of(given.get("location"), reader.locations),

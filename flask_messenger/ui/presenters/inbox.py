@@ -21,6 +21,7 @@ class Choice:
 
     value: str
     label: str
+    note: str = ""
     chosen: bool = False
 
 

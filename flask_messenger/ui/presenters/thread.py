@@ -17,7 +17,6 @@ from flask_messenger.ui.presenters.messages import days_of
 from flask_messenger.ui.presenters.people import avatar_of
 from flask_messenger.ui.presenters.reader import YOU, Reader, channel_label, iso, person_name
 from flask_messenger.ui.presenters.times import (
-    moment,
     short_date,
     snooze_choices,
     snoozed_until,
@@ -111,7 +110,7 @@ def assignees(row: ConversationRow, reader: Reader) -> Sequence[Choice]:
 def snoozes(reader: Reader) -> Sequence[Choice]:
     """Return until when the conversation can be put off."""
     return [
-        Choice(value=iso(at), label=f"{words} · {moment(at, now=reader.now, zone=reader.zone)}")
+        Choice(value=iso(at), label=words, note=f"{at.astimezone(reader.zone):%H:%M}")
         for words, at in snooze_choices(now=reader.now, zone=reader.zone)
     ]
 

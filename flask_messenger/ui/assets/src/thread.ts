@@ -3,10 +3,14 @@ import { all, announce, isPhone, on, one, post } from "./dom";
 import { refresh } from "./fragments";
 
 const NEAR_PX = 60;
+const MOST_LIVE = 80;
+const KEPT_LIVE = 40;
+const SEEN_EVERY_MS = 1000;
 
 let wasAtEnd = true;
 let known = new Set<string>();
 let closing = 0;
+let seeing = 0;
 
 export function startThread(): void {
   if (!one(".fm-inbox")) return;
@@ -58,10 +62,28 @@ function settle(): void {
   nameDaysOnce();
   const inbound = fresh.filter((message) => message.classList.contains("fm-m-in"));
   for (const message of inbound) announce(`${who()}: ${one(".fm-b", message)?.textContent?.trim() ?? "attachment"}`);
+  retire();
   if (wasAtEnd) toEnd();
   else if (inbound.length) one("#fm-new")!.hidden = false;
   watchClosing();
   markSeen();
+}
+
+/**
+ * Move what is long past out of what is fetched again: a busy conversation stays quick.
+ *
+ * It stays where it stands on the page. Without their ids the names of days are not taken back.
+ */
+function retire(): void {
+  const older = one("#fm-older");
+  const live = all("#fm-msgs > [data-fm-message]");
+  const first = live.length > MOST_LIVE ? live[live.length - KEPT_LIVE] : null;
+  if (!older || !first) return;
+  for (let next = older.nextElementSibling; next && next !== first; next = older.nextElementSibling) {
+    if (next.matches(".fm-day")) next.removeAttribute("id");
+    older.append(next);
+  }
+  nameDaysOnce();
 }
 
 /** Older messages may end within the day the newer ones begin with: its name stands once. */
@@ -122,12 +144,21 @@ function watchClosing(): void {
   if (wait > 0 && wait < longest) closing = window.setTimeout(() => void refresh("fm-thread"), wait + 500);
 }
 
+let seenAt = -SEEN_EVERY_MS;
+
 function markSeen(): void {
+  clearTimeout(seeing);
+  const wait = SEEN_EVERY_MS - (performance.now() - seenAt);
+  if (wait > 0) {
+    seeing = window.setTimeout(markSeen, wait);
+    return;
+  }
   const thread = one("#fm-thread");
   const url = thread?.dataset.fmSeenUrl;
   if (!thread || !url || document.hidden || !Number(thread.dataset.fmUnread)) return;
   if (!thread.getClientRects().length) return;
   thread.dataset.fmUnread = "0";
+  seenAt = performance.now();
   post(url).then(
     () => refresh("fm-listing"),
     () => { thread.dataset.fmUnread = "1"; },

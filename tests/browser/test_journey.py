@@ -4,8 +4,10 @@ Real processes, started as `make run` starts them; a real Chromium. Pictures go 
 """
 
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,13 @@ PAGE_NAME, PAGE_SLUG = "Iron Gym Downtown", "iron-gym-downtown"
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     with Example(tmp_path_factory.mktemp("journey"), **port_settings()) as example:
         yield example
+
+
+@pytest.fixture(scope="module")
+def var(tmp_path_factory: pytest.TempPathFactory, example: Example) -> Path:
+    """Return where this run keeps its data and logs."""
+    del example
+    return next(tmp_path_factory.getbasetemp().glob("journey*"))
 
 
 @pytest.fixture
@@ -107,9 +116,7 @@ def test_a_message_shows_in_under_a_second_without_reloading(
     expect(row.locator("[class*=facebook]").first).to_be_visible()
 
 
-def test_the_answer_arrives_and_its_state_is_told(
-    agent: Page, customer: BrowserContext
-) -> None:
+def test_the_answer_arrives_and_its_state_is_told(agent: Page, customer: BrowserContext) -> None:
     (chat,) = customer.pages
     agent.locator("[data-fm-conversation]").first.click()
     expect(agent.get_by_text(re.compile(r"2[34] h.*to reply")).first).to_be_visible()
@@ -129,9 +136,7 @@ def test_the_answer_arrives_and_its_state_is_told(
     take_picture(chat, "chat")
 
 
-def test_an_answer_from_the_page_inbox_is_shown_as_such(
-    agent: Page, simulator_url: str
-) -> None:
+def test_an_answer_from_the_page_inbox_is_shown_as_such(agent: Page, simulator_url: str) -> None:
     answer = requests.post(
         f"{simulator_url}/control/api/threads/{PAGE_SLUG}/maya-okafor/page-inbox",
         json={"text": "From the Page inbox"},
@@ -254,3 +259,18 @@ def test_pages_run_without_a_word_from_the_console(agent: Page) -> None:
         agent.wait_for_timeout(300)
 
     assert problems == []
+
+
+def test_nothing_private_is_in_the_logs_and_no_token_in_the_database(var: Path) -> None:
+    logs = "".join(path.read_text() for path in (var / "log").glob("*.log"))
+    page_id = page_id_of(PAGE_NAME)
+    with closing(sqlite3.connect(var / "simulator.sqlite")) as simulated:
+        tokens = [row[0] for row in simulated.execute("SELECT token FROM tokens")]
+    database = b"".join(path.read_bytes() for path in var.glob("crm*"))
+
+    assert logs
+    assert tokens
+    assert database
+    private = ["Is the 6 pm class", "two places left", "Maya", psid_of(page_id, "maya-okafor")]
+    assert [each for each in (*private, *tokens) if each in logs] == []
+    assert [token for token in tokens if token.encode() in database] == []

@@ -11,9 +11,9 @@ from flask_messenger.models import Identity
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
-from tests.api.conftest import Threads
+from tests.api.conftest import Thread, Threads
 from tests.support.app import Factory, Host
-from tests.ui.conftest import Browser
+from tests.ui.conftest import Browser, words_of
 
 SCRIPT = {"HX-Request": "true"}
 
@@ -358,3 +358,72 @@ def test_the_host_shows_its_contact(
     assert "cannot be shown just now" in browser.read(path)
     assert "contact_panel_failed" in caplog.text
     assert "secret" not in caplog.text
+
+
+def composer(browser: Browser, thread: Thread) -> str:
+    html = browser.get(f"/inbox/{thread.id}/thread", headers=SCRIPT).text
+    return words_of(html[html.index('id="fm-composer"') - 30 :])
+
+
+def test_the_composer_counts_down(browser: Browser, threads: Threads) -> None:
+    thread = threads.make("hello", age_minutes=60)
+
+    words = composer(browser, thread)
+
+    assert "Reply to Maya" in words
+    assert "22 h 5" in words
+    assert "to reply" in words
+
+
+def test_after_the_window_the_composer_says_why_and_what_can_be_done(
+    browser: Browser, threads: Threads, host: Host
+) -> None:
+    thread = threads.make("hello", age_minutes=26 * 60)
+
+    words = composer(browser, thread)
+    assert "Closed The 24 hours to reply are over. It ended" in words
+    assert "You can answer when they write again." in words
+    assert "Open settings" in words
+
+    host.sign_in(permissions={"reply"})
+    assert "Open settings" not in composer(browser, thread)
+
+
+def test_people_may_answer_late_where_that_is_switched_on(
+    browser: Browser, threads: Threads
+) -> None:
+    thread = threads.make("hello", age_minutes=26 * 60)
+    browser.post("/settings/answering", data={"human_agent": "on"})
+
+    words = composer(browser, thread)
+    assert "Your answer goes out as a person's late answer" in words
+    assert "5 d 2" in words
+    browser.post(f"/inbox/{thread.id}/messages", data={"text": "hi"}, headers=SCRIPT)
+    assert "hi" in browser.read(f"/inbox/{thread.id}")
+
+    old = threads.make("hello", name="Lena", age_minutes=8 * 24 * 60)
+    assert "The time to reply is over." in composer(browser, old)
+
+
+def test_a_thread_they_never_wrote_in_waits_for_them(browser: Browser, threads: Threads) -> None:
+    thread = threads.make("hello")
+    threads.update(thread.conversation, last_inbound_at=None)
+
+    assert "This person has not written to you yet." in composer(browser, thread)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("needs_reauth", "Iron Gym has to be connected again. Your answer waits until then."),
+        ("error", "Iron Gym has a problem. Your answer waits until it is mended."),
+        ("disconnected", "Iron Gym is disconnected. The conversation stays here."),
+    ],
+)
+def test_the_composer_says_how_the_account_is(
+    browser: Browser, threads: Threads, status: str, said: str
+) -> None:
+    account = threads.factory.account(name="Iron Gym", status=status)
+    thread = threads.make("hello", account=account)
+
+    assert said in composer(browser, thread)

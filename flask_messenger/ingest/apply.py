@@ -37,9 +37,10 @@ def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
     batch = _route(entries, accounts)
     people = find_people(session, batch)
     stored = store_messages(session, batch, people)
-    touched = stored.conversation_ids | apply_receipts(session, batch, people, stored)
-    refresh_statuses(session, touched)
-    refresh_summaries(session, touched, reopened=stored.reopened)
+    with_news = apply_receipts(session, batch, people, stored)
+    touched = stored.conversation_ids | with_news
+    refresh_statuses(session, with_news | stored.answered)
+    refresh_summaries(session, stored.conversation_ids, reopened=stored.reopened)
     by_id = {account.id: account for account in accounts.values()}
     return Outcome(
         messages=stored.added,

@@ -30,6 +30,8 @@ class Stored:
     settled: list[StoredMessage] = field(default_factory=list)
     conversation_ids: set[uuid.UUID] = field(default_factory=set)
     reopened: set[uuid.UUID] = field(default_factory=set)
+    answered: set[uuid.UUID] = field(default_factory=set)
+    """Threads with a message of our side that is new, or newly known as sent."""
     keys: set[MessageKey] = field(default_factory=set)
 
 
@@ -136,6 +138,7 @@ def _note_settled(stored: Stored, row: _Known, routed: RoutedMessage, people: Pe
     conversation_id = row.conversation_id or _conversation_of(routed, people)
     if conversation_id is not None and conversation_id in people.account_of:
         stored.conversation_ids.add(conversation_id)
+        stored.answered.add(conversation_id)
         # Whoever moves a row to `sent` tells the host of it: here the echo did.
         if row.status in SETTLED_BY_ECHO and routed.event.is_echo:
             stored.settled.append(
@@ -173,8 +176,7 @@ def _note_added(stored: Stored, row: dict[str, Any], routed: RoutedMessage) -> N
     if conversation_id is None:
         return
     stored.conversation_ids.add(conversation_id)
-    if not routed.event.is_echo:
-        stored.reopened.add(conversation_id)
+    (stored.answered if routed.event.is_echo else stored.reopened).add(conversation_id)
 
 
 def _row(routed: RoutedMessage, people: People) -> dict[str, Any]:

@@ -15,7 +15,8 @@ DRAIN_JOB: Final = "flask_messenger.jobs.drain"
 SCHEDULED_KEY: Final = "messenger:drain:scheduled"
 SCHEDULED_SECONDS: Final = 15
 """How long a wake that came to nothing (a worker died) keeps the next ones from queueing."""
-PAUSE_SECONDS: Final = 0.005
+PAUSE_SECONDS: Final = 0.03
+"""The least time between two wakes: a drain of thirty messages costs little more than of one."""
 
 
 class DrainWaker:

@@ -1,7 +1,7 @@
 """What a tenant may read. Every function runs a fixed number of statements."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -212,6 +212,20 @@ def get_message(session: Session, *, tenant: Tenant, message_id: uuid.UUID) -> M
     if message is None:
         raise NotFoundError("There is no such message.")
     return _with_attachments(session, [message])[0]
+
+
+def read_attachment_types(
+    session: Session, *, tenant: Tenant, message_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, str]:
+    """Return the type of the first attachment of each message that has one."""
+    if not message_ids:
+        return {}
+    statement = select(Attachment.message_id, Attachment.type).where(
+        Attachment.workspace_id == tenant.workspace_id,
+        Attachment.message_id.in_(message_ids),
+        Attachment.position == 0,
+    )
+    return {row.message_id: row.type for row in session.execute(statement)}
 
 
 def list_accounts(

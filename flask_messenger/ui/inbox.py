@@ -1,6 +1,7 @@
 """The inbox: the page, and the parts of it that are fetched again while it is open."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -21,6 +22,7 @@ from flask_messenger.inbox.queries import (
     list_accounts,
     list_conversations,
     list_messages,
+    read_attachment_types,
 )
 from flask_messenger.inbox.settings import read_settings
 from flask_messenger.models.messages import BY_PERSON
@@ -198,6 +200,7 @@ def _list_view(
     page = _rows(reader, chosen, cursor, wanted)
     counts = _count(reader)
     human_agent_enabled = _human_agent_enabled(reader)
+    types = _attachment_types(reader, page.items)
     words, more_words = "", ""
     may_connect = False
     if not page.items:
@@ -213,6 +216,7 @@ def _list_view(
             row_view(
                 row,
                 reader,
+                attachment_type=types.get(row.last_message.id, ""),
                 decision=_decide(reader, row, human_agent_enabled=human_agent_enabled),
                 human_agent_enabled=human_agent_enabled,
                 kept=chosen.kept,
@@ -248,6 +252,12 @@ def _rows(
         cursor = page.next_cursor
         if cursor is None or len(items) >= wanted:
             return Page(items=items, next_cursor=cursor)
+
+
+def _attachment_types(reader: Reader, rows: Sequence[ConversationRow]) -> dict[uuid.UUID, str]:
+    """Say what the last messages without words brought; asks nothing where all have words."""
+    wordless = [row.last_message.id for row in rows if not row.last_message.text]
+    return read_attachment_types(state().db.session, tenant=reader.tenant, message_ids=wordless)
 
 
 def _newest(reader: Reader, row: ConversationRow) -> MessagePage:

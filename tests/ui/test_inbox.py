@@ -32,6 +32,16 @@ def test_a_row_says_who_what_where_and_when(browser: Browser, threads: Threads) 
     assert "MO Maya Okafor 2 min Is the class open? 1 unread Downtown · Iron Gym" in words
 
 
+def test_a_row_says_what_was_sent_without_words(browser: Browser, threads: Threads) -> None:
+    thread = threads.make("hello")
+    message = threads.factory.message(thread.conversation, kind="media", text=None)
+    threads.update(thread.conversation, last_message_id=message.id)
+    assert "Sent an attachment" in browser.read("/inbox")
+
+    threads.attach(message, type="audio")
+    assert "Sent a voice message" in browser.read("/inbox")
+
+
 def test_tabs_count_what_is_open(browser: Browser, threads: Threads) -> None:
     threads.make(assignee_ref="u1")
     threads.make()

@@ -24,6 +24,7 @@ def row_view(
     *,
     decision: Decision,
     human_agent_enabled: bool,
+    attachment_type: str = "",
     kept: dict[str, str],
     open_id: str = "",
 ) -> RowView:
@@ -33,6 +34,7 @@ def row_view(
         row: the conversation and its people.
         reader: who reads.
         decision: what the policy says about an answer now.
+        attachment_type: what the last message brought, where it has no words.
         human_agent_enabled: whether another window opens when the first one closes.
         kept: the filters of the list, which the row's address carries on.
         open_id: the conversation that stands beside the list.
@@ -48,7 +50,7 @@ def row_view(
         avatar=avatar_of(name, key=row.identity.id, picture_url=row.identity.picture_url),
         channel=conversation.channel,
         channel_label=channel_label(conversation.channel),
-        text=preview(last, reader),
+        text=preview(last, reader, attachment_type=attachment_type),
         time=time_ago(last.sent_at, now=reader.now, zone=reader.zone),
         time_iso=iso(last.sent_at),
         unread=conversation.unread_count,
@@ -81,11 +83,11 @@ def place(row: ConversationRow, reader: Reader) -> str:
     return " · ".join(filter(None, [location, account]))
 
 
-def preview(message: Message, reader: Reader) -> str:
+def preview(message: Message, reader: Reader, *, attachment_type: str = "") -> str:
     """Return the first words of a message, with who said them where that was one of us."""
     words = " ".join((message.text or "").split())
     if not words:
-        words = _without_words(message)
+        words = _without_words(message, attachment_type)
     if message.direction == INBOUND:
         return words
     who = author(message, reader)
@@ -94,11 +96,9 @@ def preview(message: Message, reader: Reader) -> str:
     return f"{who}: {words}"
 
 
-def _without_words(message: Message) -> str:
-    sent = message.content.get("attachment")
-    type_ = str(sent.get("type", "")) if isinstance(sent, dict) else ""
+def _without_words(message: Message, attachment_type: str) -> str:
     if message.kind == "media":
-        return f"Sent {attachment_words(type_)[1]}"
+        return f"Sent {attachment_words(attachment_type)[1]}"
     if message.kind in ("postback", "quick_reply"):
         return "Tapped a button"
     return "Sent something that cannot be shown here"

@@ -82,6 +82,10 @@ function startPictures(): void {
   document.addEventListener("error", ({ target }) => {
     if (target instanceof HTMLImageElement && target.closest(".fm")) target.hidden = true;
   }, true);
+  // Some may have failed before this script was here.
+  for (const picture of document.querySelectorAll<HTMLImageElement>(".fm img")) {
+    if (picture.complete && picture.src && !picture.naturalWidth) picture.hidden = true;
+  }
 }
 
 function startRequests(): void {

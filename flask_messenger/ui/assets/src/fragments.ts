@@ -139,8 +139,10 @@ const callbacks = {
     !(old instanceof HTMLElement && fresh instanceof HTMLElement && fresh.dataset.fmKeep !== undefined && old.id === fresh.id),
   // A message the server has not heard of yet stays until its answer comes.
   beforeNodeRemoved: (node: Node): boolean => !(node instanceof HTMLElement && node.dataset.fmPending !== undefined),
+  // What the person opened stays open, and a picture that did not load stays away.
   beforeAttributeUpdated: (name: string, element: Element): boolean =>
-    !(name === "open" && (element instanceof HTMLDetailsElement || element instanceof HTMLDialogElement)),
+    !(name === "open" && (element instanceof HTMLDetailsElement || element instanceof HTMLDialogElement)) &&
+    !(name === "hidden" && element instanceof HTMLImageElement),
 };
 
 /** Forget what is known of `id`, so that the next fetch brings it whole. */

@@ -6,6 +6,7 @@ import json as json_codec
 import logging
 import os
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from flask_messenger.errors import (
     GraphError,
@@ -36,6 +37,7 @@ POOL_SIZE: Final = 32
 MAX_PAGES: Final = 200
 """Of a listing; a cursor that never ends must not keep a worker forever."""
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+PIECE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +199,15 @@ class Graph:
                 auth=auth,
                 timeout=self._timeout,
                 allow_redirects=False,
+                stream=True,
             )
+            content = _read(response, until=started + sum(self._timeout))
         except requests.RequestException as error:
             failure = error_from_failure(error, repeatable=repeatable)
             _log_failure(method, path, failure)
             # `from None`: the other exception's text holds the address, with ids in it.
             raise failure from None
-        body = _parse(response.content)
+        body = _parse(content)
         seconds = time.monotonic() - started
         if response.status_code >= HTTPStatus.MULTIPLE_CHOICES or body is None or "error" in body:
             failure = error_from_answer(
@@ -278,6 +282,28 @@ def _encode(json: Mapping[str, Any]) -> bytes:
     return json_codec.dumps(json, separators=(",", ":")).encode()
 
 
+def _read(response: requests.Response, *, until: float) -> bytes:
+    """Return the answer's body; no more than is refused anyway, and no longer than `until`.
+
+    A timeout of a socket starts anew with every byte: an answer that trickles would otherwise
+    keep a worker for as long as it likes.
+    """
+    content = bytearray()
+    try:
+        while piece := response.raw.read1(PIECE_BYTES, decode_content=True):
+            content += piece
+            if len(content) > MAX_ANSWER_BYTES:
+                break
+            if time.monotonic() > until:
+                raise requests.ReadTimeout
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from None
+    finally:
+        # A connection that was read to its end went back to the pool before; another is closed.
+        response.close()
+    return bytes(content)
+
+
 def _parse(content: bytes) -> dict[str, Any] | None:
     """Return the answer as an object; None where it is not JSON.
 
@@ -307,15 +333,20 @@ def error_from_failure(error: requests.RequestException, *, repeatable: bool) ->
 def _was_never_sent(error: requests.RequestException) -> bool:
     if isinstance(
         error,
-        requests.ConnectTimeout
-        | requests.exceptions.ProxyError
-        | requests.exceptions.SSLError
-        | requests.exceptions.InvalidURL,
+        requests.ConnectTimeout | requests.exceptions.ProxyError | requests.exceptions.InvalidURL,
     ):
         return True
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
+    if isinstance(error, requests.exceptions.SSLError):
+        return _is_refused_certificate(reason)
     return isinstance(reason, NewConnectionError | ConnectTimeoutError)
+
+
+def _is_refused_certificate(reason: Any) -> bool:
+    """Say whether TLS ended in the handshake; any other failure may come after the request."""
+    inner = reason.args[0] if isinstance(reason, HTTPError) and reason.args else reason
+    return isinstance(inner, ssl.SSLCertVerificationError)
 
 
 def _log_failure(method: str, path: str, failure: GraphError) -> None:

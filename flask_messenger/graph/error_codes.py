@@ -131,6 +131,8 @@ def error_from_answer(
         return _error_without_envelope(status, headers or {}, repeatable=repeatable)
     code, subcode = _integer(error.get("code")), _integer(error.get("error_subcode"))
     kind = _kind(status, code, subcode, is_transient=error.get("is_transient") is True)
+    if kind is GraphUnavailableError and code is None and not repeatable:
+        kind = GraphTimeoutError  # Graph itself always names a code; this is somebody on the way
     trace_id = error.get("fbtrace_id")
     return kind(
         f"Graph refused the call with code {code} and subcode {subcode} (HTTP {status}).",
@@ -165,9 +167,10 @@ def _error_without_envelope(
     wait = _retry_after(headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimitedError(message, retry_after_seconds=wait)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE or (repeatable and _is_passing(status)):
-        return GraphUnavailableError(message, retry_after_seconds=wait)
     if _is_passing(status):
+        # A 503 too: a proxy also says it when Graph took the call and then did not answer it.
+        if repeatable:
+            return GraphUnavailableError(message, retry_after_seconds=wait)
         return GraphTimeoutError(message)
     return GraphError(message)
 

@@ -1,14 +1,18 @@
+import contextlib
 import hashlib
 import hmac
 import logging
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 import requests
 import responses
+from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
 from flask_messenger.errors import (
     GraphError,
@@ -18,6 +22,7 @@ from flask_messenger.errors import (
     RateLimitedError,
     TokenExpiredError,
 )
+from flask_messenger.graph import client
 from flask_messenger.graph.client import Graph, appsecret_proof, node
 from flask_messenger.settings import MetaApp, Settings
 from tests.support.app import APP_SECRET, GRAPH_URL, make_config
@@ -108,7 +113,8 @@ def test_cookies_of_one_call_do_not_reach_the_next(
         ({"json": {"error": {"code": 2}}, "status": 500}, GraphUnavailableError),
         ({"json": {"error": {"code": 100}}, "status": 200}, InvalidGraphRequestError),
         ({"body": "<html>busy</html>", "status": 429}, RateLimitedError),
-        ({"body": "<html>away</html>", "status": 503}, GraphUnavailableError),
+        ({"body": "<html>away</html>", "status": 503}, GraphTimeoutError),
+        ({"json": {"error": {"message": "upstream"}}, "status": 503}, GraphTimeoutError),
         ({"body": "<html>bad gateway</html>", "status": 502}, GraphTimeoutError),
         ({"body": "not json", "status": 200}, GraphTimeoutError),
         ({"body": "", "status": 404}, GraphError),
@@ -217,10 +223,87 @@ def test_refused_connection_means_nothing_was_sent(meta_app: MetaApp) -> None:
 def test_unknown_host_means_nothing_was_sent(
     graph: Graph, meta_app: MetaApp, meta: responses.RequestsMock
 ) -> None:
-    meta.post(f"{URL}/1/messages", body=requests.exceptions.SSLError("handshake"))
+    refused = NewConnectionError(None, "name or service not known")
+    failure = requests.ConnectionError(MaxRetryError(None, URL, refused))
+    meta.post(f"{URL}/1/messages", body=failure)
 
     with pytest.raises(GraphUnavailableError):
         graph.post("1/messages", app=meta_app, token=TOKEN, json={})
+
+
+def tls_failure(reason: Exception) -> requests.exceptions.SSLError:
+    return requests.exceptions.SSLError(MaxRetryError(None, URL, SSLError(reason)))
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (tls_failure(ssl.SSLCertVerificationError("self-signed")), GraphUnavailableError),
+        (tls_failure(ssl.SSLError("decryption failed or bad record mac")), GraphTimeoutError),
+        (tls_failure(ssl.SSLEOFError("violation of protocol")), GraphTimeoutError),
+        (requests.exceptions.SSLError(), GraphTimeoutError),
+    ],
+)
+def test_only_a_refused_certificate_proves_that_nothing_was_sent(
+    graph: Graph, meta_app: MetaApp, meta: responses.RequestsMock, failure, kind
+) -> None:
+    meta.post(f"{URL}/1/messages", body=failure)
+
+    with pytest.raises(GraphError) as caught:
+        graph.post("1/messages", app=meta_app, token=TOKEN, json={})
+
+    assert type(caught.value) is kind
+
+
+def test_answer_that_trickles_is_given_up(meta_app: MetaApp, monkeypatch) -> None:
+    monkeypatch.setattr(client, "CONNECT_TIMEOUT_SECONDS", 0.2)
+
+    def trickle(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                connection.sendall(b" ")
+                time.sleep(0.1)
+
+    started = time.monotonic()
+    with server(trickle) as url, pytest.raises(GraphTimeoutError):
+        graph_at(url).post("1/messages", app=meta_app, token=TOKEN, json={})
+
+    assert time.monotonic() - started < 5
+
+
+def test_answer_without_an_end_is_not_read_to_its_end(meta_app: MetaApp, monkeypatch) -> None:
+    monkeypatch.setattr(client, "MAX_ANSWER_BYTES", 100_000)
+    sent = []
+
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(2000):
+                connection.sendall(b" " * 65536)
+                sent.append(65536)
+
+    with server(flood) as url, pytest.raises(GraphUnavailableError):
+        graph_at(url).get("me", app=meta_app, token=TOKEN)
+
+    assert sum(sent) < 50_000_000
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_connection_is_used_again(meta_app: MetaApp, is_chunked) -> None:
+    plain = b"Content-Length: 2\r\n\r\n{}"
+    chunked = b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    answer = b"HTTP/1.1 200 OK\r\n" + (chunked if is_chunked else plain)
+
+    def answer_twice(connection: socket.socket) -> None:
+        connection.sendall(answer)
+        connection.recv(65536)
+        connection.sendall(answer)
+
+    with server(answer_twice) as url:
+        graph = graph_at(url)
+        for _ in range(2):  # the server takes one connection only
+            assert graph.get("me", app=meta_app, token=TOKEN) == {}
 
 
 def test_listing_follows_the_cursor_over_all_pages(

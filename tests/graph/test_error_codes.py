@@ -95,7 +95,8 @@ def test_unknown_code_is_retried_only_where_graph_calls_it_transient() -> None:
 
 @pytest.mark.parametrize("body", [None, [], {}, {"error": None}, {"error": "busy"}, "text"])
 def test_answer_without_graphs_envelope_is_judged_by_its_status(body) -> None:
-    assert type(error_from_answer(503, body)) is GraphUnavailableError
+    assert type(error_from_answer(503, body)) is GraphTimeoutError
+    assert type(error_from_answer(503, body, repeatable=True)) is GraphUnavailableError
     assert type(error_from_answer(500, body)) is GraphTimeoutError
     assert type(error_from_answer(500, body, repeatable=True)) is GraphUnavailableError
     assert type(error_from_answer(404, body)) is GraphError

@@ -45,6 +45,32 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
+class _Counting:
+    """Knows how many requests are under way: their connections must be back before the end.
+
+    A request is over for us when its view has answered; event streams never end by themselves.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._idle = threading.Condition()
+        self._under_way = 0
+
+    def __call__(self, *wsgi: Any) -> Any:
+        with self._idle:
+            self._under_way += 1
+        try:
+            return self._app(*wsgi)
+        finally:
+            with self._idle:
+                self._under_way -= 1
+                self._idle.notify_all()
+
+    def wait(self) -> None:
+        with self._idle:
+            assert self._idle.wait_for(lambda: self._under_way == 0, timeout=5)
+
+
 @dataclass
 class Site:
     """The application behind a port, and rows for it."""
@@ -101,20 +127,22 @@ def new_site(new_app: Callable[..., Flask]) -> Iterator[Callable[..., Site]]:
 
     def start(**settings: Any) -> Site:
         app = new_app(WTF_CSRF_ENABLED=True, **settings)
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+        counted = _Counting(app)
+        server = make_server("127.0.0.1", 0, counted, threaded=True, request_handler=_Quiet)
         server.daemon_threads = True  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         context = app.app_context()
         context.push()
-        stops.append((server, thread, context))
+        stops.append((server, thread, counted, context))
         host = app.extensions["host"]
         host.sign_in()
         return Site(app, f"http://127.0.0.1:{server.server_port}", host, Threads(Factory(app)))
 
     yield start
-    for server, thread, context in stops:
+    for server, thread, counted, context in stops:
         server.shutdown()
+        counted.wait()
         server.server_close()
         thread.join(5)
         context.pop()

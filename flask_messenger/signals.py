@@ -12,6 +12,7 @@ from typing import Any
 
 from blinker import Namespace, Signal
 from flask import Flask
+from rq.timeouts import BaseTimeoutException
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ def emit(signal: Signal, app: Flask, **arguments: Any) -> None:
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **arguments)
+        except BaseTimeoutException:
+            raise  # the queue's own: the job has run too long
         except Exception as error:  # noqa: BLE001 - whatever the host raises
             # The exception's text may hold what the receiver read; its type and place do not.
             logger.error(  # noqa: TRY400 - the traceback could print a message's text

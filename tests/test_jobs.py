@@ -8,15 +8,22 @@ import responses
 from flask import Flask
 from flask.testing import FlaskClient
 from rq import Queue, SimpleWorker
+from sqlalchemy import text, update
 
-from flask_messenger import conversation_updated, jobs, message_received
+from flask_messenger import (
+    conversation_updated,
+    jobs,
+    message_received,
+    message_status_changed,
+    system_scope,
+)
 from flask_messenger.ingest.wake import DrainWaker, schedule_drain
 from flask_messenger.models import Conversation, Identity, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state_of
 from tests.support import meta
 from tests.support.app import GRAPH_URL, Factory, Host
-from tests.support.ingest import rows
+from tests.support.ingest import drain, rows
 
 PAGE, PERSON = "555", "9001001"
 
@@ -161,9 +168,9 @@ def test_a_wake_that_came_to_nothing_does_not_block_for_ever(app: Flask) -> None
 def test_a_snooze_ends_and_the_host_hears_of_it(
     app: Flask, factory: Factory, heard: list[dict[str, object]]
 ) -> None:
-    conversation = factory.conversation(
+    conversation_id = factory.conversation(
         factory.account(), status="snoozed", snoozed_until=utc_now() - timedelta(minutes=1)
-    )
+    ).id
 
     def listen(_: Flask, **arguments: object) -> None:
         heard.append(arguments)
@@ -173,4 +180,88 @@ def test_a_snooze_ends_and_the_host_hears_of_it(
     conversation_updated.disconnect(listen)
 
     assert [each.status for each in rows(app, Conversation)] == ["open"]
-    assert heard[0]["conversation_id"] == conversation.id
+    assert heard[0]["conversation_id"] == conversation_id
+
+
+def test_a_message_nobody_was_told_of_is_found(
+    app: Flask, client: FlaskClient, factory: Factory, heard: list[dict[str, object]]
+) -> None:
+    factory.account(external_id=PAGE, token=None)
+    meta.post(client, meta.delivery(meta.entry(PAGE, meta.message(PAGE, PERSON, "Hello there"))))
+    drain(app)  # and the job that would tell was lost
+    with system_scope("test"):
+        long_ago = utc_now() - timedelta(minutes=10)
+        factory.session.execute(update(Message).values(created_at=long_ago))
+        factory.session.commit()
+
+    def listen(_: Flask, **arguments: object) -> None:
+        heard.append(arguments)
+
+    message_received.connect(listen)
+    for _ in range(2):
+        jobs.sweep()
+        work(app)
+    message_received.disconnect(listen)
+
+    assert len(heard) == 1
+
+
+def test_the_host_hears_of_delivered_and_read(
+    app: Flask, client: FlaskClient, factory: Factory, heard: list[dict[str, object]]
+) -> None:
+    account = factory.account(external_id=PAGE, token=None)
+    identity = factory.identity(account, external_id=PERSON)
+    factory.message(
+        factory.conversation(account, identity),
+        direction="outbound",
+        external_id="m_ours",
+        sent_at=utc_now() - timedelta(days=900),
+    )
+
+    def listen(_: Flask, **arguments: object) -> None:
+        heard.append(arguments)
+
+    message_status_changed.connect(listen)
+    receipts = (
+        meta.receipt(PAGE, PERSON, "delivery", mids=["m_ours"], watermark=meta.T0),
+        meta.receipt(PAGE, PERSON, "read", watermark=meta.T0 + 1),
+    )
+    for receipt in receipts:
+        meta.post(client, meta.delivery(meta.entry(PAGE, receipt)))
+        work(app)
+    message_status_changed.disconnect(listen)
+
+    assert [each["status"] for each in heard] == ["delivered", "read"]
+
+
+def test_a_part_of_the_sweep_that_fails_stops_no_other(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    factory.account(external_id=PAGE, token=None)
+    meta.post(client, meta.delivery(meta.entry(PAGE, meta.message(PAGE, PERSON, "Hello"))))
+    state_of(app).get(DrainWaker).close()
+    redis_client = state_of(app).get(redis.Redis)
+    redis_client.flushall()
+    engine = state_of(app).db.engine
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE messenger_messages RENAME TO messenger_hidden"))
+    try:
+        jobs.sweep()
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE messenger_hidden RENAME TO messenger_messages"))
+
+    assert Queue(jobs.QUEUES["ingest"], connection=redis_client).count == 1
+
+
+def test_a_lane_is_queued_once_until_it_runs(app: Flask, factory: Factory) -> None:
+    conversation_id = factory.conversation(factory.account()).id
+    queue = Queue(jobs.QUEUES["outbox"], connection=state_of(app).get(redis.Redis))
+
+    for _ in range(3):
+        jobs.wake_lane(conversation_id)
+    assert queue.count == 1
+
+    work(app)
+    jobs.wake_lane(conversation_id)
+    assert queue.count == 1

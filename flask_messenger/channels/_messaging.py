@@ -61,7 +61,7 @@ def parse_entry(entry: Mapping[str, Any]) -> Iterator[Event]:
     account = as_id(entry.get("id")) or ""
     entry_time = as_time(entry.get("time"))
     for event in _messaging_events(entry):
-        yield from _parse_event(event, account=account, entry_time=entry_time)
+        yield _parse_one(event, account=account, entry_time=entry_time)
     for _ in as_list(entry.get("standby")):
         yield UnhandledEvent(account_external_id=account, kind="standby")
     for field in _plain_changes(entry):
@@ -90,21 +90,28 @@ def _plain_changes(entry: Mapping[str, Any]) -> Iterator[str]:
             yield as_id(as_mapping(change).get("field")) or "change"
 
 
-def _parse_event(value: Any, *, account: str, entry_time: datetime | None) -> Iterator[Event]:
+def _parse_one(value: Any, *, account: str, entry_time: datetime | None) -> Event:
+    """Parse one event; one that is nested deeper than we go costs none beside it."""
+    try:
+        return _parse_event(value, account=account, entry_time=entry_time)
+    except RecursionError:
+        return UnhandledEvent(account_external_id=account, kind="too_deep")
+
+
+def _parse_event(value: Any, *, account: str, entry_time: datetime | None) -> Event:
     event = as_mapping(value)
     kind = next((key for key in EVENT_KEYS if isinstance(event.get(key), Mapping)), None)
     sent_at = as_time(event.get("timestamp")) or entry_time
     if sent_at is None:
         # Without any time of Meta's an event cannot be placed in its thread; the journal has it.
-        yield UnhandledEvent(account_external_id=account, kind="without_time")
-    elif kind == "message":
-        yield _parse_message(event, account=account, sent_at=sent_at)
-    elif kind == "postback":
-        yield _parse_postback(event, account=account, sent_at=sent_at)
-    elif kind in {"delivery", "read"}:
-        yield _parse_receipt(event, kind, account=account, sent_at=sent_at)
-    else:
-        yield UnhandledEvent(account_external_id=account, kind=kind or _unknown_kind(event))
+        return UnhandledEvent(account_external_id=account, kind="without_time")
+    if kind == "message":
+        return _parse_message(event, account=account, sent_at=sent_at)
+    if kind == "postback":
+        return _parse_postback(event, account=account, sent_at=sent_at)
+    if kind in {"delivery", "read"}:
+        return _parse_receipt(event, kind, account=account, sent_at=sent_at)
+    return UnhandledEvent(account_external_id=account, kind=kind or _unknown_kind(event))
 
 
 def _unknown_kind(event: Mapping[str, Any]) -> str:

@@ -28,9 +28,7 @@ def as_id(value: Any) -> str | None:
         return None
     if isinstance(value, float):
         value = int(value) if value.is_integer() else None
-    if isinstance(value, int):
-        return str(value)
-    text = as_text(value)
+    text = str(value) if isinstance(value, int) else as_text(value)
     return text if text and len(text) <= MAX_ID_LENGTH else None
 
 

@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 
 GROUPS: Final = ("ingest", "outbox", "default")
 RESTART_SECONDS: Final = 1.0
-STOP_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 30.0
+"""Longer than one call to Meta may take: a send that is killed has no known end."""
 
 
 @click.command("worker")
@@ -105,8 +106,17 @@ def work_on(app: Flask, group: str) -> None:
                 daemon=True,
             ).start()
         queue = Queue(jobs.QUEUES[group], connection=connection)
-        _run_worker(SimpleWorker([queue], connection=connection, log_job_description=False))
+        _run_worker(_Worker([queue], connection=connection, log_job_description=False))
     stopping.set()
+
+
+class _Worker(SimpleWorker):
+    """A worker that tells its job when it was asked to stop."""
+
+    def request_stop(self, signum: int, frame: Any) -> None:
+        """Finish the job in hand, at its next good place, and stop."""
+        jobs.STOPPING.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 def _run_worker(rq_worker: Any) -> None:

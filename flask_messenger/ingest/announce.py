@@ -5,14 +5,15 @@ its own: however slow it is, the next delivery does not wait for it.
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import groupby
 from typing import Any, Final
 
 import redis
 from flask import Flask
+from rq.timeouts import BaseTimeoutException
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -28,44 +29,88 @@ from flask_messenger.models.conversations import (
     PROFILE_UNAVAILABLE,
     PROFILE_UNKNOWN,
 )
-from flask_messenger.models.messages import INBOUND
+from flask_messenger.models.messages import BY_PAGE_INBOX, INBOUND
 from flask_messenger.realtime import Change, publish
-from flask_messenger.signals import emit, message_received, message_sent
+from flask_messenger.signals import emit, message_received, message_sent, message_status_changed
 from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import workspace_scope
 
 logger = logging.getLogger(__name__)
 
+BUDGET_SECONDS: Final = 60.0
+LOST_AFTER: Final = timedelta(minutes=2)
 PROFILE_RETRY: Final = timedelta(hours=6)
 """How long a profile that could not be read is left alone."""
 
 
-def announce(app: Flask, message_ids: Sequence[uuid.UUID]) -> None:
-    """Fetch profiles, resolve contacts and send the signals for stored messages."""
+def announce(app: Flask, message_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Fetch profiles, resolve contacts and send the signals for stored messages.
+
+    Works for `BUDGET_SECONDS` at most; returns the ids that are left.
+    """
     session: Session = state_of(app).db.session
-    for workspace_id, rows in groupby(_load(session, message_ids), key=_workspace_of):
-        with workspace_scope(workspace_id):
-            for message, conversation, identity, account in list(rows):
-                introduce(app, session, identity=identity, account=account)
-                _emit(app, message, conversation, identity, account)
-                session.rollback()  # what a receiver left uncommitted is its own to commit
+    ends_at = time.monotonic() + BUDGET_SECONDS
+    left = list(message_ids)
+    while left and time.monotonic() < ends_at:
+        row = _load(session, left.pop(0))
+        if row is not None:
+            with workspace_scope(row[0].workspace_id):
+                _announce_one(app, session, row)
+    return left
 
 
-def _load(session: Session, message_ids: Sequence[uuid.UUID]) -> list[Any]:
+def _announce_one(app: Flask, session: Session, row: Any) -> None:
+    message, conversation, identity, account = row
+    message_id = message.id
+    introduce(app, session, identity=identity, account=account)
+    _emit(app, message, conversation, identity, account)
+    session.rollback()  # what a receiver left uncommitted is its own to commit
+    session.execute(update(Message).where(Message.id == message_id).values(announced_at=utc_now()))
+    session.commit()
+
+
+def find_unannounced(session: Session, *, limit: int) -> list[uuid.UUID]:
+    """Return messages the host was never told of: a job was lost, or a worker died."""
+    statement = (
+        select(Message.id)
+        .where(
+            Message.announced_at.is_(None),
+            Message.conversation_id.is_not(None),
+            Message.created_at < utc_now() - LOST_AFTER,
+        )
+        .order_by(Message.created_at)
+        .limit(limit)
+    )
+    found = list(session.scalars(statement))
+    session.rollback()
+    return found
+
+
+def announce_statuses(app: Flask, message_ids: Sequence[uuid.UUID]) -> None:
+    """Tell the host of messages of our side whose state a receipt changed."""
+    session: Session = state_of(app).db.session
+    for message_id in message_ids:
+        row = _load(session, message_id, is_told=True)
+        if row is not None:
+            message, conversation, identity, account = row
+            with workspace_scope(message.workspace_id):
+                arguments = _arguments(message, conversation, identity, account)
+                emit(message_status_changed, app, status=message.status, **arguments)
+                session.rollback()
+
+
+def _load(session: Session, message_id: uuid.UUID, *, is_told: bool = False) -> Any:
+    """Return the message with its thread, or None where it is gone or was told of already."""
     statement = (
         select(Message, Conversation, Identity, Account)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(Identity, Identity.id == Conversation.identity_id)
         .join(Account, Account.id == Message.account_id)
-        .where(Message.id.in_(message_ids))
-        .order_by(Message.workspace_id, Message.sent_at, Message.id)
+        .where(Message.id == message_id)
     )
-    return list(session.execute(statement))
-
-
-def _workspace_of(row: Any) -> str:
-    message: Message = row[0]
-    return message.workspace_id
+    if not is_told:
+        statement = statement.where(Message.announced_at.is_(None))
+    return session.execute(statement).one_or_none()
 
 
 def introduce(app: Flask, session: Session, *, identity: Identity, account: Account) -> None:
@@ -166,6 +211,8 @@ def _resolve_contact(app: Flask, session: Session, *, identity: Identity, accoun
     )
     try:
         reference = resolver(info)
+    except BaseTimeoutException:
+        raise  # the queue's own: the job has run too long
     except Exception as error:  # noqa: BLE001 - whatever the host raises
         # The host's code: its failure must not undo ours, and its text may quote a person.
         session.rollback()
@@ -191,7 +238,19 @@ def _emit(
     identity: Identity,
     account: Account,
 ) -> None:
-    arguments: dict[str, Any] = {
+    arguments = _arguments(message, conversation, identity, account)
+    if message.direction == INBOUND:
+        emit(message_received, app, **arguments)
+        return
+    emit(message_sent, app, sent_by=message.sent_by, **arguments)
+    if message.sent_by != BY_PAGE_INBOX:
+        emit(message_status_changed, app, status=message.status, **arguments)
+
+
+def _arguments(
+    message: Message, conversation: Conversation, identity: Identity, account: Account
+) -> dict[str, Any]:
+    return {
         "workspace_id": message.workspace_id,
         "location_id": account.location_id,
         "account_id": account.id,
@@ -200,7 +259,3 @@ def _emit(
         "contact_ref": identity.contact_ref,
         "channel": account.channel,
     }
-    if message.direction == INBOUND:
-        emit(message_received, app, **arguments)
-    else:
-        emit(message_sent, app, sent_by=message.sent_by, **arguments)

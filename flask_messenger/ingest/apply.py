@@ -37,15 +37,17 @@ def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
     batch = _route(entries, accounts)
     people = find_people(session, batch)
     stored = store_messages(session, batch, people)
-    with_news = apply_receipts(session, batch, people, stored)
-    touched = stored.conversation_ids | with_news
-    refresh_statuses(session, with_news | stored.answered)
+    receipts = apply_receipts(session, batch, people, stored)
+    touched = stored.conversation_ids | receipts.conversation_ids
+    lifted = refresh_statuses(session, receipts.conversation_ids | stored.answered)
     refresh_summaries(session, stored.conversation_ids, reopened=stored.reopened)
     by_id = {account.id: account for account in accounts.values()}
     return Outcome(
         messages=stored.added,
         settled=stored.settled,
         heard=_heard(batch),
+        lifted=lifted | receipts.lifted,
+        account_ids=batch.account_ids,
         conversations={
             conversation_id: by_id[people.account_of[conversation_id]]
             for conversation_id in touched

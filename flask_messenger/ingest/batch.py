@@ -69,6 +69,12 @@ class Batch:
     messages: list[RoutedMessage] = field(default_factory=list)
     receipts: list[RoutedReceipt] = field(default_factory=list)
 
+    @property
+    def account_ids(self) -> set[uuid.UUID]:
+        """The accounts the batch has events for."""
+        of_messages = {each.account.id for each in self.messages}
+        return of_messages | {each.account.id for each in self.receipts}
+
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
@@ -88,5 +94,8 @@ class Outcome:
     messages: list[StoredMessage] = field(default_factory=list)
     settled: list[StoredMessage] = field(default_factory=list)
     conversations: Mapping[uuid.UUID, RoutedAccount] = field(default_factory=dict)
+    lifted: set[uuid.UUID] = field(default_factory=set)
+    """Messages of our side that a receipt lifted."""
+    account_ids: set[uuid.UUID] = field(default_factory=set)
     heard: dict[uuid.UUID, datetime] = field(default_factory=dict)
     """Per account, when somebody last wrote to it; Meta's time."""

@@ -5,10 +5,11 @@ leases and there is nothing to clean up.
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import redis
 from flask import Flask
@@ -30,7 +31,26 @@ from flask_messenger.state import state_of
 
 logger = logging.getLogger(__name__)
 
-Announce = Callable[[Iterable[uuid.UUID]], None]
+BUDGET_SECONDS: Final = 30.0
+"""Under steady traffic a drain would never end, and what follows a drain never come."""
+
+
+class News(Protocol):
+    """Who hears what was committed, to tell the host."""
+
+    def stored(self, message_ids: Iterable[uuid.UUID]) -> None:
+        """Hear of new messages, and of messages of ours that an echo settled."""
+        ...
+
+    def lifted(self, message_ids: Iterable[uuid.UUID]) -> None:
+        """Hear of messages of our side that were delivered or read."""
+        ...
+
+
+def _never() -> bool:
+    return False
+
+
 TRANSIENT_TRIES: Final = 5
 MAX_EVENTS: Final = 5000
 """An entry may hold thousands of events; statements have a limit of parameters."""
@@ -44,19 +64,20 @@ def has_pending(session: Session) -> bool:
     return found
 
 
-def drain_all(app: Flask, *, on_stored: Announce) -> int:
-    """Apply all that waits, batch by batch; return how many entries that were.
+def drain_all(app: Flask, *, news: News, stopping: Callable[[], bool] = _never) -> bool:
+    """Apply what waits, batch by batch, for `BUDGET_SECONDS` at most; say whether more waits.
 
-    `on_stored` gets the ids of new messages after each commit. Several drains may run at once, on
+    `news` hears after each commit what to tell the host. Several drains may run at once, on
     several hosts.
     """
     held = state_of(app)
     session: Session = held.db.session
-    total = 0
     failures = 0
-    touched: set[uuid.UUID] = set()
+    account_ids: set[uuid.UUID] = set()
     heard: dict[uuid.UUID, datetime] = {}
-    while True:
+    ends_at = time.monotonic() + BUDGET_SECONDS
+    is_over = False
+    while not is_over:
         try:
             outcome = drain_batch(session, limit=held.settings.drain_batch_size)
         except DBAPIError as error:
@@ -67,17 +88,15 @@ def drain_all(app: Flask, *, on_stored: Announce) -> int:
             continue
         if outcome is None:
             break
-        total += outcome.entries
-        touched.update(_account_ids(outcome))
+        failures = 0
+        account_ids |= outcome.account_ids
         heard = _latest(heard, outcome.heard)
         publish(held.get(redis.Redis), changes_of(outcome))
-        on_stored([message.id for message in (*outcome.messages, *outcome.settled)])
-    _after_drain(app, session, touched, heard)
-    return total
-
-
-def _account_ids(outcome: Outcome) -> Iterable[uuid.UUID]:
-    return (account.id for account in outcome.conversations.values())
+        news.stored([message.id for message in (*outcome.messages, *outcome.settled)])
+        news.lifted(outcome.lifted)
+        is_over = stopping() or time.monotonic() > ends_at
+    _after_drain(app, session, account_ids, heard)
+    return is_over
 
 
 def _latest(
@@ -92,12 +111,13 @@ def _after_drain(
     account_ids: set[uuid.UUID],
     heard: dict[uuid.UUID, datetime],
 ) -> None:
-    """Settle receipts that crossed their message in another drain, then note who was heard."""
+    """Note who was heard, then settle receipts that crossed their message in another drain."""
     if not account_ids:
         return
+    _note_heard(session, heard)
+    _begin_writing(session)
     settled = settle_waiting_receipts(session, account_ids=account_ids)
     session.commit()
-    _note_heard(session, heard)
     publish(state_of(app).get(redis.Redis), settled)
 
 
@@ -175,6 +195,8 @@ def _apply_or_split(session: Session, entries: Sequence[ReadEntry], outcome: Out
         return
     outcome.messages += part.messages
     outcome.settled += part.settled
+    outcome.lifted |= part.lifted
+    outcome.account_ids |= part.account_ids
     outcome.heard = _latest(outcome.heard, part.heard)
     outcome.conversations = {**outcome.conversations, **part.conversations}
 

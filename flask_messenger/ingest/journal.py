@@ -13,6 +13,9 @@ from flask_messenger.models import WebhookEntry
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.journal import PENDING
 
+ROWS_A_STATEMENT: Final = 2_000
+"""Seven parameters a row; PostgreSQL takes 65,535 in a statement, SQLite 32,766."""
+
 _PG_INSERT: Final = (
     "INSERT INTO messenger_webhook_entries"
     " (id, app_name, object, raw, state, attempts, received_at)"
@@ -31,12 +34,16 @@ def journal_delivery(engine: Engine, delivery: Delivery, *, app_name: str) -> in
     """
     if not delivery.entries:
         return 0
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if engine.dialect.name == "postgresql" and len(delivery.entries) == 1:
-            row = (new_id(), app_name, delivery.object, delivery.entries[0])
+    if engine.dialect.name == "postgresql" and len(delivery.entries) == 1:
+        row = (new_id(), app_name, delivery.object, delivery.entries[0])
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql(_PG_INSERT, row)
-        else:
-            connection.execute(insert(WebhookEntry.__table__).values(_rows(delivery, app_name)))
+    else:
+        rows = _rows(delivery, app_name)
+        with engine.begin() as connection:  # all of a delivery, or nothing
+            for start in range(0, len(rows), ROWS_A_STATEMENT):
+                part = rows[start : start + ROWS_A_STATEMENT]
+                connection.execute(insert(WebhookEntry.__table__).values(part))
     return len(delivery.entries)
 
 

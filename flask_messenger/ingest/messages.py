@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from flask_messenger.events import MessageEvent
 from flask_messenger.ingest.batch import Batch, RoutedMessage, StoredMessage
 from flask_messenger.ingest.people import People
 from flask_messenger.models import Attachment, Message
@@ -18,8 +19,19 @@ from flask_messenger.models.upsert import chunks, insert_for, insert_missing, up
 
 MessageKey = tuple[uuid.UUID, str]
 
-SETTLED_BY_ECHO: Final = frozenset({words.QUEUED, words.SENDING, words.FAILED, words.UNKNOWN})
+SETTLED_BY_ECHO: Final = frozenset(
+    {words.QUEUED, words.SENDING, words.FAILED, words.UNKNOWN, words.DISCARDED}
+)
 """States that an echo ends: what Meta echoes was sent, whatever we believed."""
+
+NO_TROUBLE: Final[dict[str, Any]] = {
+    "error_slug": None,
+    "error_code": None,
+    "error_subcode": None,
+    "sending_since": None,
+    "next_attempt_at": None,
+}
+"""What a message that was sent after all no longer has."""
 
 
 @dataclass(slots=True)
@@ -43,25 +55,54 @@ class _Known:
     conversation_id: uuid.UUID | None
     status: str
     sent_at: datetime
+    sent_by: str
 
 
 def store_messages(session: Session, batch: Batch, people: People) -> Stored:
     """Insert what is new, settle what an echo is of, and leave the rest as it is."""
-    unique = {each.key: each for each in reversed(batch.messages)}
+    unique = _merge_repeats(batch.messages)
     stored = Stored(keys=set(unique))
     known = _find_known(session, unique.values())
     new: list[RoutedMessage] = []
     changes: list[dict[str, Any]] = []
+    settled: list[dict[str, Any]] = []
     for routed in unique.values():
         row = _own_row(routed, known) or known.get(routed.key)
         if row is None:
             new.append(routed)
         elif change := _change_of(row, routed, people):
-            changes.append(change)
-            _note_settled(stored, row, routed, people)
+            if _settles(row, routed):
+                settled.append(change | NO_TROUBLE | {"status": words.SENT, "announced_at": None})
+            else:
+                changes.append(change)
+            _note_known(stored, row, routed, people)
     update_many(session, Message.__table__, changes)
+    update_many(session, Message.__table__, settled)
     _insert(session, new, people, stored)
     return stored
+
+
+def _merge_repeats(messages: Iterable[RoutedMessage]) -> dict[MessageKey, RoutedMessage]:
+    """Make one of each message that came several times, by rules that no order changes.
+
+    A repeat may say more than the first (an echo that names its recipient); of several times the
+    earliest counts, as it does for a repeat that comes in a later batch.
+    """
+    unique: dict[MessageKey, RoutedMessage] = {}
+    for each in messages:
+        first = unique.setdefault(each.key, each)
+        if first is not each:
+            unique[each.key] = RoutedMessage(each.account, _merge(first.event, each.event))
+    return unique
+
+
+def _merge(first: MessageEvent, second: MessageEvent) -> MessageEvent:
+    return replace(
+        first,
+        identity_external_id=first.identity_external_id or second.identity_external_id,
+        echo_of=first.echo_of or second.echo_of,
+        sent_at=min(first.sent_at, second.sent_at),
+    )
 
 
 def _find_known(session: Session, routed: Iterable[RoutedMessage]) -> dict[Any, _Known]:
@@ -78,6 +119,7 @@ def _find_known(session: Session, routed: Iterable[RoutedMessage]) -> dict[Any, 
         Message.conversation_id,
         Message.status,
         Message.sent_at,
+        Message.sent_by,
     )
     known: dict[Any, _Known] = {}
     for condition in wanted:
@@ -115,18 +157,23 @@ def _change_of(row: _Known, routed: RoutedMessage, people: People) -> dict[str, 
     """Return what an event that was there already still changes; None where nothing."""
     event = routed.event
     conversation_id = row.conversation_id or _conversation_of(routed, people)
-    settles = event.is_echo and row.status in SETTLED_BY_ECHO
-    change = {
+    # A row of ours has our time until Meta tells its own; any other has Meta's already.
+    is_ours = row.sent_by in {words.BY_PERSON, words.BY_BOT}
+    sent_at = event.sent_at if is_ours else min(row.sent_at, event.sent_at)
+    before = (row.external_id, row.conversation_id, row.sent_at)
+    if before == (event.external_id, conversation_id, sent_at) and not _settles(row, routed):
+        return None
+    return {
         "id": row.id,
         "external_id": event.external_id,
         "conversation_id": conversation_id,
-        "sent_at": event.sent_at,
-        "status": words.SENT if settles else row.status,
+        "sent_at": sent_at,
         "updated_at": utc_now(),
     }
-    before = (row.external_id, row.conversation_id, row.sent_at, row.status)
-    after = (change["external_id"], conversation_id, event.sent_at, change["status"])
-    return change if before != after else None
+
+
+def _settles(row: _Known, routed: RoutedMessage) -> bool:
+    return routed.event.is_echo and row.status in SETTLED_BY_ECHO
 
 
 def _conversation_of(routed: RoutedMessage, people: People) -> uuid.UUID | None:
@@ -134,13 +181,13 @@ def _conversation_of(routed: RoutedMessage, people: People) -> uuid.UUID | None:
     return people.conversation_of[(routed.account.id, person)] if person else None
 
 
-def _note_settled(stored: Stored, row: _Known, routed: RoutedMessage, people: People) -> None:
+def _note_known(stored: Stored, row: _Known, routed: RoutedMessage, people: People) -> None:
     conversation_id = row.conversation_id or _conversation_of(routed, people)
     if conversation_id is not None and conversation_id in people.account_of:
         stored.conversation_ids.add(conversation_id)
         stored.answered.add(conversation_id)
         # Whoever moves a row to `sent` tells the host of it: here the echo did.
-        if row.status in SETTLED_BY_ECHO and routed.event.is_echo:
+        if _settles(row, routed):
             stored.settled.append(
                 StoredMessage(row.id, routed.account, conversation_id, words.OUTBOUND)
             )
@@ -197,6 +244,7 @@ def _row(routed: RoutedMessage, people: People) -> dict[str, Any]:
         "sent_by": words.BY_PAGE_INBOX if event.is_echo else words.BY_CUSTOMER,
         "reply_to_external_id": event.reply_to_external_id,
         "attempts": 0,
+        "announced_at": None,
         "created_at": now,
         "updated_at": now,
     }

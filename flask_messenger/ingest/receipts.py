@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, delete, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch, RoutedAccount
-from flask_messenger.ingest.messages import Stored
+from flask_messenger.ingest.messages import NO_TROUBLE, SETTLED_BY_ECHO, Stored
 from flask_messenger.ingest.people import People
 from flask_messenger.ingest.summaries import refresh_statuses
 from flask_messenger.models import Account, Conversation, Identity, Message, Receipt
@@ -23,10 +23,19 @@ from flask_messenger.realtime import Change
 WATERMARK: Final = "watermark:"
 
 BELOW: Final = {
-    words.DELIVERED: (words.SENDING, words.SENT, words.FAILED, words.UNKNOWN),
-    words.READ: (words.SENDING, words.SENT, words.DELIVERED, words.FAILED, words.UNKNOWN),
+    words.DELIVERED: (words.SENT, *SETTLED_BY_ECHO),
+    words.READ: (words.SENT, words.DELIVERED, *SETTLED_BY_ECHO),
 }
 """The states a receipt lifts. What Meta delivered was sent, whatever we believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """What receipts did: threads they touched, and messages of ours that they lifted."""
+
+    conversation_ids: set[uuid.UUID]
+    lifted: set[uuid.UUID]
+
 
 ReceiptKey = tuple[uuid.UUID, str, str]
 """Account, kind and reference."""
@@ -54,23 +63,17 @@ class _Pending:
         return self.reference.startswith(WATERMARK)
 
 
-def apply_receipts(
-    session: Session, batch: Batch, people: People, stored: Stored
-) -> set[uuid.UUID]:
-    """Apply the batch's receipts and those that waited for it; keep what is still too early.
-
-    Returns:
-        The conversations whose messages may have changed.
-    """
+def apply_receipts(session: Session, batch: Batch, people: People, stored: Stored) -> Receipts:
+    """Apply the batch's receipts and those that waited for it; keep what is still too early."""
     receipts = _collect(batch)
     waiting = _take_waiting(session, people, stored)
     for each in waiting:
         receipts[each.key] = _later(receipts.get(each.key), each)
     touched = _move_watermarks(session, receipts.values(), people)
-    found = _lift_messages(session, receipts.values())
+    found, lifted = _lift_messages(session, receipts.values())
     touched |= {conversation_id for conversation_id in found.values() if conversation_id}
     _keep_early(session, receipts.values(), people, found)
-    return touched & set(people.account_of)
+    return Receipts(touched & set(people.account_of), lifted)
 
 
 def _collect(batch: Batch) -> dict[ReceiptKey, _Pending]:
@@ -149,8 +152,9 @@ def _move_watermarks(
 
 def _lift_messages(
     session: Session, receipts: Iterable[_Pending]
-) -> dict[tuple[uuid.UUID, str], uuid.UUID | None]:
-    """Lift the messages that receipts name; return which of the named exist."""
+) -> tuple[dict[tuple[uuid.UUID, str], uuid.UUID | None], set[uuid.UUID]]:
+    """Lift the messages that receipts name; return which of the named exist, and the lifted."""
+    lifted: set[uuid.UUID] = set()
     named: dict[str, list[tuple[uuid.UUID, str]]] = {words.DELIVERED: [], words.READ: []}
     for each in receipts:
         if not each.is_watermark:
@@ -159,21 +163,24 @@ def _lift_messages(
     key = tuple_(table.c.account_id, table.c.external_id)
     for kind in (words.DELIVERED, words.READ):
         for part in chunks(set(named[kind])):
-            session.execute(
+            statement = (
                 update(table)
                 .where(
                     key.in_(part),
                     table.c.direction == words.OUTBOUND,
                     table.c.status.in_(BELOW[kind]),
                 )
-                .values(status=kind, updated_at=utc_now())
+                .values(status=kind, updated_at=utc_now(), **NO_TROUBLE)
+                .returning(table.c.id)
             )
+            lifted.update(session.scalars(statement))
     columns = (table.c.account_id, table.c.external_id, table.c.conversation_id)
-    return {
+    found = {
         (row.account_id, row.external_id): row.conversation_id
         for part in chunks({*named[words.DELIVERED], *named[words.READ]})
         for row in session.execute(select(*columns).where(key.in_(part)))
     }
+    return found, lifted
 
 
 def _keep_early(
@@ -235,7 +242,10 @@ def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID
         if row.conversation_id is not None:
             people.account_of[row.conversation_id] = row.account_id
     stored = Stored(keys={(row.account_id, row.reference) for row in matches})
-    touched = apply_receipts(session, Batch(), people, stored)
+    # Conversations before receipts, as a drain locks them: the two never wait in a circle.
+    lock = select(Conversation.id).where(Conversation.id.in_(sorted(people.account_of)))
+    session.execute(lock.order_by(Conversation.id).with_for_update())
+    touched = apply_receipts(session, Batch(), people, stored).conversation_ids
     refresh_statuses(session, touched)
     return [
         Change(

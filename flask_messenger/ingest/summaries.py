@@ -23,10 +23,11 @@ _conversations: Final = Conversation.__table__
 _messages: Final = Message.__table__
 
 
-def refresh_statuses(session: Session, conversation_ids: Collection[uuid.UUID]) -> None:
-    """Lift outbound messages to what their thread's watermarks say."""
+def refresh_statuses(session: Session, conversation_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Lift outbound messages to what their thread's watermarks say; return the lifted."""
+    lifted: set[uuid.UUID] = set()
     if not conversation_ids:
-        return
+        return lifted
     ids = sorted(conversation_ids)
     for status, watermark, below in (
         (words.READ, _conversations.c.read_until, (words.SENT, words.DELIVERED)),
@@ -37,7 +38,7 @@ def refresh_statuses(session: Session, conversation_ids: Collection[uuid.UUID]) 
             .where(_conversations.c.id == _messages.c.conversation_id)
             .scalar_subquery()
         )
-        session.execute(
+        statement = (
             update(_messages)
             .where(
                 _messages.c.conversation_id.in_(ids),
@@ -46,7 +47,10 @@ def refresh_statuses(session: Session, conversation_ids: Collection[uuid.UUID]) 
                 _messages.c.sent_at <= until,
             )
             .values(status=status, updated_at=utc_now())
+            .returning(_messages.c.id)
         )
+        lifted.update(session.scalars(statement))
+    return lifted
 
 
 def refresh_summaries(

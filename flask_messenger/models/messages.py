@@ -16,6 +16,7 @@ from flask_messenger.models.base import (
     UpdatedAt,
     UuidKey,
     WorkspaceScoped,
+    utc_now,
 )
 
 INBOUND: Final = "inbound"
@@ -59,6 +60,12 @@ class Message(WorkspaceScoped, Base):
             sqlite_where=text("status = 'sending'"),
         ),
         Index(
+            "ix_messenger_messages_unannounced",
+            "created_at",
+            postgresql_where=text("announced_at is null"),
+            sqlite_where=text("announced_at is null"),
+        ),
+        Index(
             "ix_messenger_messages_trouble",
             "conversation_id",
             postgresql_where=text("status in ('failed', 'unknown')"),
@@ -97,6 +104,9 @@ class Message(WorkspaceScoped, Base):
     error_slug: Mapped[ShortName | None]
     error_code: Mapped[int | None]
     error_subcode: Mapped[int | None]
+    # When the host was told of it. None is what a drain stores: a job tells, and the sweeper
+    # finds what no job did.
+    announced_at: Mapped[datetime | None] = mapped_column(default=utc_now)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 

@@ -303,6 +303,7 @@ def upgrade() -> None:
         sa.Column("error_slug", sa.String(length=64), nullable=True),
         sa.Column("error_code", sa.Integer(), nullable=True),
         sa.Column("error_subcode", sa.Integer(), nullable=True),
+        sa.Column("announced_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("workspace_id", sa.String(length=255), nullable=False),
@@ -347,6 +348,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("status in ('failed', 'unknown')"),
     )
     op.create_index(
+        "ix_messenger_messages_unannounced",
+        "messenger_messages",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("announced_at is null"),
+        sqlite_where=sa.text("announced_at is null"),
+    )
+    op.create_index(
         "uq_messenger_messages_lane",
         "messenger_messages",
         ["conversation_id"],
@@ -386,6 +395,12 @@ def downgrade() -> None:
         table_name="messenger_messages",
         postgresql_where=sa.text("status = 'sending'"),
         sqlite_where=sa.text("status = 'sending'"),
+    )
+    op.drop_index(
+        "ix_messenger_messages_unannounced",
+        table_name="messenger_messages",
+        postgresql_where=sa.text("announced_at is null"),
+        sqlite_where=sa.text("announced_at is null"),
     )
     op.drop_index(
         "ix_messenger_messages_trouble",

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
@@ -20,6 +21,7 @@ from flask_messenger.models import (
     WebhookEntry,
 )
 from flask_messenger.state import state_of
+from flask_messenger.tenancy import system_scope
 from tests.support import meta
 from tests.support.app import Factory
 from tests.support.ingest import drain, journal_states, rows
@@ -412,3 +414,111 @@ def test_one_entry_with_thousands_of_messages(
 
     assert journal_states(app) == ["done"]
     assert len(rows(app, Message)) == 12_000
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_repeat_may_say_more_than_the_first(
+    app: Flask, client: FlaskClient, factory: Factory, *, together: bool
+) -> None:
+    factory.account(external_id=PAGE)
+    whole = meta.echo(PAGE, PERSON, "hi", at=meta.T0 + 9)
+    nameless = {key: value for key, value in whole.items() if key != "recipient"}
+    later = {**whole, "timestamp": meta.T0 + 5000}
+
+    for event in (nameless, later, whole):
+        send(client, event)
+        if not together:
+            drain(app)
+    drain(app)
+
+    (message,), (conversation,) = rows(app, Message), rows(app, Conversation)
+    assert message.conversation_id == conversation.id
+    assert message.sent_at.timestamp() * 1000 == meta.T0 + 9
+
+
+@pytest.mark.parametrize("status", ["failed", "unknown", "discarded", "queued"])
+def test_what_meta_echoes_was_sent_whatever_we_believed(
+    app: Flask, client: FlaskClient, factory: Factory, status: str
+) -> None:
+    account = factory.account(external_id=PAGE)
+    identity = factory.identity(account, external_id=PERSON)
+    ours = factory.message(
+        factory.conversation(account, identity),
+        direction="outbound",
+        status=status,
+        external_id=None,
+        error_slug="graph_timeout",
+        error_code=2,
+    ).id
+
+    send(client, meta.echo(PAGE, PERSON, "hi", metadata=f"fm:{ours}"))
+    drain(app)
+
+    (message,) = rows(app, Message)
+    assert (message.status, message.error_slug, message.error_code) == ("sent", None, None)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"sender": {"id": int("9" * 300)}, "message": {"mid": "m_odd", "text": "x"}},
+        {"sender": {"id": PERSON}, "message": {"mid": int("9" * 300), "text": "x"}},
+    ],
+    ids=["long person id", "long message id"],
+)
+def test_an_odd_event_costs_none_beside_it(
+    app: Flask, client: FlaskClient, factory: Factory, odd: dict[str, object]
+) -> None:
+    factory.account(external_id=PAGE)
+    odd = {"recipient": {"id": PAGE}, "timestamp": meta.T0, **odd}
+
+    send(client, odd, meta.message(PAGE, PERSON, "good"))
+    drain(app)
+
+    assert "good" in [each.text for each in rows(app, Message)]
+    assert journal_states(app) == ["done"]
+
+
+def test_an_event_nested_deep_costs_none_beside_it(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    factory.account(external_id=PAGE)
+    deep: object = "x"
+    for _ in range(800):
+        deep = [deep]
+    odd = meta.message(PAGE, PERSON, None, quick_reply={"payload": deep})
+
+    send(client, odd, meta.message(PAGE, PERSON, "good"))
+    drain(app)
+
+    assert "good" in [each.text for each in rows(app, Message)]
+    assert journal_states(app) == ["done"]
+
+
+def test_ten_thousand_entries_in_one_delivery_are_taken(app: Flask, client: FlaskClient) -> None:
+    answer = meta.post(client, meta.delivery(*[{"id": str(n)} for n in range(10_000)]))
+
+    assert answer.status_code == 200
+    assert len(journal_states(app)) == 10_000
+
+
+def test_a_receipt_that_crossed_its_message_is_settled_by_the_later_drain(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    account = factory.account(external_id=PAGE)
+    account_id = account.id
+    send(client, meta.receipt(PAGE, PERSON, "delivery", mids=["m_out"], watermark=meta.T0 + 9))
+    drain(app)
+    # What another drain, which could not see the receipts yet, had stored meanwhile.
+    with system_scope("test"):
+        account = factory.session.get(Account, account_id)
+        conversation = factory.conversation(account, factory.identity(account, external_id=PERSON))
+        sent_at = datetime.fromtimestamp(meta.T0 / 1000, UTC)
+        factory.message(conversation, direction="outbound", external_id="m_out", sent_at=sent_at)
+
+    # Its end is what settles; so is the end of a drain that only kept an early receipt.
+    send(client, meta.receipt(PAGE, "stranger", "read", watermark=meta.T0))
+    drain(app)
+
+    assert [each.status for each in rows(app, Message)] == ["delivered"]
+    assert [each.reference for each in rows(app, Receipt)] == ["watermark:stranger"]

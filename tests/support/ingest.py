@@ -1,6 +1,7 @@
 """Draining as the worker does, and looking at what came of it."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask
@@ -14,10 +15,24 @@ from flask_messenger.tenancy import system_scope
 
 def drain(app: Flask) -> list[uuid.UUID]:
     """Apply all that waits; return the ids of the messages to announce."""
-    announced: list[uuid.UUID] = []
+    heard = Heard()
     with system_scope("test"):
-        drain_all(app, on_stored=announced.extend)
-    return announced
+        drain_all(app, news=heard)
+    return heard.message_ids
+
+
+class Heard:
+    """Keeps the news of a drain."""
+
+    def __init__(self) -> None:
+        self.message_ids: list[uuid.UUID] = []
+        self.lifted_ids: set[uuid.UUID] = set()
+
+    def stored(self, message_ids: Iterable[uuid.UUID]) -> None:
+        self.message_ids.extend(message_ids)
+
+    def lifted(self, message_ids: Iterable[uuid.UUID]) -> None:
+        self.lifted_ids.update(message_ids)
 
 
 def rows(app: Flask, model: Any, **filters: Any) -> list[Any]:

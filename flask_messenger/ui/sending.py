@@ -9,10 +9,11 @@ from flask.typing import ResponseReturnValue
 
 from flask_messenger import jobs
 from flask_messenger.content import Content, Media, Text
-from flask_messenger.models import Account, Message
+from flask_messenger.inbox.announce import announce_decision
+from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import BY_PERSON
-from flask_messenger.outbox.compose import compose, message_change
+from flask_messenger.outbox.compose import compose
 from flask_messenger.outbox.reconcile import discard_message, mark_as_sent, retry_message
 from flask_messenger.realtime import publish
 from flask_messenger.state import state
@@ -80,15 +81,12 @@ def mark_sent(message_id: uuid.UUID) -> ResponseReturnValue:
     """Believe a person who saw that a message did arrive."""
     tenant = require_permission("reply")
     message = mark_as_sent(state().db.session, tenant=tenant, message_id=message_id, now=utc_now())
-    return _decided(message)
+    return _decided(message, is_sent_news=True)
 
 
-def _decided(message: Message) -> ResponseReturnValue:
-    """Commit a decision, tell open pages, and let this one look again."""
-    session = state().db.session
-    location_id = session.get_one(Account, message.account_id).location_id
-    change = message_change(message, location_id=location_id, kind="status")
+def _decided(message: Message, *, is_sent_news: bool = False) -> ResponseReturnValue:
+    """Commit a decision, tell the host and open pages, and let this one look again."""
     conversation_id = cast("uuid.UUID", message.conversation_id)
-    session.commit()
-    publish(state().get(redis.Redis), [change])
+    state().db.session.commit()
+    announce_decision(message, is_sent_news=is_sent_news)
     return changed(conversation_id)

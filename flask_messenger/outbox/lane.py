@@ -95,6 +95,19 @@ def find_lane(session: Session, conversation_id: uuid.UUID) -> Lane | None:
     )
 
 
+def lock_conversation(session: Session, conversation_id: uuid.UUID) -> None:
+    """Hold a conversation still, before any of its messages is changed along with it.
+
+    That order is everybody's: applying deliveries starts with the conversations too. So an answer
+    of Meta's and the echo of the same message wait for each other, and never in a circle.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return  # knows one writer at a time; a transaction that starts with reading may be refused
+    session.execute(
+        select(Conversation.id).where(Conversation.id == conversation_id).with_for_update()
+    )
+
+
 def claim_next(session: Session, *, conversation_id: uuid.UUID, now: datetime) -> uuid.UUID | None:
     """Make the lane's first message `sending` and return its id; None where none may go now.
 

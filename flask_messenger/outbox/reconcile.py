@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from flask_messenger.errors import ConflictError, NotFoundError
 from flask_messenger.hooks import Tenant
-from flask_messenger.ingest.summaries import refresh_summaries
+from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
 from flask_messenger.models.audit import record
@@ -32,7 +32,8 @@ from flask_messenger.models.messages import (
 )
 from flask_messenger.outbox.announce import StatusChange, announce_status
 from flask_messenger.outbox.compose import Thread, check_may_send
-from flask_messenger.outbox.lane import Lane, content_of_message
+from flask_messenger.outbox.lane import Lane, content_of_message, lock_conversation
+from flask_messenger.outbox.records import SETTLED
 from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import system_scope
 
@@ -64,10 +65,18 @@ def sweep(app: Flask) -> list[uuid.UUID]:
 
 
 def give_up_unanswered(session: Session, *, before: datetime, now: datetime) -> list[StatusChange]:
-    """Make `unknown` what is `sending` since before a time. Never commits."""
+    """Make `unknown` what is `sending` since before a time. Never commits.
+
+    What somebody holds at this moment is left out: it is being settled, or found the next time.
+    """
+    overdue = (
+        select(Message.id)
+        .where(Message.status == SENDING, Message.sending_since < before)
+        .with_for_update(skip_locked=True)
+    )
     statement = (
         update(Message)
-        .where(Message.status == SENDING, Message.sending_since < before)
+        .where(Message.id.in_(overdue), Message.status == SENDING)
         .values(status=UNKNOWN, updated_at=now)
         .returning(Message.id)
         .execution_options(synchronize_session=False)
@@ -179,6 +188,7 @@ def discard_message(
         NotFoundError, ConflictError: as of `retry_message`.
     """
     message, thread = _find(session, tenant, message_id)
+    lock_conversation(session, thread.conversation.id)
     values = {"status": DISCARDED, "next_attempt_at": None}
     changed = _change(
         session, tenant, message, UNDECIDED, values, action="message_discarded", now=now
@@ -192,14 +202,20 @@ def mark_as_sent(
 ) -> Message:
     """Believe a person who saw that an unknown message did arrive. Never commits.
 
+    A receipt that came meanwhile makes it delivered, or read, at once.
+
     Raises:
         NotFoundError, ConflictError: as of `retry_message`; a failed one did not arrive.
     """
-    message, _ = _find(session, tenant, message_id)
-    values = {"status": SENT, "error_slug": None, "error_code": None, "error_subcode": None}
-    return _change(
+    message, thread = _find(session, tenant, message_id)
+    lock_conversation(session, thread.conversation.id)
+    values = {**SETTLED, "status": SENT}
+    changed = _change(
         session, tenant, message, (UNKNOWN,), values, action="message_marked_sent", now=now
     )
+    refresh_statuses(session, [thread.conversation.id])
+    session.refresh(changed)
+    return changed
 
 
 def _find(session: Session, tenant: Tenant, message_id: uuid.UUID) -> tuple[Message, Thread]:

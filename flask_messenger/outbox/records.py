@@ -21,13 +21,21 @@ from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.models import Account, Attachment, Message
 from flask_messenger.models.messages import DELIVERED, FAILED, QUEUED, READ, SENDING, SENT
 from flask_messenger.outbox.compose import note_last_message
-from flask_messenger.outbox.lane import Dispatch
+from flask_messenger.outbox.lane import Dispatch, lock_conversation
 from flask_messenger.realtime import Change
 
 logger = logging.getLogger(__name__)
 
 OUT: Final = (SENT, DELIVERED, READ)
 """The states of a message that Meta has, each one further than the one before."""
+SETTLED: Final = {
+    "sending_since": None,
+    "next_attempt_at": None,
+    "error_slug": None,
+    "error_code": None,
+    "error_subcode": None,
+}
+"""Of a message that went out after all: nothing of an attempt or of a failure stays with it."""
 COMMIT_TRIES: Final = 5
 COMMIT_WAIT_SECONDS: Final = 0.05
 
@@ -104,7 +112,8 @@ def _mark_sent(
     tag: str | None,
     now: datetime,
 ) -> Recorded:
-    answered = {"sending_since": None, "next_attempt_at": None, "tag": tag, "updated_at": now}
+    lock_conversation(session, dispatch.lane.conversation_id)
+    answered = {**SETTLED, "tag": tag, "updated_at": now}
     is_news = bool(
         _update(
             session,
@@ -115,9 +124,6 @@ def _mark_sent(
                 "status": SENT,
                 "external_id": external_id,
                 "sent_at": now,
-                "error_slug": None,
-                "error_code": None,
-                "error_subcode": None,
             },
         )
     )
@@ -147,6 +153,7 @@ def _merge(
     now: datetime,
 ) -> Recorded:
     """Make our row and the echo's one: our words and sender, Meta's time and state."""
+    lock_conversation(session, dispatch.lane.conversation_id)
     # First a write, which holds our row still (and on SQLite the database).
     _update(session, Message.id == dispatch.message_id, values={"updated_at": now})
     echo = session.execute(

@@ -411,6 +411,32 @@ def test_echo_that_comes_after_the_answer_is_the_same_message(talk, meta, client
     assert (message.id, message.status) == (message_id, "sent")
 
 
+@pytest.mark.parametrize("status", ["failed", "unknown", "sent"])
+def test_late_yes_leaves_nothing_of_the_failure(talk, meta, status):
+    [message_id] = talk.queue("hello")
+
+    def give_up(_asked):
+        talk.change(
+            Message,
+            message_id,
+            status=status,
+            error_slug="graph_timeout",
+            error_code=1,
+            error_subcode=1357046,
+            next_attempt_at=utc_now(),
+        )
+
+    meta.on_request = give_up
+    meta.accept("m_1")
+
+    talk.run()
+
+    message = talk.message(message_id)
+    assert (message.status, message.external_id) == ("sent", "m_1")
+    assert (message.error_slug, message.error_code, message.error_subcode) == (None, None, None)
+    assert (message.sending_since, message.next_attempt_at) == (None, None)
+
+
 def test_receipt_before_the_answer_is_not_undone_by_it(talk, meta, client):
     [message_id] = talk.queue("hello")
     page = talk.account.external_id

@@ -163,6 +163,19 @@ def test_unknown_message_a_person_saw_arrive_is_sent(talk, meta):
     assert decide(talk, "mark_as_sent", message_id).status == "sent"
 
 
+def test_what_a_person_saw_arrive_is_read_where_the_thread_was_read(talk, meta):
+    [message_id] = make_unknown(talk, meta, "one")
+    talk.change(Message, message_id, error_slug="graph_timeout", error_code=1, error_subcode=2)
+    later = utc_now() + timedelta(seconds=5)
+    talk.change(Conversation, talk.conversation_id, read_until=later)
+
+    assert decide(talk, "mark_as_sent", message_id).status == "read"
+
+    message = talk.message(message_id)
+    assert (message.sending_since, message.next_attempt_at) == (None, None)
+    assert (message.error_slug, message.error_code, message.error_subcode) == (None, None, None)
+
+
 def test_decisions_are_audited(talk, meta):
     message_id = make_failed(talk, meta, "the secret words")
 

@@ -56,7 +56,7 @@ def measure() -> Iterator[Result]:
         _prepare(around)
         worker = [sys.executable, "-m", "flask", "--app", "benchmarks.host:create_app"]
         with (
-            run_web(around, "benchmarks.host:create_app()", workers=1, threads=16) as port,
+            run_web(around, "benchmarks.host:create_app()", workers=2, threads=16) as port,
             run_process(around, [*worker, "messenger", "worker"], "worker"),
         ):
             times = _watch_and_send(port)

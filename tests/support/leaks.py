@@ -24,7 +24,7 @@ SHORTEST = 6
 SAMPLE = 200
 """Of thousands of alike values, some say it for all."""
 
-TOKEN_MARKS = ("DONOTLOG", "do-not-log", "EAA")
+TOKEN_MARKS = ("DONOTLOG", "do-not-log")
 """Parts of every token and secret the tests use; see tests.support.app."""
 
 

@@ -15,6 +15,7 @@ import logging
 import random
 import time
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -45,7 +46,14 @@ from flask_messenger.models.messages import FAILED
 from flask_messenger.outbox import records
 from flask_messenger.outbox.announce import StatusChange, announce_status
 from flask_messenger.outbox.backoff import wait_before_retry
-from flask_messenger.outbox.lane import Dispatch, Lane, claim_next, find_lane, load_dispatch
+from flask_messenger.outbox.lane import (
+    Dispatch,
+    Lane,
+    claim_next,
+    find_lane,
+    has_next,
+    load_dispatch,
+)
 from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.outbox.policy import Decision, decide
 from flask_messenger.realtime import publish
@@ -55,8 +63,8 @@ from flask_messenger.tiers import feature_access
 
 logger = logging.getLogger(__name__)
 
-LANE_SECONDS: Final = 60.0
-"""How long one job works on one lane; what is left then is found by the sweeper."""
+LANE_SECONDS: Final = 15.0
+"""How long one job works on one lane, while others wait; what is left then waits in its turn."""
 UNREADY_WAIT: Final = timedelta(minutes=5)
 """Until the operator has mended what keeps an account's token from being used."""
 ACCOUNT_DISCONNECTED: Final = "account_disconnected"
@@ -66,22 +74,49 @@ class _UnreadyError(Exception):
     """The account's token or Meta app is not configured here; the message waits."""
 
 
-def run_lane(app: Flask, conversation_id: uuid.UUID) -> None:
+def run_lane(
+    app: Flask, conversation_id: uuid.UUID, *, stopping: Callable[[], bool] = lambda: False
+) -> bool:
     """Send what the lane of a conversation holds, in order, as far as it may go now.
 
     May run twice at once: the database lets one of them have the lane.
+
+    Args:
+        app: the application.
+        conversation_id: whose lane it is.
+        stopping: asked between messages; where it says yes, the rest is left for another worker.
+
+    Returns:
+        Whether there is more that could go out now: the caller wakes the lane again, behind the
+        others.
     """
     session: Session = state_of(app).db.session
     ends_at = time.monotonic() + LANE_SECONDS
-    while time.monotonic() < ends_at:
-        with system_scope("outbox lane"):
-            lane = find_lane(session, conversation_id)
-            session.commit()
+    while time.monotonic() < ends_at and not stopping():
+        lane = _look(session, conversation_id)
         if lane is None:
-            return
+            return False
         with workspace_scope(lane.workspace_id):
             if not _send_next(app, session, lane):
-                return
+                return False
+    return _has_more(session, conversation_id)
+
+
+def _look(session: Session, conversation_id: uuid.UUID) -> Lane | None:
+    with system_scope("outbox lane"):
+        lane = find_lane(session, conversation_id)
+        session.commit()
+    return lane
+
+
+def _has_more(session: Session, conversation_id: uuid.UUID) -> bool:
+    lane = _look(session, conversation_id)
+    if lane is None or lane.account_status not in {ACTIVE, DISCONNECTED}:
+        return False
+    with workspace_scope(lane.workspace_id):
+        has_more = has_next(session, conversation_id=conversation_id, now=utc_now())
+        session.commit()
+    return has_more
 
 
 def _send_next(app: Flask, session: Session, lane: Lane) -> bool:

@@ -151,6 +151,23 @@ def claim_next(session: Session, *, conversation_id: uuid.UUID, now: datetime) -
         return None
 
 
+def has_next(session: Session, *, conversation_id: uuid.UUID, now: datetime) -> bool:
+    """Say whether the lane's first message could be claimed now."""
+    first = (
+        select(Message.next_attempt_at)
+        .where(Message.conversation_id == conversation_id, Message.status == QUEUED)
+        .order_by(Message.id)
+        .limit(1)
+    )
+    row = session.execute(first).one_or_none()
+    is_under_way = exists().where(
+        Message.conversation_id == conversation_id, Message.status == SENDING
+    )
+    if row is None or session.execute(select(is_under_way)).scalar_one():
+        return False
+    return row.next_attempt_at is None or row.next_attempt_at <= now
+
+
 def load_dispatch(
     session: Session, keys: KeyRing, lane: Lane, *, message_id: uuid.UUID
 ) -> Dispatch:

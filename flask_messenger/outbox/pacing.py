@@ -11,8 +11,9 @@ Sources:
 import logging
 import math
 import uuid
+from collections.abc import Collection
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 import redis
 from limits import RateLimitItem, RateLimitItemPerSecond
@@ -52,6 +53,20 @@ class Pacer:
         except redis.RedisError as error:
             logger.warning("pacing_unavailable error=%s", type(error).__name__)
             return True
+
+    def find_paused(self, account_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+        """Return which of these accounts are held back now; none where Redis is away."""
+        if not account_ids:
+            return set()
+        ids = list(account_ids)
+        try:
+            values = cast(
+                "list[bytes | None]", self._client.mget([_pause_key(each) for each in ids])
+            )
+        except redis.RedisError as error:
+            logger.warning("pacing_unavailable error=%s", type(error).__name__)
+            return set()
+        return {each for each, value in zip(ids, values, strict=True) if value is not None}
 
     def pause(self, account_id: uuid.UUID, wait: timedelta) -> None:
         """Hold back every lane of the account for a while."""

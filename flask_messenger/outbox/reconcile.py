@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from flask import Flask
-from sqlalchemy import CursorResult, exists, or_, select, update
+from sqlalchemy import CursorResult, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from flask_messenger.errors import ConflictError, NotFoundError
@@ -33,6 +33,7 @@ from flask_messenger.models.messages import (
 from flask_messenger.outbox.announce import StatusChange, announce_status
 from flask_messenger.outbox.compose import Thread, check_may_send
 from flask_messenger.outbox.lane import Lane, content_of_message, lock_conversation
+from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.outbox.records import SETTLED
 from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import system_scope
@@ -59,7 +60,10 @@ def sweep(app: Flask) -> list[uuid.UUID]:
         for each in given_up:
             logger.warning("send_unknown message_id=%s", each.message_id)
         announce_status(app, given_up)
-        waiting = find_waiting_lanes(session, now=now)
+        accounts = _list_waiting_accounts(session)
+        session.commit()
+        paused = held.get(Pacer).find_paused(accounts)
+        waiting = find_waiting_lanes(session, now=now, paused=paused, limit=SWEEP_LIMIT)
         session.commit()
     return waiting
 
@@ -114,10 +118,28 @@ def _lane(account: Account, conversation_id: uuid.UUID, contact_ref: str | None)
     )
 
 
-def find_waiting_lanes(session: Session, *, now: datetime) -> list[uuid.UUID]:
+def _list_waiting_accounts(session: Session) -> list[uuid.UUID]:
+    statement = select(Message.account_id).where(Message.status == QUEUED).distinct()
+    return list(session.execute(statement).scalars())
+
+
+def find_waiting_lanes(
+    session: Session,
+    *,
+    now: datetime,
+    paused: Collection[uuid.UUID] = (),
+    limit: int = SWEEP_LIMIT,
+) -> list[uuid.UUID]:
     """Return the conversations whose lane could go on now.
 
-    Waking one that is under way, or that cannot go on after all, does no harm.
+    Waking one that is under way, or that cannot go on after all, does no harm. The accounts take
+    turns, so that the many lanes of one do not keep those of another waiting.
+
+    Args:
+        session: of any scope.
+        now: aware.
+        paused: accounts that are held back; their lanes could not go on.
+        limit: no more than so many.
     """
     ahead = aliased(Message)
     is_blocked = exists().where(
@@ -127,19 +149,21 @@ def find_waiting_lanes(session: Session, *, now: datetime) -> list[uuid.UUID]:
             (ahead.status == QUEUED) & (ahead.id < Message.id),
         ),
     )
-    statement = (
-        select(Message.conversation_id)
+    turn = func.row_number().over(partition_by=Message.account_id, order_by=Message.id)
+    lanes = (
+        select(Message.id, Message.conversation_id, turn.label("turn"))
         .join(Account, Account.id == Message.account_id)
         .where(
             Message.status == QUEUED,
             Message.conversation_id.is_not(None),
             or_(Message.next_attempt_at.is_(None), Message.next_attempt_at <= now),
             Account.status.in_((ACTIVE, DISCONNECTED)),
+            Message.account_id.not_in(sorted(paused)),
             ~is_blocked,
         )
-        .order_by(Message.id)
-        .limit(SWEEP_LIMIT)
+        .subquery()
     )
+    statement = select(lanes.c.conversation_id).order_by(lanes.c.turn, lanes.c.id).limit(limit)
     return [cast("uuid.UUID", each) for each in session.execute(statement).scalars()]
 
 

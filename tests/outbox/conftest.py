@@ -125,11 +125,12 @@ class Talk:
         """Compose several messages; return their ids."""
         return [self.compose(text).message.id for text in texts]
 
-    def run(self) -> None:
-        """Run the lane once, as the worker does."""
+    def run(self, **values: Any) -> bool:
+        """Run the lane once, as the worker does; return whether there is more to do."""
         with system_scope("test"):
-            run_lane(self.app, self.conversation_id)
+            has_more = run_lane(self.app, self.conversation_id, **values)
         self.session.rollback()
+        return has_more
 
     def row(self, model: Any, row_id: Any) -> Any:
         """Return a row as it is in the database."""

@@ -1,5 +1,6 @@
 """A lane on its way to Meta: order, tries, answers that come late or never."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from flask_messenger.content import Media
 from flask_messenger.crypto import KeyRing
 from flask_messenger.models import Account, AuditEntry, Conversation, Message
 from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.outbox import deliver
 from flask_messenger.outbox.deliver import run_lane
 from flask_messenger.signals import message_sent
 from flask_messenger.state import state_of
@@ -70,6 +72,39 @@ def test_lane_keeps_its_order(talk, meta):
 
     assert meta.texts == ["one", "two", "three"]
     assert talk.states(*ids) == ["sent"] * 3
+
+
+def test_worker_told_to_stop_finishes_the_message_in_hand(talk, meta):
+    ids = talk.queue("one", "two", "three")
+
+    has_more = talk.run(stopping=lambda: len(meta.asked) == 2)
+
+    assert has_more
+    assert talk.states(*ids) == ["sent", "sent", "queued"]
+    assert not talk.run()
+    assert talk.states(*ids) == ["sent"] * 3
+
+
+def test_long_lane_leaves_its_place_to_others(talk, meta, monkeypatch):
+    monkeypatch.setattr(deliver, "LANE_SECONDS", 0.5)
+    meta.on_request = lambda _: time.sleep(0.6)
+    ids = talk.queue("one", "two")
+
+    assert talk.run()
+    assert talk.states(*ids) == ["sent", "queued"]
+    assert not talk.run()
+
+
+@pytest.mark.parametrize("answer", ["later", "never", "reauth"])
+def test_lane_that_cannot_go_on_does_not_ask_to_be_woken(talk, meta, answer):
+    if answer == "never":
+        meta.fail(READ_TIMEOUT)
+    else:
+        meta.refuse(190 if answer == "reauth" else 2)
+    talk.queue("one", "two")
+
+    assert not talk.run()
+    assert not talk.run(stopping=lambda: True)
 
 
 def test_attachment_and_reply_go_out_as_written(talk, meta, factory):

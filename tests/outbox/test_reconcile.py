@@ -10,6 +10,7 @@ from flask_messenger.hooks import Tenant
 from flask_messenger.models import Account, AuditEntry, Conversation, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.outbox import reconcile
+from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import workspace_scope
 from tests.outbox.conftest import READ_TIMEOUT
@@ -121,6 +122,33 @@ def test_sweep_sees_every_workspace(talk, app, new_talk):
     other.compose("two", tenant_workspace_id="w2")
 
     assert reconcile.sweep(app) == [talk.conversation_id, other.conversation_id]
+
+
+def test_account_with_many_lanes_leaves_room_for_another_workspace(
+    talk, factory, new_talk, monkeypatch
+):
+    monkeypatch.setattr(reconcile, "SWEEP_LIMIT", 2)
+    for _ in range(3):
+        another = factory.conversation(talk.account)
+        factory.message(another, direction="outbound", status="queued", external_id=None)
+    other = new_talk(workspace_id="w2")
+    message_id = other.compose("late", tenant_workspace_id="w2").message.id
+    other.change(Message, message_id, next_attempt_at=utc_now() - timedelta(seconds=1))
+
+    woken = reconcile.sweep(talk.app)
+
+    assert len(woken) == 2
+    assert other.conversation_id in woken
+
+
+def test_paused_account_takes_no_room(talk, new_talk, monkeypatch):
+    monkeypatch.setattr(reconcile, "SWEEP_LIMIT", 1)
+    talk.queue("one")
+    other = new_talk(workspace_id="w2")
+    other.compose("two", tenant_workspace_id="w2")
+    state_of(talk.app).get(Pacer).pause(talk.account_id, timedelta(hours=1))
+
+    assert reconcile.sweep(talk.app) == [other.conversation_id]
 
 
 def test_failed_message_is_sent_after_a_retry(talk, meta):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, Select, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -58,17 +58,17 @@ def get_account(session: Session, *, tenant: Tenant, account_id: uuid.UUID) -> A
     return account
 
 
-def list_live_accounts(
+def list_known_accounts(
     session: Session, *, tenant: Tenant, external_ids: list[str]
 ) -> dict[str, Account]:
-    """Return the workspace's connected Pages among these, by Meta's id, in any location."""
-    statement = select(Account).where(
-        Account.workspace_id == tenant.workspace_id,
-        Account.channel == FACEBOOK,
-        Account.status != DISCONNECTED,
-        Account.external_id.in_(external_ids),
-    )
-    return {each.external_id: each for each in session.scalars(statement)}
+    """Return the workspace's rows of these Pages, by Meta's id, in any location.
+
+    Connected or not: the row that connecting the Page would use again.
+    """
+    found: dict[str, Account] = {}
+    for each in session.scalars(_select_known(tenant, external_ids)):
+        found.setdefault(each.external_id, each)
+    return found
 
 
 def list_taken(session: Session, *, tenant: Tenant, external_ids: list[str]) -> set[str]:
@@ -92,7 +92,9 @@ def store_connection(
     commits. After an error the caller has to roll back.
 
     Raises:
-        ConnectError: `page_taken`, where another workspace was quicker; `page_elsewhere`.
+        ConnectError: `page_taken`, where another workspace was quicker; `page_elsewhere`, where
+            the row, connected or not, is of a location that the person does not see: with it they
+            would get its conversations.
     """
     account = _find_for_reconnect(session, tenant=tenant, external_id=page.external_id)
     is_new = account is None
@@ -104,7 +106,7 @@ def store_connection(
             external_id=page.external_id,
         )
         session.add(account)
-    elif account.status != DISCONNECTED and not tenant.sees_location(account.location_id):
+    elif not tenant.sees_location(account.location_id):
         raise ended("page_elsewhere")
     _fill(account, page, tenant=tenant, now=now)
     account.seal_token(keys, page.token)
@@ -175,18 +177,24 @@ def put_back_missed(session: Session, *, now: datetime) -> int:
 def _find_for_reconnect(session: Session, *, tenant: Tenant, external_id: str) -> Account | None:
     """Return the row to use again: the live one, else the one that was disconnected last."""
     statement = (
-        select(Account)
-        .where(
-            Account.workspace_id == tenant.workspace_id,
-            Account.channel == FACEBOOK,
-            Account.external_id == external_id,
-        )
-        .order_by((Account.status == DISCONNECTED), Account.disconnected_at.desc())
+        _select_known(tenant, [external_id])
         .limit(1)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     return session.scalars(statement).one_or_none()
+
+
+def _select_known(tenant: Tenant, external_ids: list[str]) -> Select[Account]:
+    return (
+        select(Account)
+        .where(
+            Account.workspace_id == tenant.workspace_id,
+            Account.channel == FACEBOOK,
+            Account.external_id.in_(external_ids),
+        )
+        .order_by((Account.status == DISCONNECTED), Account.disconnected_at.desc())
+    )
 
 
 def _fill(account: Account, page: NewConnection, *, tenant: Tenant, now: datetime) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.connect.accounts import (
     NewConnection,
-    list_live_accounts,
+    list_known_accounts,
     list_taken,
     list_waiting_lanes,
     store_connection,
@@ -22,7 +22,7 @@ from flask_messenger.connect.announce import AccountFacts, announce
 from flask_messenger.connect.attempts import open_choice
 from flask_messenger.connect.locations import check_location
 from flask_messenger.connect.login import Login
-from flask_messenger.connect.reasons import reason_of
+from flask_messenger.connect.reasons import ended, reason_of
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import (
     ConnectError,
@@ -35,7 +35,7 @@ from flask_messenger.graph.pages import GrantedPage, PageProfile, read_page, sub
 from flask_messenger.hooks import Tenant
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.models import Account, PendingConnection
-from flask_messenger.models.accounts import ACTIVE
+from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
 from flask_messenger.models.base import utc_now
 from flask_messenger.settings import MetaApp
 from flask_messenger.signals import account_connected
@@ -155,10 +155,10 @@ def read_choice(
     row = open_choice(session, tenant=tenant, attempt_id=attempt_id, now=utc_now())
     login = _open_login(row, keys)
     ids = [page.id for page in login.pages]
-    live = list_live_accounts(session, tenant=tenant, external_ids=ids)
+    known = list_known_accounts(session, tenant=tenant, external_ids=ids)
     taken = list_taken(session, tenant=tenant, external_ids=ids)
     options = [
-        _option(page, account=live.get(page.id), is_taken=page.id in taken, row=row, tenant=tenant)
+        _option(page, account=known.get(page.id), is_taken=page.id in taken, row=row, tenant=tenant)
         for page in login.pages
     ]
     return Choice(
@@ -279,6 +279,9 @@ def _refuse_in_vain(session: Session, page: GrantedPage, *, tenant: Tenant) -> N
         raise ConnectError("The person has no Messages task.", reason=TASK_MISSING)
     if list_taken(session, tenant=tenant, external_ids=[page.id]):
         raise ConnectError("The Page is connected elsewhere.", reason="page_taken")
+    known = list_known_accounts(session, tenant=tenant, external_ids=[page.id]).get(page.id)
+    if known is not None and not tenant.sees_location(known.location_id):
+        raise ended("page_elsewhere")
 
 
 def _ask_meta(
@@ -323,25 +326,27 @@ def _option(
     row: PendingConnection,
     tenant: Tenant,
 ) -> PageOption:
-    state, is_visible = NEW, account is not None and tenant.sees_location(account.location_id)
+    state = NEW
+    is_hidden = account is not None and not tenant.sees_location(account.location_id)
+    if is_hidden or (account is not None and account.status == DISCONNECTED):
+        account = None
     if is_taken:
         state = TAKEN
-    elif account is not None and not is_visible:
+    elif is_hidden:
         state = HIDDEN_LOCATION
     elif page.tasks is not None and MESSAGING_TASK not in page.tasks:
         state = TASK_MISSING
     elif account is not None:
         state = HERE if account.location_id == row.location_id else OTHER_LOCATION
-    shown = account if is_visible else None
     return PageOption(
         id=page.id,
         name=page.profile.name,
         category=page.profile.category,
         picture_url=page.profile.picture_url,
         state=state,
-        account_id=shown.id if shown else None,
-        location_id=shown.location_id if shown else None,
-        needs_reauth=shown is not None and shown.status != ACTIVE,
+        account_id=account.id if account else None,
+        location_id=account.location_id if account else None,
+        needs_reauth=account is not None and account.status != ACTIVE,
     )
 
 

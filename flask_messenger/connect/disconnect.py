@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.connect.accounts import get_account
-from flask_messenger.connect.announce import AccountFacts, announce
+from flask_messenger.connect.announce import AccountFacts, announce, announce_needs_reauth
+from flask_messenger.connect.health import UNSUBSCRIBED, mark_needs_reauth
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import ConflictError, GraphError, SecretError
 from flask_messenger.graph.client import Graph
-from flask_messenger.graph.pages import unsubscribe_page
+from flask_messenger.graph.pages import subscribe_page, unsubscribe_page
 from flask_messenger.graph.users import revoke_login
 from flask_messenger.hooks import Tenant
 from flask_messenger.models import Account
@@ -51,7 +52,13 @@ def disconnect_account(app: Flask, *, tenant: Tenant, account_id: uuid.UUID) -> 
     # would take away its subscription.
     _tell_meta(held, account, revokes=is_last)
     row = _lock(session, account_id)
+    if row.status == DISCONNECTED:
+        session.commit()
+        return facts  # somebody else was quicker, and told everybody
     if row.token_sealed != sealed:
+        session.expunge(row)
+        session.commit()
+        _subscribe_again(app, row)
         raise ConflictError("The account was connected again at the same moment. Look again.")
     end_connection(session, row, actor=tenant.user_id, reason="by_user", now=utc_now())
     session.commit()
@@ -77,6 +84,29 @@ def end_connection(
         subject=str(account.id),
         reason=reason,
     )
+
+
+def _subscribe_again(app: Flask, account: Account) -> None:
+    """Undo what Meta was just told, with the token of the new connection.
+
+    Where that fails the account would look connected and hear nothing; so it says that it has to
+    be connected again. Commits by itself.
+    """
+    held = state_of(app)
+    session: Session = held.db.session
+    meta_app = held.settings.apps.get(account.app_name)
+    try:
+        token = account.open_token(held.get(KeyRing))
+        if meta_app is not None and token is not None:
+            graph = held.get(Graph)
+            subscribe_page(graph, app=meta_app, token=token, page_id=account.external_id)
+            return
+    except (GraphError, SecretError) as error:
+        logger.warning("subscribe_again_failed account_id=%s error=%s", account.id, error.slug)
+    is_news = mark_needs_reauth(session, account, UNSUBSCRIBED)
+    session.commit()
+    if is_news:
+        announce_needs_reauth(app, AccountFacts.of(account), reason=UNSUBSCRIBED)
 
 
 def _lock(session: Session, account_id: uuid.UUID) -> Account:

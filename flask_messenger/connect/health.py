@@ -1,5 +1,6 @@
 """What becomes of an account whose token is dead, and how that is found out."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -26,8 +27,11 @@ from flask_messenger.models.base import utc_now
 from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import system_scope
 
+logger = logging.getLogger(__name__)
+
 GRANT_REPLACED: Final = "grant_replaced"
 TOKEN_EXPIRED: Final = "token_expired"  # noqa: S105 - the name of a reason
+UNSUBSCRIBED: Final = "unsubscribed"
 
 
 def mark_needs_reauth(session: Session, account: Account, reason: str) -> bool:
@@ -97,16 +101,20 @@ def find_lost_accounts(
 def is_reachable(held: MessengerState, account: Account) -> bool:
     """Ask Graph whether the account's token still opens it. In doubt, it does.
 
-    Raises nothing: Graph being away says nothing about the token.
+    Raises nothing: Graph being away says nothing about the token, and neither does a key or a
+    Meta app that is not configured here.
     """
     meta_app = held.settings.apps.get(account.app_name)
     try:
         token = account.open_token(held.get(KeyRing))
         if meta_app is None or token is None:
-            return False
+            return True
         read_subscription(held.get(Graph), app=meta_app, token=token, page_id=account.external_id)
-    except (SecretError, TokenExpiredError, MissingPermissionError, InvalidGraphRequestError):
+    except (TokenExpiredError, MissingPermissionError, InvalidGraphRequestError):
         return False
+    except SecretError:
+        logger.warning("token_unreadable account_id=%s", account.id)
+        return True
     except GraphError:
         return True
     return True

@@ -159,7 +159,7 @@ _ALL: Final = (
     Reason(
         name="page_elsewhere",
         kind=WARN,
-        title="This Page is connected in another location.",
+        title="This Page belongs to another location.",
         text="It is part of this workspace, in a location that you do not see.",
         remedy="Ask somebody who sees all locations to move it.",
     ),

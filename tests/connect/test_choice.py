@@ -10,6 +10,7 @@ import requests
 import time_machine
 from rq import Queue
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from flask_messenger.connect.choice import read_choice
 from flask_messenger.crypto import KeyRing
@@ -407,10 +408,12 @@ def test_choice_says_of_each_page_how_it_stands(app, browser, host, make, meta) 
     assert "EAA" not in repr(choice)
 
 
+@pytest.mark.parametrize("status", ["active", "needs_reauth", "disconnected"])
+@pytest.mark.parametrize("location_id", ["l2", None])
 def test_location_that_the_person_does_not_see_is_not_named(
-    app, browser, host, make, meta, rows
+    app, browser, host, make, meta, rows, status, location_id
 ) -> None:
-    account = make("account", external_id="1001", location_id="l2")
+    account = make("account", external_id="1001", location_id=location_id, status=status)
     host.sign_in(location_ids={"l1"})
     attempt_id = browser.log_in(meta, page("1001"))
     meta.answers_pages(page("1001"))
@@ -421,7 +424,35 @@ def test_location_that_the_person_does_not_see_is_not_named(
     assert (option.state, option.can_choose) == ("connected_in_hidden_location", False)
     assert (option.account_id, option.location_id) == (None, None)
     assert answer.json["pages"][0]["reason"] == "page_elsewhere"
-    assert rows(Account)[0].token_sealed == account.token_sealed
+    [row] = rows(Account)
+    assert (row.token_sealed, row.location_id, row.status) == (
+        account.token_sealed,
+        location_id,
+        status,
+    )
+    assert "1001/subscribed_apps" not in meta.paths()
+
+
+def test_page_that_moves_to_a_hidden_location_meanwhile_is_not_taken_over(
+    app, browser, host, make, meta, rows
+) -> None:
+    account = make("account", external_id="1001", status="disconnected", location_id="l1")
+
+    def move(_request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        with Session(state_of(app).db.engine) as session, system_scope("test"):
+            session.get_one(Account, account.id).location_id = "l2"
+            session.commit()
+        return 200, {}, '{"success":true}'
+
+    host.sign_in(location_ids={"l1"})
+    attempt_id = browser.log_in(meta, page("1001"))
+    meta.add_callback("POST", f"{URL}/1001/subscribed_apps", callback=move)
+    meta.answers_pages(page("1001"))
+
+    answer = browser.choose(attempt_id, "1001")
+
+    assert answer.json["pages"][0]["reason"] == "page_elsewhere"
+    assert (rows(Account)[0].status, rows(Account)[0].location_id) == ("disconnected", "l2")
 
 
 def test_new_grant_that_drops_earlier_pages_is_noticed(

@@ -6,6 +6,7 @@ import pytest
 import requests
 from sqlalchemy.orm import Session
 
+from flask_messenger.connect.disconnect import end_connection
 from flask_messenger.crypto import KeyRing
 from flask_messenger.models import Account, AuditEntry, Conversation, Message
 from flask_messenger.models.base import utc_now
@@ -95,8 +96,11 @@ def test_second_time_does_no_harm(disconnect, make, meta, rows, heard) -> None:
     assert len(heard) == len(rows(AuditEntry)) == 1
 
 
-def test_account_that_was_reconnected_meanwhile_stays(app, disconnect, make, meta, rows) -> None:
+def test_account_that_was_reconnected_meanwhile_stays(
+    app, disconnect, make, meta, rows, heard
+) -> None:
     account = make("account", external_id="1001")
+    meta.post(f"{URL}/1001/subscribed_apps", json={"success": True})
 
     def reconnect(_request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         seal_anew(app, account.id)
@@ -106,6 +110,44 @@ def test_account_that_was_reconnected_meanwhile_stays(app, disconnect, make, met
 
     assert disconnect(account).status_code == 409
     assert rows(Account)[0].status == "active"
+    assert heard == []
+    again = meta.calls[-1].request
+    assert (again.method, again.headers["Authorization"]) == ("POST", "Bearer EAAnew")
+
+
+def test_account_that_was_reconnected_meanwhile_and_hears_nothing_says_so(
+    app, disconnect, make, meta, rows, heard
+) -> None:
+    account = make("account", external_id="1001")
+    meta.fails("POST", "1001/subscribed_apps", 190)
+
+    def reconnect(_request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        seal_anew(app, account.id)
+        return 200, {}, '{"success":true}'
+
+    meta.add_callback("DELETE", f"{URL}/1001/subscribed_apps", callback=reconnect)
+
+    assert disconnect(account).status_code == 409
+    [row] = rows(Account)
+    assert (row.status, row.status_reason) == ("needs_reauth", "unsubscribed")
+    assert [(name, said["reason"]) for name, said in heard] == [("needs_reauth", "unsubscribed")]
+
+
+def test_two_who_disconnect_at_once_both_succeed(app, disconnect, make, meta, rows, heard) -> None:
+    account = make("account", external_id="1001")
+
+    def end_it(_request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        with Session(state_of(app).db.engine) as session, system_scope("test"):
+            row = session.get_one(Account, account.id)
+            end_connection(session, row, actor="u2", reason="by_user", now=utc_now())
+            session.commit()
+        return 200, {}, '{"success":true}'
+
+    meta.add_callback("DELETE", f"{URL}/1001/subscribed_apps", callback=end_it)
+
+    assert disconnect(account).status_code == 200
+    assert heard == []
+    assert len(rows(AuditEntry)) == 1
 
 
 def seal_anew(app, account_id) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
-from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
+from flask_messenger.connect.health import TOKEN_EXPIRED, find_lost_accounts, mark_needs_reauth
 from flask_messenger.crypto import KeyRing
 from flask_messenger.models import Account, AuditEntry
 from flask_messenger.state import state_of
@@ -57,6 +57,29 @@ def test_account_that_is_not_active_stays_as_it_is(mark, make, rows, status) -> 
 
     assert not mark(account)
     assert rows(Account)[0].status == status
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"app_name": "gone"}, {"token": None, "token_sealed": "v1.gone.AAAA"}, {"token": None}],
+    ids=["app", "key", "token"],
+)
+def test_account_that_could_not_be_asked_about_is_not_called_lost(
+    app, make, rows, heard, meta, values
+) -> None:
+    values = dict(values)  # the parameter is shared between databases
+    app_name = values.pop("app_name", "default")
+    account = make("account", external_id="1001", meta_user_id="9001", **values)
+
+    with app.app_context():
+        with system_scope("test"):
+            state_of(app).db.session.get_one(Account, account.id).app_name = app_name
+            state_of(app).db.session.commit()
+        lost = find_lost_accounts(app, app_name=app_name, meta_user_id="9001", granted_ids=[])
+
+    assert (lost, heard) == ([], [])
+    assert rows(Account)[0].status == "active"
+    assert not meta.calls
 
 
 def test_host_hears_of_it(app, make, heard) -> None:

@@ -105,7 +105,9 @@ def announce_statuses(message_ids: Sequence[str]) -> None:
 def run_lane(conversation_id: str) -> None:
     """Send what one conversation's lane holds, in order."""
     state().get(redis.Redis).delete(LANE_KEY + conversation_id)
-    deliver.run_lane(_app(), uuid.UUID(conversation_id))
+    lane_id = uuid.UUID(conversation_id)
+    if deliver.run_lane(_app(), lane_id, stopping=STOPPING.is_set):
+        wake_lane(lane_id)
 
 
 @_job

@@ -6,7 +6,7 @@ from typing import Final
 
 from flask_messenger.channels.base import Channel
 from flask_messenger.connect.attempts import Attempt
-from flask_messenger.connect.health import GRANT_REPLACED
+from flask_messenger.connect.health import GRANT_REPLACED, UNSUBSCRIBED
 from flask_messenger.connect.reasons import REASONS
 from flask_messenger.inbox.queries import AccountRow
 from flask_messenger.models.accounts import ACTIVE, DISCONNECTED, NEEDS_REAUTH
@@ -202,15 +202,24 @@ def fix_view(row: AccountRow, reader: Reader, connect: Connect) -> Fix | None:
     return Fix(
         kind="bad" if account.status == NEEDS_REAUTH else "warn",
         title=_cause(account.status, account.status_reason),
-        text=f"Messages still arrive{waiting}.{ask}",
+        text=f"{_arriving(account.status_reason)}{waiting}.{ask}",
         action="Reconnect" if may else "",
         url=connect(location_id=account.location_id) if may else None,
     )
 
 
+def _arriving(reason: str | None) -> str:
+    """Say whether people are still heard: without its subscription a Page is deaf."""
+    if reason in {GRANT_REPLACED, UNSUBSCRIBED}:
+        return "New messages may not arrive until it is reconnected"
+    return "Messages still arrive"
+
+
 def _cause(status: str, reason: str | None) -> str:
     if reason == GRANT_REPLACED:
         return "A later login at Facebook no longer covers this Page."
+    if reason == UNSUBSCRIBED:
+        return "This Page was unsubscribed while it was being reconnected."
     if status == NEEDS_REAUTH:
         return "Facebook ended this login."
     return "Facebook reports a problem with this Page."

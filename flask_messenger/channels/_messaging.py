@@ -27,7 +27,6 @@ from flask_messenger.events import (
 
 METADATA_PREFIX: Final = "fm:"
 """Marks the metadata of messages we sent; what follows is the message's id."""
-TWIN_TYPES: Final = frozenset({"image", "sticker"})
 
 # Keys of an event that say what it is, most telling first. What else an event may carry
 # (`prior_message`, `hop_context`, `referral` beside a message) does not change its kind.

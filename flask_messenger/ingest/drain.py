@@ -150,7 +150,7 @@ def drain_batch(session: Session, *, limit: int) -> Outcome | None:
         session.rollback()
         return None
     outcome = Outcome()
-    _apply_or_split(session, read_entries(session, claimed), outcome)
+    _apply_or_split(session, read_entries(claimed), outcome)
     session.commit()
     outcome.entries = len(claimed)
     return outcome

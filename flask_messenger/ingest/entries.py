@@ -18,9 +18,8 @@ from flask_messenger.models.journal import DONE, FAILED, UNROUTED
 from flask_messenger.models.upsert import update_many
 
 
-def read_entries(session: Session, claimed: Iterable[ClaimedEntry]) -> list[ReadEntry]:
+def read_entries(claimed: Iterable[ClaimedEntry]) -> list[ReadEntry]:
     """Parse each claimed entry; one that cannot be read is failed here and costs no other."""
-    del session
     return [_read(entry) for entry in claimed]
 
 

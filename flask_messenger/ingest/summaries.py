@@ -128,6 +128,3 @@ def _reopening(reopened: Collection[uuid.UUID]) -> dict[str, Any]:
         "status": case((concerned, OPEN), else_=_conversations.c.status),
         "snoozed_until": case((concerned, null()), else_=_conversations.c.snoozed_until),
     }
-
-
-__all__ = ["refresh_statuses", "refresh_summaries"]

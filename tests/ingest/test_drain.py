@@ -350,13 +350,13 @@ def test_an_account_that_needs_reconnecting_still_receives(
     assert len(rows(app, Message)) == 1
 
 
+# The trigger that makes the database refuse one row needs PostgreSQL's language.
+@pytest.mark.databases("postgresql")
 def test_one_bad_entry_never_blocks_a_batch(
     app: Flask, client: FlaskClient, factory: Factory
 ) -> None:
     factory.account(external_id=PAGE)
     engine = state_of(app).db.engine
-    if engine.dialect.name != "postgresql":
-        pytest.skip("SQLite has no trigger language to make the database refuse one row with")
     with engine.begin() as connection:
         connection.execute(
             text(

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 CHANNEL: Final = "messenger:events:"
 HEARTBEAT_SECONDS: Final = 15.0
+LOOK_UP_SECONDS: Final = 1.0
+"""How soon the thread that listens notices that it should end."""
 RETRY_MILLISECONDS: Final = 3000
 BACKLOG: Final = 256
 """Events a slow browser may lag behind before it is told to reload everything."""
@@ -65,6 +67,7 @@ class Hub:
         self._listeners: dict[str, set[queue.Queue[str | None]]] = defaultdict(set)
         self._pubsub: Any = None
         self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
 
     def listen(self, workspace_id: str) -> "queue.Queue[str | None]":
         """Start hearing one workspace; the queue yields JSON texts, None when Redis went away.
@@ -100,16 +103,26 @@ class Hub:
                     except redis.RedisError:
                         logger.info("realtime_unsubscribe_failed")
 
+    def close(self) -> None:
+        """End the subscription and every stream of this process; return when both are over."""
+        with self._lock:
+            thread = self._thread
+            self._closing.set()
+        if thread is not None:
+            thread.join()
+
     def _run(self, pubsub: Any) -> None:
         try:
-            while True:
-                message = pubsub.get_message(timeout=HEARTBEAT_SECONDS)
+            while not self._closing.is_set():
+                message = pubsub.get_message(timeout=LOOK_UP_SECONDS)
                 if message and message["type"] == "message":
                     workspace_id = message["channel"].decode()[len(CHANNEL) :]
                     self._spread(workspace_id, message["data"].decode())
         except (redis.RedisError, OSError, ValueError) as error:
             logger.warning("realtime_lost error=%s", type(error).__name__)
+        finally:
             self._drop_everybody()
+            pubsub.close()
 
     def _spread(self, workspace_id: str, payload: str) -> None:
         with self._lock:

@@ -142,7 +142,9 @@ class TestRetry:
         first.connect(DOWNTOWN)
         write(first, "Hi")
         wait_until(lambda: counts(first)["pending"] == 1)
-        wait_until(lambda: len(first.control("GET", "webhooks")["webhooks"][0]["last_answer"]) > 0)
+        wait_until(
+            lambda: first.control("GET", "webhooks")["webhooks"][0]["last_answer"] is not None
+        )
         first.stop()
 
         start()

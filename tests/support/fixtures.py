@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_messenger.ingest.wake import DrainWaker
+from flask_messenger.realtime import Hub
 from flask_messenger.state import state_of
 from tests.support.app import Factory, Host, empty_tables, make_app, make_config, migrate
 from tests.support.leaks import watch_leaks
@@ -34,6 +35,7 @@ def new_app(database_url: str, redis_url: str) -> Iterator[Callable[..., Flask]]
             state_of(app).db.session.remove()
             state_of(app).db.engine.dispose()
         state_of(app).get(DrainWaker).close()
+        state_of(app).get(Hub).close()
         state_of(app).get(redis.Redis).close()
 
 

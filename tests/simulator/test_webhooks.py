@@ -26,6 +26,10 @@ def texts(callback: Callback) -> list[str]:
     return [event["message"]["text"] for event in callback.events() if "message" in event]
 
 
+def webhooks_of(graph: Graph) -> list[dict[str, Any]]:
+    return list(graph.control("GET", "webhooks")["webhooks"])
+
+
 def counts(graph: Graph) -> dict[str, int]:
     return dict(graph.control("GET", "state")["webhooks"]["counts"])
 

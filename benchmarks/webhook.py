@@ -20,7 +20,7 @@ BODIES = 500
 RATE_BAR = 0.6
 
 
-def measure() -> Iterator[Result]:
+def measure(*, quick: bool) -> Iterator[Result]:
     """Yield requests a second, and the 99th percentile of the answer time."""
     with run_surroundings() as around:
         _prepare(around)
@@ -31,7 +31,9 @@ def measure() -> Iterator[Result]:
         ):
             for port in (floor_port, our_port):
                 run_load(port, requests, connections=CONNECTIONS, seconds=1.0)
-            floors, ours = _interleave(floor_port, our_port, requests)
+            floors, ours = _interleave(
+                floor_port, our_port, requests, rounds=1 if quick else ROUNDS
+            )
     ratio = median(len(our) / len(floor) for our, floor in zip(ours, floors, strict=True))
     floor_rate = median(len(each) / SECONDS for each in floors)
     yield Result(
@@ -56,11 +58,11 @@ def _prepare(around: Surroundings) -> None:
 
 
 def _interleave(
-    floor_port: int, our_port: int, requests: list[bytes]
+    floor_port: int, our_port: int, requests: list[bytes], *, rounds: int
 ) -> tuple[list[list[float]], list[list[float]]]:
     floors: list[list[float]] = []
     ours: list[list[float]] = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for port, runs in ((floor_port, floors), (our_port, ours)):
             runs.append(run_load(port, requests, connections=CONNECTIONS, seconds=SECONDS))
     return floors, ours

@@ -19,6 +19,8 @@ class WebhookEntry(Base):
 
     It is written before anybody knows whose it is, so it is not workspace-scoped: `workspace_id`
     is filled by the drain, and only code in the system scope reads the journal.
+
+    On PostgreSQL it is partitioned by day: an id is a UUIDv7, so a day is a range of ids.
     """
 
     __tablename__ = "messenger_webhook_entries"
@@ -29,8 +31,21 @@ class WebhookEntry(Base):
             postgresql_where=text("state = 'pending'"),
             sqlite_where=text("state = 'pending'"),
         ),
-        Index(None, "object", "external_id", "state"),
-        Index(None, "received_at"),
+        Index(
+            "ix_messenger_webhook_entries_trouble",
+            "external_id",
+            "id",
+            postgresql_where=text("state IN ('failed', 'unrouted')"),
+            sqlite_where=text("state IN ('failed', 'unrouted')"),
+        ),
+        Index(
+            "ix_messenger_webhook_entries_workspace",
+            "workspace_id",
+            "id",
+            postgresql_where=text("workspace_id IS NOT NULL"),
+            sqlite_where=text("workspace_id IS NOT NULL"),
+        ),
+        {"postgresql_partition_by": "RANGE (id)"},
     )
 
     id: Mapped[UuidKey]

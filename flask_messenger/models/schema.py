@@ -1,5 +1,6 @@
 """Bringing a database to our newest schema, beside whatever the host's own migrations do."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +12,17 @@ from sqlalchemy import Connection, Engine
 
 VERSION_TABLE: Final = "messenger_alembic_version"
 TABLE_PREFIX: Final = "messenger_"
+PARTITION: Final = re.compile(r"messenger_webhook_entries_(default|\d{8})")
+"""Parts of the journal on PostgreSQL: ours, but no tables of their own."""
 
 
 def is_ours(name: str | None, type_: str, parents: Any) -> bool:
     """Tell Alembic which tables to compare: ours, never the host's."""
     del parents
-    return type_ != "table" or (name or "").startswith(TABLE_PREFIX)
+    if type_ != "table":
+        return True
+    name = name or ""
+    return name.startswith(TABLE_PREFIX) and not PARTITION.fullmatch(name)
 
 
 def migrations_folder() -> Path:

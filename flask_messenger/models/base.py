@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 import uuid_utils.compat
 from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Table, Uuid
@@ -44,12 +44,22 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+RANDOM_BITS: Final = 80
+"""Of a UUIDv7: all that is not its time in milliseconds."""
+
 JsonColumn = JSON().with_variant(JSONB(), "postgresql")
 
 
 def new_id() -> uuid.UUID:
     """Return a UUIDv7: sorted by time, known before the insert."""
     return uuid_utils.compat.uuid7()
+
+
+def new_id_at(when: datetime) -> uuid.UUID:
+    """Return a UUIDv7 that sorts as if it had been made at `when`, an aware time."""
+    milliseconds = int(when.timestamp() * 1000)
+    rest = new_id().int & ((1 << RANDOM_BITS) - 1)
+    return uuid.UUID(int=(milliseconds << RANDOM_BITS) | rest)
 
 
 def utc_now() -> datetime:

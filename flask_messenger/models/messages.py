@@ -1,4 +1,4 @@
-"""Messages, their attachments, and receipts that wait for them."""
+"""Messages, their attachments and reactions, and what waits for them."""
 
 import uuid
 from datetime import datetime
@@ -31,6 +31,7 @@ READ: Final = "read"
 FAILED: Final = "failed"
 UNKNOWN: Final = "unknown"
 DISCARDED: Final = "discarded"
+CANCELLED: Final = "cancelled"
 
 BY_PERSON: Final = "person"
 BY_BOT: Final = "bot"
@@ -43,7 +44,8 @@ class Message(WorkspaceScoped, Base):
 
     `conversation_id` is None only for an echo in which Meta did not name the recipient; it is kept
     until the same message arrives with one. `id` of an outbound message is also its place in the
-    lane: UUIDv7 sorts by the time it was composed.
+    lane: UUIDv7 sorts by the time it was composed, or by `send_at` where it was
+    put off until then.
     """
 
     __tablename__ = "messenger_messages"
@@ -78,6 +80,13 @@ class Message(WorkspaceScoped, Base):
             postgresql_where=text("status in ('queued', 'sending')"),
             sqlite_where=text("status in ('queued', 'sending')"),
         ),
+        # What comes due when: a retry, or a message that was put off.
+        Index(
+            "ix_messenger_messages_due",
+            "next_attempt_at",
+            postgresql_where=text("status = 'queued' and next_attempt_at is not null"),
+            sqlite_where=text("status = 'queued' and next_attempt_at is not null"),
+        ),
     )
 
     id: Mapped[UuidKey]
@@ -99,11 +108,16 @@ class Message(WorkspaceScoped, Base):
     tag: Mapped[ShortName | None]  # the message tag it went out with, such as HUMAN_AGENT
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     attempts: Mapped[int] = mapped_column(default=0)
+    send_at: Mapped[datetime | None]  # when a person wants it to go out; None for at once
     next_attempt_at: Mapped[datetime | None]
     sending_since: Mapped[datetime | None]
     error_slug: Mapped[ShortName | None]
     error_code: Mapped[int | None]
     error_subcode: Mapped[int | None]
+    # Meta's number of the edit whose text this is; 0 where it was not edited, or edits have none.
+    edit_number: Mapped[int] = mapped_column(default=0, server_default="0")
+    edited_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]  # whoever wrote it took it back: text and files are gone
     # When the host was told of it. None is what a drain stores: a job tells, and the sweeper
     # finds what no job did.
     announced_at: Mapped[datetime | None] = mapped_column(default=utc_now)
@@ -128,19 +142,47 @@ class Attachment(WorkspaceScoped, Base):
     created_at: Mapped[CreatedAt]
 
 
-class Receipt(WorkspaceScoped, Base):
-    """A delivery or read receipt that came before what it is about.
+class Reaction(WorkspaceScoped, Base):
+    """What one actor last did about one message: a reaction, or taking it back.
 
-    `reference` is a message's external id, or `watermark:<identity external id>` for "everything
-    up to `at`". Removed when the message, or the conversation, appears.
+    A removed reaction stays as a row, so that an older one that comes late does not return.
+    """
+
+    __tablename__ = "messenger_reactions"
+    __table_args__ = (UniqueConstraint("message_id", "actor"),)
+
+    id: Mapped[UuidKey]
+    message_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messenger_messages.id"))
+    actor: Mapped[MetaId]  # the person, or the account itself
+    direction: Mapped[ShortName]  # outbound where it is the account's
+    emoji: Mapped[str | None] = mapped_column(String(64))
+    name: Mapped[ShortName | None]  # Meta's word, such as `love`
+    is_removed: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[datetime]  # Meta's time
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+
+class Receipt(WorkspaceScoped, Base):
+    """Something about a message, or a thread, that came before it.
+
+    A delivery or read receipt, a failure, an edit, a deletion or a reaction. `reference` is a
+    message's external id, or `watermark:<identity external id>` for "everything up to `at`". `mark`
+    tells several of one kind about one message apart. Removed when what it is about appears.
     """
 
     __tablename__ = "messenger_receipts"
-    __table_args__ = (UniqueConstraint("account_id", "kind", "reference"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "kind", "reference", "mark"),
+        Index(None, "account_id", "identity_external_id"),
+    )
 
     id: Mapped[UuidKey]
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messenger_accounts.id"))
-    kind: Mapped[ShortName]  # delivered, read
+    kind: Mapped[ShortName]  # sent, delivered, read, failed; edited, deleted, reacted
     reference: Mapped[str] = mapped_column(String(300))
+    mark: Mapped[ShortName] = mapped_column(default="", server_default="")
+    identity_external_id: Mapped[MetaId | None]  # whose thread it is, where Meta says
+    details: Mapped[dict[str, Any] | None]  # such as the new text of an edit
     at: Mapped[datetime]
     created_at: Mapped[CreatedAt]

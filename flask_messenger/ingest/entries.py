@@ -60,7 +60,7 @@ def finish_entries(session: Session, entries: Sequence[ReadEntry], *, now: datet
         }
         for entry in entries
     ]
-    update_many(session, WebhookEntry.__table__, rows)
+    update_many(session, WebhookEntry.__table__, rows, is_partitioned=True)
 
 
 def route(entry: ReadEntry, workspace_ids: set[str]) -> None:

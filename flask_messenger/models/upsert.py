@@ -66,17 +66,28 @@ def greatest(session: Session, first: Any, second: Any) -> ColumnElement[Any]:
     return func.max(func.coalesce(first, second), func.coalesce(second, first))
 
 
-def update_many(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+def update_many(
+    session: Session,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    *,
+    is_partitioned: bool = False,
+) -> None:
     """Update each row by its `id`, all in one statement on PostgreSQL.
 
-    Every row names the same columns. SQLite, which has no named table of values, gets one
+    Every row names the same columns. Of a table partitioned by `id` PostgreSQL looks only into
+    the partitions between the first and the last id: it cannot tell from the join. SQLite, which has no named table of values, gets one
     statement executed many times: it is in-process, and no round trip is saved.
     """
     if not rows:
         return
     changed = [name for name in rows[0] if name != "id"]
     if dialect_of(session) == "postgresql":
-        session.execute(_update_from_values(table, rows, changed))
+        statement = _update_from_values(table, rows, changed)
+        if is_partitioned:
+            ids = [row["id"] for row in rows]
+            statement = statement.where(table.c.id.between(min(ids), max(ids)))
+        session.execute(statement)
         return
     statement = (
         update(table)

@@ -10,7 +10,7 @@ from flask_messenger.models.audit import AuditEntry
 from flask_messenger.models.base import Base, WorkspaceScoped
 from flask_messenger.models.conversations import Conversation, Identity
 from flask_messenger.models.journal import WebhookEntry
-from flask_messenger.models.messages import Attachment, Message, Receipt
+from flask_messenger.models.messages import Attachment, Message, Reaction, Receipt
 
 __all__ = [
     "Account",
@@ -22,6 +22,7 @@ __all__ = [
     "Identity",
     "Message",
     "PendingConnection",
+    "Reaction",
     "Receipt",
     "WebhookEntry",
     "WorkspaceScoped",

@@ -52,8 +52,9 @@ class Conversation(WorkspaceScoped, Base):
     """The thread between one account and one identity.
 
     The `last_*`, `unread_count` and `*_until` columns sum up its messages; ingest and outbox keep
-    them. `last_inbound_at` is what the policy window counts from, in Meta's time.
-    `delivered_until` and `read_until` are watermarks and only move forward.
+    them. `last_inbound_at` is what the policy window counts from, in Meta's time: the later of the
+    newest inbound message and `acted_until`. `acted_until` (when the person last reacted, or came
+    in by a link or an ad), `delivered_until` and `read_until` are watermarks and only move forward.
     """
 
     __tablename__ = "messenger_conversations"
@@ -78,5 +79,6 @@ class Conversation(WorkspaceScoped, Base):
     seen_until: Mapped[datetime | None]  # up to where the team has read
     delivered_until: Mapped[datetime | None]
     read_until: Mapped[datetime | None]
+    acted_until: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

@@ -34,11 +34,17 @@ class KeyRing:
 
     def seal(self, plain: str, *, context: str) -> str:
         """Encrypt `plain` for the place that `context` names."""
+        encoded = base64.urlsafe_b64encode(self._encrypt(plain.encode(), context)).decode()
+        return f"{VERSION}.{self._current_id}.{encoded}"
+
+    def seal_bytes(self, plain: bytes, *, context: str) -> bytes:
+        """Encrypt what is not text, and not for a text column: the same, without base64."""
+        return f"{VERSION}.{self._current_id}.".encode() + self._encrypt(plain, context)
+
+    def _encrypt(self, plain: bytes, context: str) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
         associated = _associated(self._current_id, context)
-        sealed = self._ciphers[self._current_id].encrypt(nonce, plain.encode(), associated)
-        encoded = base64.urlsafe_b64encode(nonce + sealed).decode()
-        return f"{VERSION}.{self._current_id}.{encoded}"
+        return nonce + self._ciphers[self._current_id].encrypt(nonce, plain, associated)
 
     def open(self, sealed: str, *, context: str) -> str:
         """Decrypt what `seal` made for the same `context`.
@@ -48,17 +54,33 @@ class KeyRing:
         """
         version, _, rest = sealed.partition(".")
         key_id, _, encoded = rest.partition(".")
+        try:
+            blob = base64.urlsafe_b64decode(encoded)
+        except ValueError as error:
+            raise SecretError("A secret does not open: altered or out of place.") from error
+        return self._decrypt(version, key_id, blob, context).decode()
+
+    def open_bytes(self, sealed: bytes, *, context: str) -> bytes:
+        """Decrypt what `seal_bytes` made for the same `context`.
+
+        Raises:
+            SecretError: as `open`.
+        """
+        version, _, rest = sealed.partition(b".")
+        key_id, _, blob = rest.partition(b".")
+        return self._decrypt(
+            version.decode("ascii", "replace"), key_id.decode("ascii", "replace"), blob, context
+        )
+
+    def _decrypt(self, version: str, key_id: str, blob: bytes, context: str) -> bytes:
         cipher = self._ciphers.get(key_id)
         if version != VERSION or cipher is None:
             raise SecretError("A secret was sealed with a key that is not configured.")
+        associated = _associated(key_id, context)
         try:
-            blob = base64.urlsafe_b64decode(encoded)
-            plain = cipher.decrypt(
-                blob[:NONCE_BYTES], blob[NONCE_BYTES:], _associated(key_id, context)
-            )
+            return cipher.decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], associated)
         except (InvalidTag, ValueError) as error:
             raise SecretError("A secret does not open: altered or out of place.") from error
-        return plain.decode()
 
     def needs_rotation(self, sealed: str) -> bool:
         """Say whether `sealed` was made with an older key than the current one."""

@@ -7,6 +7,10 @@
     ├── SignatureError              401: unsigned or wrongly signed
     ├── PayloadError                400: signed, but not what Meta sends
     │   └── PayloadTooLargeError    413
+    ├── TooManyRequestsError        429: too many unsigned requests from one address
+    ├── UnavailableError            503: nothing could take it durably
+    │   ├── JournalUnavailableError     the database did not
+    │   └── SpoolUnavailableError       nor did the spool
     ├── NotSignedInError            401
     ├── PermissionDeniedError       403
     ├── CsrfError                   403: perhaps another site made the request
@@ -87,6 +91,58 @@ class PayloadTooLargeError(PayloadError):
     status = 413
     slug = "payload_too_large"
     title = "The body is too large."
+
+
+class TooManyRequestsError(MessengerError):
+    """Too many requests from one address that nobody signed.
+
+    Attributes:
+        retry_after_seconds: when the address may try again.
+    """
+
+    status = 429
+    slug = "too_many_requests"
+    title = "Too many requests."
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UnavailableError(MessengerError):
+    """A server of ours is away, full or too slow. Nothing was promised: send it again."""
+
+    status = 503
+    slug = "unavailable"
+    title = "Please try again later."
+
+
+class JournalUnavailableError(UnavailableError):
+    """The database did not take a delivery, or nobody knows whether it did.
+
+    Attributes:
+        state: the database's own code, such as `53100` for a full disk; else the kind of the error.
+    """
+
+    slug = "journal_unavailable"
+
+    def __init__(self, state: str) -> None:
+        super().__init__("The journal is not available; please send it again.")
+        self.state = state
+
+
+class SpoolUnavailableError(UnavailableError):
+    """The spool in Redis is away, full, or cannot promise to have it on disk.
+
+    Attributes:
+        reason: which of these, in a word.
+    """
+
+    slug = "spool_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Neither the journal nor the spool can take it; please send it again.")
+        self.reason = reason
 
 
 class NotSignedInError(MessengerError):

@@ -25,6 +25,17 @@ def test_the_same_secret_never_seals_to_the_same_text() -> None:
     assert keys.seal(TOKEN, context="c") != keys.seal(TOKEN, context="c")
 
 
+def test_bytes_are_sealed_as_text_is() -> None:
+    plain = b"\xff\x00 not text"
+    sealed = KeyRing([OLD]).seal_bytes(plain, context="c")
+    keys = KeyRing([NEW, OLD])
+
+    assert keys.open_bytes(sealed, context="c") == plain
+    for spoiled, context in ((sealed, "d"), (sealed[:-1] + b"\x00\x01", "c"), (b"", "c")):
+        with pytest.raises(SecretError):
+            keys.open_bytes(spoiled, context=context)
+
+
 def test_keys_rotate() -> None:
     before = KeyRing([OLD]).seal(TOKEN, context="c")
     after = KeyRing([NEW, OLD])

@@ -18,7 +18,9 @@ WAITING = sa.text("status = 'queued' and next_attempt_at is not null")
 
 def upgrade() -> None:
     """Apply."""
-    op.add_column("messenger_messages", sa.Column("send_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "messenger_messages", sa.Column("send_at", sa.DateTime(timezone=True), nullable=True)
+    )
     op.create_index(
         "ix_messenger_messages_due",
         "messenger_messages",

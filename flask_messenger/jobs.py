@@ -3,19 +3,28 @@
 RQ stores the dotted path of a job in Redis: a function here is never renamed. Jobs take ids and
 plain values, may run twice, and must not mind. They run inside an application context, which
 `flask messenger worker` gives them.
+
+Work of one workspace that could stand before another's goes through turns (`turns.py`):
+RQ carries tickets, and whoever holds one does the next piece in turn.
 """
 
 import logging
+import random
 import threading
+import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import redis
 from flask import Flask, current_app
 from rq import Queue
 from rq.timeouts import BaseTimeoutException
+from sqlalchemy import select
 
 from flask_messenger.connect import upkeep
 from flask_messenger.inbox import actions as inbox_actions
@@ -23,10 +32,14 @@ from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
 from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
+from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
+from flask_messenger.models.outage import is_database_away
+from flask_messenger.monitor.beats import DOING, count_workers
 from flask_messenger.outbox import actions, deliver, reconcile
 from flask_messenger.state import state
 from flask_messenger.tenancy import system_scope
+from flask_messenger.turns import Piece, Turn, Turns, share_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,20 +47,33 @@ QUEUES: Final = {
     "ingest": INGEST_QUEUE,
     "outbox": "messenger-outbox",
     "default": "messenger-default",
+    "bulk": "messenger-bulk",
 }
 SWEEP_SECONDS: Final = 5.0
 JOB_SECONDS: Final = 300
-ANNOUNCE_CHUNK: Final = 50
+ANNOUNCE_CHUNK: Final = 20
+ANNOUNCE_SECONDS: Final = 1.0
+"""How long one workspace is told of its messages while another may be waiting."""
 SWEEP_LIMIT: Final = 500
 LANE_KEY: Final = "messenger:lane:"
 LANE_SECONDS: Final = 60
 """How long a wake that came to nothing keeps the next ones from queueing."""
+TICKETS: Final = 4
+"""Tickets that wait in a queue at once: each one goes on taking turns while there are any."""
+TURNS_SECONDS: Final = 10.0
+OUTAGE_WAITS: Final = (0.2, 0.5, 1.0, 2.0, 4.0, *[5.0] * 10)
+"""How long a job waits, again and again, for a database that is away."""
+
+POLL_LOST_AFTER: Final = timedelta(seconds=3)
 
 STOPPING: Final = threading.Event()
 """Set when this process was told to stop: long jobs end at their next good place."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+PIECES: Final[dict[str, Callable[..., "tuple[Any, ...] | None"]]] = {}
+"""What can be done in turns, by name; see `_piece`."""
 
 
 def _app() -> Flask:
@@ -56,17 +82,49 @@ def _app() -> Flask:
 
 
 def _job(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a job in the system scope, and give the session back at its end."""
+    """Run a job in the system scope, and give the session back at its end.
+
+    While the database restarts or changes over, the job waits and begins again.
+    """
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        DOING.begin(function.__name__)
         try:
-            with system_scope(function.__name__):
-                return function(*args, **kwargs)
+            for wait in OUTAGE_WAITS:
+                try:
+                    return _run_once(function, *args, **kwargs)
+                except Exception as error:
+                    if not is_database_away(error):
+                        raise
+                    logger.warning("database_away job=%s", function.__name__)
+                    if STOPPING.wait(wait):
+                        raise
+            return _run_once(function, *args, **kwargs)
         finally:
-            state().db.session.remove()
+            DOING.end()
 
     return run
+
+
+def _run_once(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    try:
+        with system_scope(function.__name__):
+            return function(*args, **kwargs)
+    finally:
+        state().db.session.remove()
+
+
+def _piece(
+    function: Callable[P, "tuple[Any, ...] | None"],
+) -> Callable[P, "tuple[Any, ...] | None"]:
+    """Make a function one that can be done in turns.
+
+    It works for a few seconds at most and returns None, or the arguments for its next turn where
+    there is more to do. Like jobs, pieces wait in Redis by name and are never renamed.
+    """
+    PIECES[function.__name__] = function
+    return function
 
 
 @_job
@@ -79,26 +137,146 @@ def drain() -> None:
 
 
 class _QueuedNews:
-    """Turns what a drain stored into jobs: one per chunk, never one per message."""
+    """Turns what a drain stored into pieces of work, a few messages each."""
 
     def stored(self, message_ids: Iterable[uuid.UUID]) -> None:
-        _enqueue_chunks(announce, message_ids)
+        _put_chunks("announce_chunk", message_ids)
 
     def lifted(self, message_ids: Iterable[uuid.UUID]) -> None:
-        _enqueue_chunks(announce_statuses, message_ids)
+        _put_chunks("announce_status_chunk", message_ids)
 
 
 @_job
 def announce(message_ids: Sequence[str]) -> None:
     """Tell the host of stored messages; fetch profiles and resolve contacts first."""
     left = announcing.announce(_app(), [uuid.UUID(each) for each in message_ids])
-    _enqueue_chunks(announce, left)
+    _put_chunks("announce_chunk", left)
 
 
 @_job
 def announce_statuses(message_ids: Sequence[str]) -> None:
     """Tell the host of messages that were delivered or read."""
     announcing.announce_statuses(_app(), [uuid.UUID(each) for each in message_ids])
+
+
+@_piece
+def announce_chunk(message_ids: Sequence[str]) -> tuple[Any, ...] | None:
+    """Tell the host of some stored messages of one workspace."""
+    ids = [uuid.UUID(each) for each in message_ids]
+    left = announcing.announce(_app(), ids, budget_seconds=ANNOUNCE_SECONDS)
+    return ([str(each) for each in left],) if left else None
+
+
+@_piece
+def announce_status_chunk(message_ids: Sequence[str]) -> tuple[Any, ...] | None:
+    """Tell the host of some messages of one workspace that were delivered or read."""
+    announcing.announce_statuses(_app(), [uuid.UUID(each) for each in message_ids])
+    return None
+
+
+def take_turns(group: str) -> None:
+    """Do what waits in a group, a piece of each workspace in turn. What a ticket is for."""
+    turns = Turns(state().get(redis.Redis), group)
+    ends_at = time.monotonic() + TURNS_SECONDS
+    cap = _share(group)
+    while time.monotonic() < ends_at and not STOPPING.is_set():
+        turn = turns.take(cap=cap)
+        if turn is None:
+            return
+        _take_turn(turns, turn)
+    if turns.has_waiting():
+        _enqueue(group, take_turns, group)
+
+
+def _take_turn(turns: Turns, turn: Turn) -> None:
+    piece = turn.piece
+    more: tuple[Any, ...] | None = None
+    try:
+        function = PIECES[piece.name]
+        more = _job(function)(*piece.args)
+    except BaseTimeoutException:
+        raise
+    except Exception as error:  # noqa: BLE001 - the next workspace's turn comes, whatever it is
+        # The type only: what the database or the host's code says may quote a message.
+        logger.error("piece_failed name=%s error=%s", piece.name, type(error).__name__)  # noqa: TRY400
+    finally:
+        turns.finish(turn)
+    if more is not None:
+        again = Piece(workspace_id=piece.workspace_id, name=piece.name, args=more, key=piece.key)
+        turns.put([again])
+
+
+def _share(group: str) -> int:
+    """Return how many pieces of one workspace may be under way at once."""
+    settings = state().settings
+    workers = count_workers(state().get(redis.Redis), group)
+    at_most = settings.bulk_jobs_per_workspace if group == "bulk" else workers
+    return share_of(workers, share=settings.workspace_share, at_most=at_most)
+
+
+def put_bulk(
+    workspace_id: str,
+    function: Callable[..., tuple[Any, ...] | None],
+    *args: object,
+    key: str = "",
+) -> bool:
+    """Let a piece of bulk work (made with `_piece`) wait for its workspace's turn.
+
+    Call it after the commit. What must not be lost has a row in the database, and a part of the
+    sweep that puts it here again: Redis may come back empty. Returns False where Redis is away.
+
+    Args:
+        workspace_id: whose work it is.
+        function: what does it; returns the arguments of its next turn, or None.
+        args: plain values: ids, names, numbers.
+        key: where given, the piece is not put beside an equal one that waits or is under way.
+    """
+    name = function.__name__
+    if name not in PIECES:
+        raise LookupError(name)
+    piece = Piece(workspace_id=workspace_id, name=name, args=args, key=key and f"{name}:{key}")
+    return _put("bulk", [piece])
+
+
+def _put_chunks(name: str, message_ids: Iterable[uuid.UUID]) -> None:
+    pieces = [
+        Piece(workspace_id=workspace_id, name=name, args=(ids[start : start + ANNOUNCE_CHUNK],))
+        for workspace_id, ids in _by_workspace(message_ids).items()
+        for start in range(0, len(ids), ANNOUNCE_CHUNK)
+    ]
+    _put("default", pieces)
+
+
+def _by_workspace(message_ids: Iterable[uuid.UUID]) -> dict[str, list[str]]:
+    ids = list(message_ids)
+    found: dict[str, list[str]] = defaultdict(list)
+    if ids:
+        statement = (
+            select(Message.workspace_id, Message.id).where(Message.id.in_(ids)).order_by(Message.id)
+        )
+        for workspace_id, message_id in state().db.session.execute(statement):
+            found[workspace_id].append(str(message_id))
+        state().db.session.rollback()
+    return found
+
+
+def _put(group: str, pieces: Sequence[Piece]) -> bool:
+    """Let pieces wait, with a ticket; where Redis is away the sweeper finds the work later."""
+    if not pieces:
+        return True
+    client = state().get(redis.Redis)
+    try:
+        Turns(client, group).put(pieces)
+        _issue_ticket(group)
+    except redis.RedisError as error:
+        logger.warning("put_failed group=%s error=%s", group, type(error).__name__)
+        return False
+    return True
+
+
+def _issue_ticket(group: str) -> None:
+    if Queue(QUEUES[group], connection=state().get(redis.Redis)).count < TICKETS:
+        _enqueue(group, take_turns, group)
 
 
 @_job
@@ -116,27 +294,26 @@ def send_action(conversation_id: str, action: str) -> None:
     actions.send_action(_app(), uuid.UUID(conversation_id), action)
 
 
-def sweep() -> None:
-    """Find what nobody was woken for. A part that fails does not keep the others from running."""
-    for part in (_sweep_journal, _sweep_news, _sweep_lanes, _sweep_connections, _sweep_snoozes):
-        try:
-            _job(part)()
-        except BaseTimeoutException:
-            raise
-        except Exception as error:  # noqa: BLE001 - the schedule must go on, whatever it is
-            logger.error(  # noqa: TRY400 - a database error's text may quote a message
-                "sweep_failed part=%s error=%s", part.__name__, type(error).__name__
-            )
-
-
 def _sweep_journal() -> None:
     if draining.has_pending(state().db.session):
         schedule_drain(state().get(redis.Redis))
 
 
 def _sweep_news() -> None:
+    """Put what nobody was told of back among the turns, where its workspace has none waiting."""
     lost = announcing.find_unannounced(state().db.session, limit=SWEEP_LIMIT)
-    _enqueue_chunks(announce, lost)
+    turns = Turns(state().get(redis.Redis), "default")
+    busy = turns.is_waiting(list(lost))
+    for workspace_id, message_ids in lost.items():
+        if workspace_id not in busy:
+            _put_chunks("announce_chunk", message_ids)
+
+
+def _sweep_turns() -> None:
+    """Give a ticket to what waits without one: a worker died with it, or its share was full."""
+    for group in ("default", "bulk"):
+        if Turns(state().get(redis.Redis), group).has_waiting():
+            _issue_ticket(group)
 
 
 def _sweep_lanes() -> None:
@@ -172,12 +349,6 @@ def wake_action(conversation_id: uuid.UUID, action: str) -> None:
     _enqueue("outbox", send_action, str(conversation_id), action)
 
 
-def _enqueue_chunks(job: Callable[..., None], message_ids: Iterable[uuid.UUID]) -> None:
-    ids = [str(each) for each in message_ids]
-    for start in range(0, len(ids), ANNOUNCE_CHUNK):
-        _enqueue("default", job, ids[start : start + ANNOUNCE_CHUNK])
-
-
 def _enqueue(group: str, function: Callable[..., None], *args: object) -> None:
     """Queue a job; where Redis is away the sweeper finds the work later."""
     queue = Queue(QUEUES[group], connection=state().get(redis.Redis))
@@ -193,8 +364,105 @@ def _enqueue(group: str, function: Callable[..., None], *args: object) -> None:
         logger.warning("enqueue_failed job=%s error=%s", function.__name__, type(error).__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the schedule.
+
+    A part that comes seldom is done by one host at a time: a key in Redis says when it was done
+    last. That saves work and is no promise; parts may run twice at once and must not mind.
+    """
+
+    run: Callable[[], None]
+    every_seconds: float = SWEEP_SECONDS
+
+    @property
+    def name(self) -> str:
+        """The name it goes by in logs and in Redis."""
+        return self.run.__name__.removeprefix("_")
+
+
+SCHEDULE: Final[tuple[Part, ...]] = (
+    Part(_sweep_journal),
+    Part(_sweep_news),
+    Part(_sweep_lanes),
+    Part(_sweep_turns),
+    Part(_sweep_snoozes),
+    Part(_sweep_connections),
+)
+"""What is looked after, and how often. A part is a few lines here; its service does the work."""
+
+
+def sweep(parts: Collection[Part] = SCHEDULE) -> None:
+    """Find what nobody was woken for. A part that fails does not keep the others from running."""
+    for part in parts:
+        try:
+            _run_once(part.run)
+        except BaseTimeoutException:
+            raise
+        except Exception as error:  # noqa: BLE001 - the schedule must go on, whatever it is
+            logger.error(  # noqa: TRY400 - a database error's text may quote a message
+                "sweep_failed part=%s error=%s", part.name, type(error).__name__
+            )
+
+
 def keep_schedule(app: Flask, stopping: threading.Event) -> None:
-    """Sweep every few seconds until `stopping`; several hosts doing so do no harm."""
-    while not stopping.wait(SWEEP_SECONDS):
+    """Run each part of the schedule when it is due, until `stopping`.
+
+    Several hosts doing so do no harm.
+    """
+    due_at = dict.fromkeys(SCHEDULE, 0.0)
+    while not stopping.wait(1.0):
+        now = time.monotonic()
+        due = [part for part in SCHEDULE if due_at[part] <= now]
         with app.app_context():
-            sweep()
+            sweep([part for part in due if _is_ours(part)])
+        due_at |= {part: now + part.every_seconds for part in due}
+
+
+def _is_ours(part: Part) -> bool:
+    """Say whether this host is the one to run a part that comes seldom."""
+    if part.every_seconds <= SWEEP_SECONDS:
+        return True
+    key, milliseconds = f"messenger:schedule:{part.name}", int(part.every_seconds * 900)
+    try:
+        return bool(state().get(redis.Redis).set(key, "1", nx=True, px=milliseconds))
+    except redis.RedisError:
+        return True
+
+
+def poll(group: str) -> None:
+    """Look for a group's work in the tables and do it: how work goes on while Redis is away."""
+    _job(POLLS[group])()
+
+
+def _poll_ingest() -> None:
+    draining.drain_all(_app(), news=_QueuedNews(), stopping=STOPPING.is_set)
+
+
+def _poll_outbox() -> None:
+    for conversation_id in reconcile.sweep(_app()):
+        if STOPPING.is_set():
+            return
+        deliver.run_lane(_app(), conversation_id, stopping=STOPPING.is_set)
+
+
+def _poll_default() -> None:
+    lost = announcing.find_unannounced(
+        state().db.session, limit=SWEEP_LIMIT, lost_after=POLL_LOST_AFTER
+    )
+    ids = [each for group in lost.values() for each in group[:ANNOUNCE_CHUNK]]
+    # Several processes poll: each begins somewhere else, so that they seldom tell twice.
+    random.shuffle(ids)
+    announcing.announce(_app(), ids, budget_seconds=TURNS_SECONDS)
+
+
+def _poll_bulk() -> None:
+    """Bulk work waits for Redis: nobody is in a hurry for it."""
+
+
+POLLS: Final = {
+    "ingest": _poll_ingest,
+    "outbox": _poll_outbox,
+    "default": _poll_default,
+    "bulk": _poll_bulk,
+}

@@ -35,6 +35,9 @@ SIMULATOR_APP_ID: Final = "1000000000000001"
 SIMULATOR_APP_SECRET: Final = "simulator-app-secret"  # noqa: S105 - published, opens nothing real
 SIMULATOR_VERIFY_TOKEN: Final = "simulator-verify-token"  # noqa: S105 - published, as above
 ENCRYPTION_KEY_BYTES: Final = 32
+DEFAULT_PROCESSES: Final[Mapping[str, int]] = {"ingest": 1, "outbox": 1, "default": 2, "bulk": 1}
+"""Of one host's worker, by queue group. Two for `default`: one workspace gets half of them."""
+MAX_PROCESSES: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,10 @@ class MetaApp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What one application runs with. Durations are in seconds, sizes in bytes."""
+    """What one application runs with. Durations are in seconds unless they say days.
+
+    Sizes are in bytes. `attachment_days` 0 keeps what is known of attachments for ever.
+    """
 
     apps: Mapping[str, MetaApp]
     graph_version: str
@@ -73,10 +79,25 @@ class Settings:
     feature_plans: Mapping[str, str]
     graph_timeout_seconds: float
     webhook_max_bytes: int
+    webhook_connections: int
+    webhook_database_seconds: float
+    webhook_refusals_a_minute: int
+    spool_max_bytes: int
+    spool_replicas: int
     drain_batch_size: int
     window_margin_seconds: int
     send_max_attempts: int
     sending_unknown_after_seconds: int
+    worker_processes: Mapping[str, int]
+    workspace_share: float
+    bulk_jobs_per_workspace: int
+    lag_alert_seconds: int
+    metrics_token: str | None = field(repr=False)
+    subscription_check_seconds: int
+    stream_seconds: int
+    journal_days: int
+    attachment_days: int
+    export_days: int
 
     @property
     def default_app(self) -> MetaApp:
@@ -109,6 +130,15 @@ class Settings:
             feature_plans=_read_feature_plans(reader, plans),
             graph_timeout_seconds=reader.number("MESSENGER_GRAPH_TIMEOUT_SECONDS", 10.0),
             webhook_max_bytes=int(reader.number("MESSENGER_WEBHOOK_MAX_BYTES", 4 * 1024 * 1024)),
+            webhook_connections=int(reader.number("MESSENGER_WEBHOOK_CONNECTIONS", 8)),
+            webhook_database_seconds=reader.number(
+                "MESSENGER_WEBHOOK_DATABASE_SECONDS", 3.0, minimum=0.1
+            ),
+            webhook_refusals_a_minute=int(reader.number("MESSENGER_WEBHOOK_REFUSALS_A_MINUTE", 60)),
+            spool_max_bytes=int(
+                reader.number("MESSENGER_SPOOL_MAX_BYTES", 256 * 1024 * 1024, minimum=0)
+            ),
+            spool_replicas=int(reader.number("MESSENGER_SPOOL_REPLICAS", 0, minimum=0)),
             drain_batch_size=int(reader.number("MESSENGER_DRAIN_BATCH_SIZE", 500)),
             window_margin_seconds=int(
                 reader.number("MESSENGER_WINDOW_MARGIN_SECONDS", 60, minimum=0)
@@ -117,6 +147,18 @@ class Settings:
             sending_unknown_after_seconds=int(
                 reader.number("MESSENGER_SENDING_UNKNOWN_AFTER_SECONDS", 120)
             ),
+            journal_days=int(reader.number("MESSENGER_JOURNAL_DAYS", 30)),
+            attachment_days=int(reader.number("MESSENGER_ATTACHMENT_DAYS", 0, minimum=0)),
+            export_days=int(reader.number("MESSENGER_EXPORT_DAYS", 7)),
+            worker_processes=_read_processes(reader),
+            workspace_share=_read_share(reader),
+            bulk_jobs_per_workspace=int(reader.number("MESSENGER_BULK_JOBS_PER_WORKSPACE", 2)),
+            lag_alert_seconds=int(reader.number("MESSENGER_LAG_ALERT_SECONDS", 60)),
+            metrics_token=_optional(reader.raw("MESSENGER_METRICS_TOKEN")),
+            subscription_check_seconds=int(
+                reader.number("MESSENGER_SUBSCRIPTION_CHECK_SECONDS", 3600, minimum=60)
+            ),
+            stream_seconds=int(reader.number("MESSENGER_STREAM_SECONDS", 300, minimum=10)),
         )
         reader.raise_problems()
         return settings
@@ -233,6 +275,40 @@ def _read_app(reader: _Reader, name: str, values: Any) -> MetaApp:
         verify_token=str(given.get("verify_token") or ""),
         login_config_id=_optional(given.get("login_config_id")),
     )
+
+
+def read_processes(text: str) -> dict[str, int]:
+    """Return how many processes each queue group gets, from text such as `ingest=2,bulk=1`.
+
+    Groups that are not named keep their default.
+
+    Raises:
+        ValueError: an unknown group, or not a number from 0 to 64.
+    """
+    found = dict(DEFAULT_PROCESSES)
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        group, _, number = part.partition("=")
+        if group not in found or not 0 <= int(number) <= MAX_PROCESSES:
+            raise ValueError(part)
+        found[group] = int(number)
+    return found
+
+
+def _read_processes(reader: _Reader) -> dict[str, int]:
+    name = "MESSENGER_WORKER_PROCESSES"
+    try:
+        return read_processes(reader.text(name, ""))
+    except ValueError:
+        reader.problem(name, "must look like ingest=2,outbox=1,default=2,bulk=1")
+        return dict(DEFAULT_PROCESSES)
+
+
+def _read_share(reader: _Reader) -> float:
+    name = "MESSENGER_WORKSPACE_SHARE"
+    share = reader.number(name, 0.5, minimum=0)
+    if not 0 < share <= 1:
+        reader.problem(name, "must be above 0 and at most 1")
+    return share
 
 
 def _optional(value: Any) -> str | None:

@@ -43,13 +43,15 @@ PROFILE_RETRY: Final = timedelta(hours=6)
 """How long a profile that could not be read is left alone."""
 
 
-def announce(app: Flask, message_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+def announce(
+    app: Flask, message_ids: Sequence[uuid.UUID], *, budget_seconds: float = BUDGET_SECONDS
+) -> list[uuid.UUID]:
     """Fetch profiles, resolve contacts and send the signals for stored messages.
 
-    Works for `BUDGET_SECONDS` at most; returns the ids that are left.
+    Works for `budget_seconds` at most; returns the ids that are left.
     """
     session: Session = state_of(app).db.session
-    ends_at = time.monotonic() + BUDGET_SECONDS
+    ends_at = time.monotonic() + budget_seconds
     left = list(message_ids)
     while left and time.monotonic() < ends_at:
         row = _load(session, left.pop(0))
@@ -69,19 +71,32 @@ def _announce_one(app: Flask, session: Session, row: Any) -> None:
     session.commit()
 
 
-def find_unannounced(session: Session, *, limit: int) -> list[uuid.UUID]:
-    """Return messages the host was never told of: a job was lost, or a worker died."""
-    statement = (
-        select(Message.id)
+def find_unannounced(
+    session: Session, *, limit: int, lost_after: timedelta = LOST_AFTER
+) -> dict[str, list[uuid.UUID]]:
+    """Return messages the host was never told of: a job was lost, or a worker died.
+
+    By workspace, the oldest of each first and up to `limit` of each: one that lost thousands does
+    not hide another's.
+    """
+    place = func.row_number().over(partition_by=Message.workspace_id, order_by=Message.created_at)
+    unannounced = (
+        select(Message.workspace_id, Message.id, place.label("place"))
         .where(
             Message.announced_at.is_(None),
             Message.conversation_id.is_not(None),
-            Message.created_at < utc_now() - LOST_AFTER,
+            Message.created_at < utc_now() - lost_after,
         )
-        .order_by(Message.created_at)
-        .limit(limit)
+        .subquery()
     )
-    found = list(session.scalars(statement))
+    statement = (
+        select(unannounced.c.workspace_id, unannounced.c.id)
+        .where(unannounced.c.place <= limit)
+        .order_by(unannounced.c.place)
+    )
+    found: dict[str, list[uuid.UUID]] = {}
+    for workspace_id, message_id in session.execute(statement):
+        found.setdefault(workspace_id, []).append(message_id)
     session.rollback()
     return found
 

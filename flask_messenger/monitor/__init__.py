@@ -1,0 +1,1 @@
+"""How the work is going: which workers are alive, what waits, how far behind each queue is."""

@@ -21,6 +21,7 @@ from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.realtime import Hub
 from flask_messenger.settings import Settings
 from flask_messenger.state import KEY, MessengerState
+from flask_messenger.tenancy import tell_database
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,6 +119,7 @@ class Messenger:
         app.extensions[KEY] = held
         with app.app_context():
             _prepare_engine(db.engine)
+            tell_database(db.engine)
         _register_blueprints(app)
 
 

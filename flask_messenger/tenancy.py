@@ -1,8 +1,11 @@
-"""The current scope, and the wall the ORM builds from it.
+"""The current scope, and the walls the ORM and PostgreSQL build from it.
 
 Every query on a workspace-scoped model runs inside a scope: one workspace, or the whole system
 (workers and commands, said explicitly and logged). With no scope there is no query. In a request
 the scope is the tenant that the host's `tenant_loader` returns, unless one was entered explicitly.
+
+The ORM adds the workspace to its statements. PostgreSQL is told the scope, and compares it with
+every row by itself (`models.walls`): that holds for raw SQL and bare tables, too.
 """
 
 import contextlib
@@ -11,19 +14,31 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from flask import g, has_request_context
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.sql import ClauseElement, visitors
 
 from flask_messenger.errors import NotSignedInError, PermissionDeniedError, ScopeError
 from flask_messenger.hooks import Tenant
 from flask_messenger.models import Base, WorkspaceScoped
+from flask_messenger.models.schema import TABLE_PREFIX
+from flask_messenger.models.walls import SYSTEM_ON, TELL_SCOPE
 from flask_messenger.state import state
 
 logger = logging.getLogger(__name__)
+
+TOLD: Final = "messenger_scope"
+"""Where a connection's `info` keeps the scope that PostgreSQL knows of in this transaction."""
+ENDINGS: Final = (
+    "commit",
+    "rollback",
+    "prepare_twophase",
+    "commit_twophase",
+    "rollback_twophase",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +181,57 @@ def _refuse_foreign_rows(session: Session, _context: UOWTransaction, _instances:
     workspace_id = current_scope().workspace_id
     if workspace_id is not None and any(row.workspace_id != workspace_id for row in rows):
         raise ScopeError("A row of another workspace cannot be written in this scope.")
+
+
+def tell_database(engine: Engine) -> None:
+    """Tell PostgreSQL the scope before a statement on our tables, where it does not know it.
+
+    That is once per transaction, and again when the scope changes in the middle of one. The host's
+    own statements cost nothing. It hangs on the connection rather than on the session: statements
+    that go past the ORM are told of, too. What is told ends with the transaction, so a connection
+    in the pool belongs to nobody. In autocommit there is nothing to tell: such a statement sees no
+    row.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    event.listen(engine, "before_cursor_execute", _tell_scope)
+    for ending in ENDINGS:
+        event.listen(engine, ending, _forget_told)
+    event.listen(engine, "rollback_savepoint", _doubt_told)
+    event.listen(engine, "checkin", lambda _, record: record.info.pop(TOLD, None))
+
+
+def _tell_scope(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+    if TABLE_PREFIX not in statement or statement == TELL_SCOPE:
+        return
+    if getattr(cursor.connection, "autocommit", False):
+        return
+    scope = _known_scope()
+    if connection.info.get(TOLD) == scope:
+        return
+    sees_everything = scope is not None and scope.workspace_id is None
+    values = (scope.workspace_id or "" if scope else "", SYSTEM_ON if sees_everything else "")
+    told = connection.exec_driver_sql(TELL_SCOPE, values).one()
+    if sees_everything and not told.may_see_everything:
+        raise ScopeError(
+            "The database role of this process may not see all workspaces; only the worker's may."
+        )
+    connection.info[TOLD] = scope
+
+
+def _known_scope() -> Scope | None:
+    """Return the scope, without asking the host who is asking: it may ask the database for that."""
+    scope = _scope.get()
+    if scope is None and has_request_context():
+        tenant: Tenant | None = g.get("messenger_tenant")
+        scope = Scope(tenant.workspace_id) if tenant else None
+    return scope
+
+
+def _forget_told(connection: Connection, *_: Any) -> None:
+    connection.info.pop(TOLD, None)
+
+
+def _doubt_told(connection: Connection, *_: Any) -> None:
+    """Tell it again: what was told inside a savepoint went back with it."""
+    connection.info[TOLD] = _doubt_told

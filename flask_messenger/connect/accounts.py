@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, exists, select, update
+from sqlalchemy import Select, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,9 +19,9 @@ from flask_messenger.models import Account, Message, WebhookEntry
 from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import new_id
+from flask_messenger.models.elsewhere import list_taken_pages, put_back_entries
 from flask_messenger.models.journal import PENDING, UNROUTED
 from flask_messenger.models.messages import QUEUED
-from flask_messenger.tenancy import system_scope
 
 FACEBOOK: Final = "facebook"
 PAGE_OBJECT: Final = "page"
@@ -72,15 +72,10 @@ def list_known_accounts(
 
 
 def list_taken(session: Session, *, tenant: Tenant, external_ids: list[str]) -> set[str]:
-    """Return which of these Pages another workspace has. Whose they are never leaves this query."""
-    statement = select(Account.external_id).where(
-        Account.workspace_id != tenant.workspace_id,
-        Account.channel == FACEBOOK,
-        Account.status != DISCONNECTED,
-        Account.external_id.in_(external_ids),
+    """Return which of these Pages another workspace has. Whose they are nobody is told."""
+    return list_taken_pages(
+        session, workspace_id=tenant.workspace_id, channel=FACEBOOK, external_ids=external_ids
     )
-    with system_scope("which Pages are taken"):
-        return set(session.scalars(statement))
 
 
 def store_connection(
@@ -115,7 +110,7 @@ def store_connection(
     except IntegrityError:
         # The index over live accounts decides who has a Page; a look before could not.
         raise ended("page_taken") from None
-    _put_back(session, WebhookEntry.external_id == page.external_id)
+    put_back_entries(session, object_=PAGE_OBJECT, external_id=page.external_id)
     record(
         session,
         workspace_id=tenant.workspace_id,
@@ -171,7 +166,19 @@ def put_back_missed(session: Session, *, now: datetime) -> int:
         Account.external_id == WebhookEntry.external_id,
         Account.status != DISCONNECTED,
     )
-    return _put_back(session, WebhookEntry.received_at > now - MISSED_WITHIN, has_account)
+    statement = (
+        update(WebhookEntry)
+        .where(
+            WebhookEntry.object == PAGE_OBJECT,
+            WebhookEntry.state == UNROUTED,
+            WebhookEntry.received_at > now - MISSED_WITHIN,
+            has_account,
+        )
+        .values(state=PENDING, attempts=0, error=None, processed_at=None)
+        .returning(WebhookEntry.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(session.execute(statement).all())
 
 
 def _find_for_reconnect(session: Session, *, tenant: Tenant, external_id: str) -> Account | None:
@@ -212,14 +219,3 @@ def _fill(account: Account, page: NewConnection, *, tenant: Tenant, now: datetim
     account.subscribed_fields = list(page.subscribed_fields)
     account.connected_at = now
     account.disconnected_at = None
-
-
-def _put_back(session: Session, *criteria: ColumnElement[bool]) -> int:
-    statement = (
-        update(WebhookEntry)
-        .where(WebhookEntry.object == PAGE_OBJECT, WebhookEntry.state == UNROUTED, *criteria)
-        .values(state=PENDING, attempts=0, error=None, processed_at=None)
-        .returning(WebhookEntry.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(session.execute(statement).all())

@@ -16,10 +16,11 @@ from flask_messenger.models import Account, DeletionRequest, PendingConnection
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.models.elsewhere import list_workspaces_of_login
 from flask_messenger.models.upsert import insert_for
 from flask_messenger.signals import account_disconnected
 from flask_messenger.state import state_of
-from flask_messenger.tenancy import system_scope
+from flask_messenger.tenancy import workspace_scope
 
 META = "meta"
 CODE_LENGTH = 32
@@ -47,10 +48,12 @@ def deauthorize(app: Flask, request: SignedRequest) -> int:
     Returns how many accounts were; the second time none. Commits by itself.
     """
     session: Session = state_of(app).db.session
-    with system_scope("a person removed the app at Meta"):
-        ended = _end_accounts(session, request, reason="deauthorized")
-        _forget_attempts(session, request)
-        session.commit()
+    ended: list[AccountFacts] = []
+    for workspace_id in _workspaces_of(session, request):
+        with workspace_scope(workspace_id):
+            ended += _end_accounts(session, request, reason="deauthorized")
+            _forget_attempts(session, request)
+    session.commit()
     announce(app, account_disconnected, ended)
     return len(ended)
 
@@ -63,12 +66,16 @@ def delete_login(app: Flask, request: SignedRequest) -> str:
     """
     session: Session = state_of(app).db.session
     code = _confirmation_code(request)
-    with system_scope("a person asked Meta for deletion"):
-        ended = _end_accounts(session, request, reason="data_deletion")
-        accounts = _forget_person(session, request)
-        attempts = _forget_attempts(session, request)
-        _note_deletion(session, request, code, accounts=accounts, attempts=attempts)
-        session.commit()
+    ended: list[AccountFacts] = []
+    accounts = attempts = 0
+    for workspace_id in _workspaces_of(session, request):
+        with workspace_scope(workspace_id):
+            ended += _end_accounts(session, request, reason="data_deletion")
+            accounts += _forget_person(session, request)
+            attempts += _forget_attempts(session, request)
+            session.flush()
+    _note_deletion(session, request, code, accounts=accounts, attempts=attempts)
+    session.commit()
     announce(app, account_disconnected, ended)
     return code
 
@@ -85,6 +92,12 @@ def read_deletion(session: Session, code: str) -> Deletion | None:
         accounts=int(row.details.get("accounts", 0)),
         requested_at=row.requested_at,
         completed_at=row.completed_at,
+    )
+
+
+def _workspaces_of(session: Session, request: SignedRequest) -> list[str]:
+    return list_workspaces_of_login(
+        session, app_name=request.app.name, meta_user_id=request.user_id
     )
 
 
@@ -115,7 +128,7 @@ def _was_connected_since(account: Account, request: SignedRequest) -> bool:
 
 
 def _forget_person(session: Session, request: SignedRequest) -> int:
-    """Remove the person's id from every account that has ended, of whichever workspace."""
+    """Remove the person's id from every account of the workspace that has ended."""
     statement = (
         update(Account)
         .where(

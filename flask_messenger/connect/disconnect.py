@@ -21,9 +21,10 @@ from flask_messenger.models import Account
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import utc_now
+from flask_messenger.models.elsewhere import list_workspaces_of_login
 from flask_messenger.signals import account_disconnected
 from flask_messenger.state import MessengerState, state_of
-from flask_messenger.tenancy import system_scope
+from flask_messenger.tenancy import workspace_scope
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +134,14 @@ def _is_last_of_login(session: Session, account: Account) -> bool:
         )
         .limit(1)
     )
-    with system_scope("whether a login is still used"):
-        return session.scalars(statement).one_or_none() is None
+    workspace_ids = list_workspaces_of_login(
+        session, app_name=account.app_name, meta_user_id=account.meta_user_id
+    )
+    for workspace_id in workspace_ids:
+        with workspace_scope(workspace_id):
+            if session.scalars(statement).one_or_none() is not None:
+                return False
+    return True
 
 
 def _tell_meta(held: MessengerState, account: Account, *, revokes: bool) -> None:

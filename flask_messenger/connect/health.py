@@ -24,8 +24,9 @@ from flask_messenger.models import Account
 from flask_messenger.models.accounts import ACTIVE, NEEDS_REAUTH
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import utc_now
+from flask_messenger.models.elsewhere import list_workspaces_of_login
 from flask_messenger.state import MessengerState, state_of
-from flask_messenger.tenancy import system_scope
+from flask_messenger.tenancy import workspace_scope
 
 logger = logging.getLogger(__name__)
 
@@ -78,21 +79,27 @@ def find_lost_accounts(
     """
     held = state_of(app)
     session: Session = held.db.session
-    with system_scope("the grant of a person changed"):
-        statement = select(Account).where(
-            Account.meta_user_id == meta_user_id,
-            Account.app_name == app_name,
-            Account.channel == "facebook",
-            Account.status == ACTIVE,
-            Account.external_id.not_in(granted_ids),
-        )
-        accounts = list(session.scalars(statement))
-        for account in accounts:
-            session.expunge(account)  # or the commit would make each one a query again
-        session.commit()
-        lost = [each for each in accounts if not is_reachable(held, each)]
-        news = [each for each in lost if mark_needs_reauth(session, each, GRANT_REPLACED)]
-        session.commit()
+    statement = select(Account).where(
+        Account.meta_user_id == meta_user_id,
+        Account.app_name == app_name,
+        Account.channel == "facebook",
+        Account.status == ACTIVE,
+        Account.external_id.not_in(granted_ids),
+    )
+    lost: list[Account] = []
+    news: list[Account] = []
+    for workspace_id in list_workspaces_of_login(
+        session, app_name=app_name, meta_user_id=meta_user_id
+    ):
+        with workspace_scope(workspace_id):
+            accounts = list(session.scalars(statement))
+            for account in accounts:
+                session.expunge(account)  # or the commit would make each one a query again
+            session.commit()
+            gone = [each for each in accounts if not is_reachable(held, each)]
+            news += [each for each in gone if mark_needs_reauth(session, each, GRANT_REPLACED)]
+            session.commit()
+            lost += gone
     for account in news:
         announce_needs_reauth(app, AccountFacts.of(account), reason=GRANT_REPLACED)
     return [AccountFacts.of(account) for account in lost]

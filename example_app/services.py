@@ -24,7 +24,7 @@ from example_app.environment import (
 from example_app.supervisor import Child
 
 ANSWER_SECONDS: Final = 2.0
-QUEUE_GROUPS: Final = ("ingest", "outbox", "default")
+QUEUE_GROUPS: Final = ("ingest", "outbox", "default", "bulk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

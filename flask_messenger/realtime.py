@@ -8,6 +8,7 @@ and ends.
 import json
 import logging
 import queue
+import random
 import threading
 import time
 from collections import defaultdict
@@ -24,6 +25,8 @@ HEARTBEAT_SECONDS: Final = 15.0
 LOOK_UP_SECONDS: Final = 1.0
 """How soon the thread that listens notices that it should end."""
 RETRY_MILLISECONDS: Final = 3000
+SHORTEST_SHARE: Final = 0.8
+"""Of the time a stream may last, the least it does."""
 BACKLOG: Final = 256
 """Events a slow browser may lag behind before it is told to reload everything."""
 
@@ -154,12 +157,15 @@ def _end(inbox: "queue.Queue[str | None]") -> None:
             return
 
 
-def stream(hub: Hub, workspace_id: str) -> Iterator[str]:
+def stream(hub: Hub, workspace_id: str, *, seconds: float) -> Iterator[str]:
     """Yield server-sent events of one workspace until the browser leaves or Redis goes away.
 
     The first event is `live` (or `away` where Redis is away, and then the stream ends: the page
-    polls, and the browser tries again after `retry`).
+    polls, and the browser tries again after `retry`). After `seconds`, or a little less so that
+    not all come back at once, the last event is `again`: the browser connects anew, and whoever
+    has signed out meanwhile is told nothing more.
     """
+    ends_at = time.monotonic() + seconds * random.uniform(SHORTEST_SHARE, 1.0)  # noqa: S311 - spreads load
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
     try:
         inbox = hub.listen(workspace_id)
@@ -168,24 +174,26 @@ def stream(hub: Hub, workspace_id: str) -> Iterator[str]:
         return
     try:
         yield _event("live", "{}")
-        yield from _drain(inbox)
+        yield from _drain(inbox, ends_at=ends_at)
     finally:
         hub.leave(workspace_id, inbox)
 
 
-def _drain(inbox: "queue.Queue[str | None]") -> Iterator[str]:
+def _drain(inbox: "queue.Queue[str | None]", *, ends_at: float) -> Iterator[str]:
     heartbeat_at = time.monotonic() + HEARTBEAT_SECONDS
-    while True:
+    while (now := time.monotonic()) < ends_at:
         try:
-            payload = inbox.get(timeout=max(0.0, heartbeat_at - time.monotonic()))
+            payload = inbox.get(timeout=max(0.0, min(heartbeat_at, ends_at) - now))
         except queue.Empty:
-            yield ": still here\n\n"
-            heartbeat_at = time.monotonic() + HEARTBEAT_SECONDS
+            if time.monotonic() >= heartbeat_at:
+                yield ": still here\n\n"
+                heartbeat_at = time.monotonic() + HEARTBEAT_SECONDS
             continue
         if payload is None:
             yield _event("away", "{}")
             return
         yield _event(json.loads(payload)["type"], payload)
+    yield _event("again", "{}")
 
 
 def _event(name: str, payload: str) -> str:

@@ -158,7 +158,7 @@ class Settings:
             subscription_check_seconds=int(
                 reader.number("MESSENGER_SUBSCRIPTION_CHECK_SECONDS", 3600, minimum=60)
             ),
-            stream_seconds=int(reader.number("MESSENGER_STREAM_SECONDS", 300, minimum=10)),
+            stream_seconds=int(reader.number("MESSENGER_STREAM_SECONDS", 300)),
         )
         reader.raise_problems()
         return settings

@@ -14,11 +14,12 @@ from flask_messenger.realtime import Hub, stream
 from flask_messenger.state import state
 from flask_messenger.tenancy import current_tenant
 
-ABOUT_THE_STREAM: Final = ("event: live\n", "event: away\n")
+ABOUT_THE_STREAM: Final = ("event: live\n", "event: away\n", "event: again\n")
 DATA: Final = "data: "
 STREAM_TEXT: Final = """\
 `text/event-stream`. The first event is `live`, or `away` where nothing can be streamed now. Then
-`message`, `status`, `conversation` and `account`, each with the ids of what changed."""
+`message`, `status`, `conversation` and `account`, each with the ids of what changed. A stream lasts
+some minutes; the last event is `again`, and then it is time to connect anew."""
 
 
 @bp.get("/events")
@@ -35,7 +36,8 @@ STREAM_TEXT: Final = """\
 def stream_events() -> Response:
     """Stream what changes in the workspace, ids only."""
     tenant = current_tenant()
-    events = stream(state().get(Hub), tenant.workspace_id)
+    seconds = state().settings.stream_seconds
+    events = stream(state().get(Hub), tenant.workspace_id, seconds=seconds)
     events = visible_events(cast("Generator[str, None, None]", events), tenant)
     answer = Response(events, mimetype="text/event-stream")
     answer.headers["X-Accel-Buffering"] = "no"  # nginx would keep events back until a buffer fills

@@ -94,6 +94,7 @@ def test_heartbeats_and_news_of_the_stream_always_pass() -> None:
         "event: live\ndata: {}\n\n",
         ": still here\n\n",
         "event: away\ndata: {}\n\n",
+        "event: again\ndata: {}\n\n",
     ]
     foreign = 'event: message\ndata: {"type":"message","location_id":"l1"}\n\n'
     unlocated = 'event: account\ndata: {"type":"account"}\n\n'
@@ -118,3 +119,18 @@ def test_leaving_closes_the_stream_behind() -> None:
     stream.close()
 
     assert closed == [True]
+
+
+def test_stream_ends_after_its_time_and_asks_anew_who_listens(
+    new_app: Callable[..., Flask],
+) -> None:
+    app = new_app(MESSENGER_STREAM_SECONDS="1")
+    host = app.extensions["host"]
+    host.sign_in()
+    client = app.test_client()
+
+    answer = client.get("/api/messenger/events")
+    host.tenant = None
+
+    assert answer.text.endswith("event: again\ndata: {}\n\n")
+    assert client.get("/api/messenger/events").status_code == 401

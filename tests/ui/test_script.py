@@ -39,6 +39,16 @@ EXPECTED = (
     "ERR_FAILED",
 )
 
+WATCH_STATES = """
+() => {
+  window.statesSeen = [];
+  const sign = document.querySelector('#fm-live');
+  new MutationObserver(() => {
+    if (sign.dataset.state !== 'live') window.statesSeen.push(sign.dataset.state);
+  }).observe(sign, {attributes: true});
+}
+"""
+
 
 class _Quiet(WSGIRequestHandler):
     def log(self, *_: Any) -> None:
@@ -337,6 +347,28 @@ def test_two_tabs_share_one_stream(site: Site, open_page: Callable[..., Page]) -
     site.receive(thread, "to the one left")
     expect(second.locator(".fm-row", has_text="to the one left")).to_be_visible(timeout=SECOND)
     assert len(streams) == 2
+
+
+def test_a_stream_that_ends_by_plan_is_followed_by_another_and_nobody_sees_it(
+    new_site: Callable[..., Site], open_page: Callable[..., Page]
+) -> None:
+    site = new_site(MESSENGER_STREAM_SECONDS="1")
+    thread = site.threads.make("hello")
+    page = open_page(site, "/messenger/inbox")
+    streams: list[str] = []
+    page.on("request", lambda request: "/events" in request.url and streams.append(request.url))
+    is_live(page)
+    page.evaluate(WATCH_STATES)
+
+    page.wait_for_event(
+        "request",
+        lambda request: "/events" in request.url and len(streams) > 1,
+        timeout=20 * SECOND,
+    )
+    site.receive(thread, "still here")
+
+    expect(page.locator(".fm-row", has_text="still here")).to_be_visible(timeout=5 * SECOND)
+    assert page.evaluate("window.statesSeen") == []
 
 
 def test_the_inbox_works_with_keys_alone(site: Site, open_page: Callable[..., Page]) -> None:

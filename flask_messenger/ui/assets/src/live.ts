@@ -101,6 +101,7 @@ class Stream {
     source.onerror = () => this.lost();
     source.addEventListener("live", () => this.alive());
     source.addEventListener("away", () => this.listener.state("polling"));
+    source.addEventListener("again", () => this.renew(source));
     for (const type of TYPES) {
       source.addEventListener(type, (event) => this.listener.news({ ...parse(event.data), type }));
     }
@@ -111,6 +112,12 @@ class Stream {
     this.failures = 0;
     this.listener.state("live");
     this.listener.news({ type: "everything" });
+  }
+
+  /** The server ends each stream after some minutes, to ask again who is here: nothing is wrong. */
+  private renew(source: EventSource): void {
+    source.close();
+    this.open();
   }
 
   private lost(): void {

@@ -30,6 +30,7 @@
         ├── WindowClosedError           Meta says the policy window is closed
         ├── RecipientUnavailableError   this person cannot be reached
         ├── AccountRestrictedError      Meta restricts the whole account
+        │   └── AccountPausedError      retryable, much later: for a while
         └── InvalidGraphRequestError    we asked for something Graph refuses
 
 A class exists because some caller does something different with it. No message of any of them
@@ -312,6 +313,8 @@ class GraphUnavailableError(GraphError):
 
     slug = "graph_unavailable"
     retryable = True
+    is_unreachable = False
+    """Whether no connection was to be had: then it is nobody's call in particular that failed."""
     agent_text = "Meta could not be reached."
 
 
@@ -363,6 +366,14 @@ class AccountRestrictedError(GraphError):
 
     slug = "graph_account_restricted"
     agent_text = "Meta restricts this account from sending."
+
+
+class AccountPausedError(AccountRestrictedError):
+    """Meta keeps the account from sending for a while: half an hour, or hours."""
+
+    slug = "graph_account_paused"
+    retryable = True
+    agent_text = "Meta keeps this account from sending for a while."
 
 
 class InvalidGraphRequestError(GraphError):

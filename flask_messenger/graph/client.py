@@ -324,7 +324,9 @@ def error_from_failure(error: requests.RequestException, *, repeatable: bool) ->
     """Return the error for a call without an answer: never went out, or went out and who knows."""
     name = type(error).__name__
     if _was_never_sent(error):
-        return GraphUnavailableError(f"Graph could not be reached ({name}).")
+        failure = GraphUnavailableError(f"Graph could not be reached ({name}).")
+        failure.is_unreachable = True
+        return failure
     if repeatable:
         return GraphUnavailableError(f"Graph did not answer ({name}).")
     return GraphTimeoutError(f"The call went out and no answer came back ({name}).")

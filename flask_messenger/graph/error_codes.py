@@ -3,7 +3,9 @@
 An unknown code is a plain `GraphError`: shown, and not tried again. A new case is one row here and
 one test with a captured answer.
 
-Source: https://developers.facebook.com/docs/messenger-platform/error-codes
+Sources:
+    https://developers.facebook.com/docs/messenger-platform/error-codes
+    https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
 """
 
 import contextlib
@@ -12,6 +14,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from flask_messenger.errors import (
+    AccountPausedError,
     AccountRestrictedError,
     GraphError,
     GraphTimeoutError,
@@ -52,38 +55,48 @@ BY_SUBCODE: Final[Mapping[int, type[GraphError]]] = {
     1404170: AccountRestrictedError,
     1545041: RecipientUnavailableError,
     1893015: RecipientUnavailableError,
-    1893063: AccountRestrictedError,
+    1893063: AccountPausedError,  # restricted from sending for a while
     2018001: RecipientUnavailableError,
     2018008: GraphUnavailableError,  # fetching the attachment failed; worth another try
     2018014: InvalidGraphRequestError,
+    2018021: InvalidGraphRequestError,  # matching people by phone number
+    2018027: InvalidGraphRequestError,
     2018028: MissingPermissionError,  # the app may only write to its own testers yet
     2018047: InvalidGraphRequestError,
     2018074: InvalidGraphRequestError,
     2018108: RecipientUnavailableError,
     2018109: InvalidGraphRequestError,
+    2018145: InvalidGraphRequestError,
     2018164: InvalidGraphRequestError,
     2018171: InvalidGraphRequestError,
     2018218: RecipientUnavailableError,  # this person has no profile
     2018247: MissingPermissionError,  # a field of the profile
     2018276: MissingPermissionError,  # the app has no Human Agent feature
     2018278: WindowClosedError,
+    2018292: InvalidGraphRequestError,  # a second private reply
     2018294: GraphUnavailableError,  # reading a video took too long; worth another try
     2018300: RateLimitedError,  # another app has the thread now
     2018304: MissingPermissionError,  # the app has no Human Agent feature
+    2018320: InvalidGraphRequestError,
     2018321: RateLimitedError,  # an automated flow has the thread now
+    2018336: InvalidGraphRequestError,  # not to be had under Europe's rules
+    2446079: RateLimitedError,
+    2534013: AccountRestrictedError,  # the Page has no Instagram account any more
     2534014: RecipientUnavailableError,
+    2534015: InvalidGraphRequestError,
     2534022: WindowClosedError,
+    2534025: InvalidGraphRequestError,
     2534029: AccountRestrictedError,
     2534037: RateLimitedError,  # another app has the thread now
     2534122: AccountRestrictedError,
-    2446079: RateLimitedError,
 }
 
-BY_CODE: Final[Mapping[int, type[GraphError]]] = {
+MESSENGER_CODES: Final[Mapping[int, type[GraphError]]] = {
     1: GraphUnavailableError,
     2: GraphUnavailableError,
     3: MissingPermissionError,
     4: RateLimitedError,
+    9: RateLimitedError,
     10: MissingPermissionError,
     17: RateLimitedError,
     32: RateLimitedError,
@@ -101,11 +114,79 @@ BY_CODE: Final[Mapping[int, type[GraphError]]] = {
     1200: GraphUnavailableError,
     2022: AccountRestrictedError,
     2500: InvalidGraphRequestError,
+    9007: InvalidGraphRequestError,
+    10303: InvalidGraphRequestError,
     10900: InvalidGraphRequestError,
     10903: InvalidGraphRequestError,
     36103: AccountRestrictedError,
     **dict.fromkeys(range(80000, 80015), RateLimitedError),
 }
+
+# WhatsApp names no subcodes since v16.
+WHATSAPP_CODES: Final[Mapping[int, type[GraphError]]] = {
+    0: TokenExpiredError,
+    **dict.fromkeys((131005, 131030), MissingPermissionError),
+    **dict.fromkeys((131000, 131016, 133004, 139103, 2494100), GraphUnavailableError),
+    **dict.fromkeys((130429, 131056, 131057, 132069, 134101), RateLimitedError),
+    131048: AccountPausedError,  # people complained; Meta says "hours"
+    **dict.fromkeys(
+        (131031, 131037, 131042, 131044, 131045, 131064, 133016, 134011), AccountRestrictedError
+    ),
+    **dict.fromkeys(
+        (133000, 133005, 133006, 133008, 133009, 133010, 133015), AccountRestrictedError
+    ),  # the number is not registered, or not yet again
+    **dict.fromkeys((130472, 130497, 131026, 131049, 131050, 137000), RecipientUnavailableError),
+    131047: WindowClosedError,
+    **dict.fromkeys(
+        (131008, 131009, 131020, 131021, 131041, 131051, 131052, 131053, 131059, 131060),
+        InvalidGraphRequestError,
+    ),
+    **dict.fromkeys((131062, 131063, 135000), InvalidGraphRequestError),
+    **dict.fromkeys(range(131200, 131300), InvalidGraphRequestError),  # groups
+    **dict.fromkeys(
+        (132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016, 132068),
+        InvalidGraphRequestError,
+    ),  # templates
+    **dict.fromkeys((134100, 134102), InvalidGraphRequestError),
+    **dict.fromkeys(range(139000, 139005), InvalidGraphRequestError),  # flows
+    **dict.fromkeys(range(139100, 139103), InvalidGraphRequestError),
+    **dict.fromkeys(range(147001, 147006), InvalidGraphRequestError),  # user names
+    **dict.fromkeys(range(2388001, 2388300), InvalidGraphRequestError),  # making templates
+    **dict.fromkeys((2593107, 2593108, 2593109), InvalidGraphRequestError),
+}
+
+BY_CODE: Final[Mapping[int, type[GraphError]]] = {**MESSENGER_CODES, **WHATSAPP_CODES}
+
+ACCOUNT: Final = "account"
+APP: Final = "app"
+CONVERSATION: Final = "conversation"
+_APP_LIMIT_CODES: Final = frozenset({4, 341})
+_CONVERSATION_LIMIT_CODES: Final = frozenset({131056, 132069})
+_CONVERSATION_LIMIT_SUBCODES: Final = frozenset(
+    {2018300, 2018321, 2018352, 2018354, 2534037}  # whose thread it is; what one person gets
+)
+_ACCOUNT_LIMIT_SUBCODES: Final = frozenset({2018022, 2446079, 2534040})
+_FEW_TRIES: Final[Mapping[int, int]] = {2018008: 2, 2018294: 2}
+"""Subcodes worth no more than so many tries: what Meta cannot fetch it rarely can later."""
+
+
+def scope_of_limit(code: int | None, subcode: int | None) -> str:
+    """Say whom a rate limit is about: `account`, `app`, or one `conversation`.
+
+    An HTTP 429 without a code counts as the account's.
+    """
+    named = {code, subcode}
+    if named & _CONVERSATION_LIMIT_SUBCODES or code in _CONVERSATION_LIMIT_CODES:
+        return CONVERSATION
+    if named & _ACCOUNT_LIMIT_SUBCODES:
+        return ACCOUNT
+    return APP if code in _APP_LIMIT_CODES else ACCOUNT
+
+
+def most_tries(code: int | None, subcode: int | None, *, otherwise: int) -> int:
+    """Return how often a message that is refused like this is worth sending."""
+    found = _FEW_TRIES.get(subcode or 0) or _FEW_TRIES.get(code or 0)
+    return min(found or otherwise, otherwise)
 
 
 def error_from_answer(
@@ -150,7 +231,8 @@ def _kind(
     if code is not None and subcode is not None:
         found = BY_CODE_AND_SUBCODE.get((code, subcode))
     found = found or BY_SUBCODE.get(subcode or 0) or BY_SUBCODE.get(code or 0)
-    found = found or BY_CODE.get(code or 0)
+    if found is None and code is not None:
+        found = BY_CODE.get(code)
     if found is None or found is InvalidGraphRequestError:
         if is_transient or (code is None and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
             return GraphUnavailableError

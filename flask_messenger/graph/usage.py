@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-FLAT_HEADERS: Final = ("X-App-Usage", "X-Page-Usage")
+APP_HEADER: Final = "X-App-Usage"
+PAGE_HEADER: Final = "X-Page-Usage"
 BUSINESS_HEADER: Final = "X-Business-Use-Case-Usage"
 PERCENT_KEYS: Final = ("call_count", "total_time", "total_cputime")
 
@@ -16,12 +17,17 @@ class Usage:
     """What the usage headers of one answer say.
 
     Attributes:
-        percent: of the limit that is used up most; Graph refuses calls at 100.
-        wait_seconds: how long until Graph takes calls again; 0 while it does.
+        percent: of the account's limit that is used up most; Graph refuses calls at 100.
+        wait_seconds: how long until Graph takes the account's calls again; 0 while it does.
+        app_percent: of the limit of the whole app.
     """
 
     percent: float = 0.0
     wait_seconds: float = 0.0
+    app_percent: float = 0.0
+
+
+NO_USAGE: Final = Usage()
 
 
 def read_usage(headers: Mapping[str, str]) -> Usage:
@@ -29,17 +35,26 @@ def read_usage(headers: Mapping[str, str]) -> Usage:
 
     Source: https://developers.facebook.com/docs/graph-api/overview/rate-limiting
     """
-    blocks = list(_blocks(headers))
-    percents = [_number(block.get(key)) for block in blocks for key in PERCENT_KEYS]
+    app, page = headers.get(APP_HEADER), headers.get(PAGE_HEADER)
+    business = headers.get(BUSINESS_HEADER)
+    if app is page is business is None:
+        return NO_USAGE
+    blocks = [*_mappings([_parse(page)]), *_business_blocks(_parse(business))]
     # The header counts in minutes.
     waits = [_number(block.get("estimated_time_to_regain_access")) * 60 for block in blocks]
-    return Usage(percent=max(percents, default=0.0), wait_seconds=max(waits, default=0.0))
+    return Usage(
+        percent=_highest(blocks),
+        wait_seconds=max(waits, default=0.0),
+        app_percent=_highest(list(_mappings([_parse(app)]))),
+    )
 
 
-def _blocks(headers: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-    for name in FLAT_HEADERS:
-        yield from _mappings([_parse(headers.get(name))])
-    by_business = _parse(headers.get(BUSINESS_HEADER))
+def _highest(blocks: list[Mapping[str, Any]]) -> float:
+    percents = [_number(block.get(key)) for block in blocks for key in PERCENT_KEYS]
+    return max(percents, default=0.0)
+
+
+def _business_blocks(by_business: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(by_business, Mapping):
         for blocks in by_business.values():
             yield from _mappings(blocks if isinstance(blocks, list) else [blocks])
@@ -51,7 +66,7 @@ def _mappings(values: list[Any]) -> Iterator[Mapping[str, Any]]:
 
 def _parse(header: str | None) -> Any:
     with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(header or "null")
+        return json.loads(header) if header else None
     return None
 
 

@@ -192,7 +192,7 @@ def test_sent_message_has_metas_id_and_the_usage(
     meta.post(
         f"{URL}/1001/messages",
         json={"recipient_id": "2001", "message_id": "m_1"},
-        headers={"X-App-Usage": '{"call_count":50}'},
+        headers={"X-Page-Usage": '{"call_count":50}'},
         match=[matchers.json_params_matcher(request)],
     )
 

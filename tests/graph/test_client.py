@@ -72,7 +72,7 @@ def test_body_is_json_and_answer_carries_usage(
 
     assert meta.calls[0].request.headers["Content-Type"] == "application/json"
     assert meta.calls[0].request.body == b'{"text":"gr\\u00fc\\u00df"}'
-    assert answer.usage.percent == 81
+    assert answer.usage.app_percent == 81
 
 
 def test_netrc_does_not_replace_the_token(

@@ -1,6 +1,7 @@
 import pytest
 
 from flask_messenger.errors import (
+    AccountPausedError,
     AccountRestrictedError,
     GraphError,
     GraphTimeoutError,
@@ -12,7 +13,7 @@ from flask_messenger.errors import (
     TokenExpiredError,
     WindowClosedError,
 )
-from flask_messenger.graph.error_codes import error_from_answer
+from flask_messenger.graph.error_codes import error_from_answer, most_tries, scope_of_limit
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ from flask_messenger.graph.error_codes import error_from_answer
         (10, 2018278, WindowClosedError),
         (10, 2534022, WindowClosedError),
         (10, 2018108, RecipientUnavailableError),
-        (10, 1893063, AccountRestrictedError),
+        (10, 1893063, AccountPausedError),
         (10, 2018300, RateLimitedError),
         (17, None, RateLimitedError),
         (32, None, RateLimitedError),
@@ -58,6 +59,22 @@ from flask_messenger.graph.error_codes import error_from_answer
         (80006, None, RateLimitedError),
         (2018278, None, WindowClosedError),
         (2018321, None, RateLimitedError),
+        (0, None, TokenExpiredError),
+        (9, 2018352, RateLimitedError),
+        (100, 2018336, InvalidGraphRequestError),
+        (100, 2534013, AccountRestrictedError),
+        (130429, None, RateLimitedError),
+        (130472, None, RecipientUnavailableError),
+        (131000, None, GraphUnavailableError),
+        (131005, None, MissingPermissionError),
+        (131026, None, RecipientUnavailableError),
+        (131031, None, AccountRestrictedError),
+        (131047, None, WindowClosedError),
+        (131048, None, AccountPausedError),
+        (131056, None, RateLimitedError),
+        (131057, None, RateLimitedError),
+        (132001, None, InvalidGraphRequestError),
+        (133010, None, AccountRestrictedError),
         (999_999, None, GraphError),
         (999_999, 888_888, GraphError),
         (None, None, GraphError),
@@ -121,3 +138,34 @@ def test_rate_limit_says_how_long_to_wait(headers, expected) -> None:
     error = error_from_answer(400, {"error": {"code": 4}}, headers)
 
     assert error.retry_after_seconds == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode", "scope"),
+    [
+        (4, None, "app"),
+        (341, None, "app"),
+        (4, 2018022, "account"),
+        (4, 2018354, "conversation"),
+        (9, 2018352, "conversation"),
+        (10, 2018300, "conversation"),
+        (2018321, None, "conversation"),
+        (17, None, "account"),
+        (32, None, "account"),
+        (613, None, "account"),
+        (613, 2534040, "account"),
+        (80006, None, "account"),
+        (130429, None, "account"),
+        (131056, None, "conversation"),
+        (None, None, "account"),
+    ],
+)
+def test_rate_limit_says_whom_it_is_about(code, subcode, scope) -> None:
+    assert scope_of_limit(code, subcode) == scope
+
+
+def test_file_that_meta_cannot_fetch_is_worth_one_more_try() -> None:
+    assert most_tries(100, 2018008, otherwise=6) == 2
+    assert most_tries(2018294, None, otherwise=6) == 2
+    assert most_tries(2, None, otherwise=6) == 6
+    assert most_tries(100, 2018008, otherwise=1) == 1

@@ -3,14 +3,14 @@ import pytest
 from flask_messenger.graph.usage import Usage, read_usage
 
 
-def test_highest_percentage_of_all_headers_counts() -> None:
+def test_highest_percentage_counts_for_the_account_and_for_the_app() -> None:
     headers = {
         "X-App-Usage": '{"call_count":28,"total_time":15,"total_cputime":10}',
         "X-Business-Use-Case-Usage": '{"1":[{"type":"pages","call_count":5},'
         '{"type":"messenger","total_time":95.5,"estimated_time_to_regain_access":2}]}',
     }
 
-    assert read_usage(headers) == Usage(percent=95.5, wait_seconds=120)
+    assert read_usage(headers) == Usage(percent=95.5, wait_seconds=120, app_percent=28)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""`python -m tests.faults [NAME …] [--small] [--json FILE]`: strike, count, print the table."""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from tests.faults.faults import FAULTS
+from tests.faults.report import Row, head
+from tests.faults.run import Fault, run_fault
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--small", is_flag=True, help="Little load: shows that a fault can be done here.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write it there.")
+@click.option("--list", "only_list", is_flag=True, help="Say which there are.")
+def main(names: tuple[str, ...], *, small: bool, json_file: Path | None, only_list: bool) -> None:
+    """Run the faults named, or all; exit with 1 where something was lost or came twice."""
+    known = {fault.name: fault for fault in FAULTS}
+    if unknown := sorted(set(names) - set(known)):
+        raise click.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(known)}")
+    chosen = [known[name] for name in names] or list(FAULTS)
+    if only_list:
+        for fault in chosen:
+            click.echo(f"{fault.name:<26} {fault.what}")
+        return
+    click.echo(head())
+    rows = [row for fault in chosen if (row := run_one(fault, small=small)) is not None]
+    if json_file is not None:
+        json_file.write_text("".join(row.as_json() + "\n" for row in rows), encoding="utf-8")
+    sys.exit(0 if all(row.is_clean for row in rows) else 1)
+
+
+def run_one(fault: Fault, *, small: bool) -> Row | None:
+    reason = fault.missing()
+    if reason is not None:
+        click.echo(f"{fault.name:<26}  skipped: {reason}")
+        return None
+    began = time.monotonic()
+    row = run_fault(fault, fault.small if small else fault.full)
+    row.notes["seconds"] = round(time.monotonic() - began, 1)
+    click.echo(row.as_text())
+    return row
+
+
+if __name__ == "__main__":
+    main()

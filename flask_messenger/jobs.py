@@ -31,6 +31,7 @@ from flask_messenger.inbox import actions as inbox_actions
 from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
+from flask_messenger.ingest import spool as spooling
 from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
@@ -132,6 +133,7 @@ def drain() -> None:
     """Apply what waits in the journal."""
     client = state().get(redis.Redis)
     drain_started(client)
+    spooling.empty_spool(_app())
     if draining.drain_all(_app(), news=_QueuedNews(), stopping=STOPPING.is_set):
         schedule_drain(client)
 
@@ -295,7 +297,7 @@ def send_action(conversation_id: str, action: str) -> None:
 
 
 def _sweep_journal() -> None:
-    if draining.has_pending(state().db.session):
+    if draining.has_pending(state().db.session) or spooling.has_spooled(_app()):
         schedule_drain(state().get(redis.Redis))
 
 

@@ -7,13 +7,21 @@ from typing import Final
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import SQLAlchemyError
 
-from flask_messenger.errors import MessengerError, PayloadTooLargeError
-from flask_messenger.ingest.journal import journal_delivery
-from flask_messenger.ingest.receive import signing_app, split_delivery
+from flask_messenger.errors import (
+    JournalUnavailableError,
+    MessengerError,
+    PayloadTooLargeError,
+    SignatureError,
+    SpoolUnavailableError,
+    TooManyRequestsError,
+)
+from flask_messenger.ingest.journal import Journal, make_rows
+from flask_messenger.ingest.receive import JournalRows, signing_app, split_delivery
+from flask_messenger.ingest.spool import Spool
+from flask_messenger.ingest.strangers import Strangers
 from flask_messenger.ingest.wake import DrainWaker
-from flask_messenger.state import state
+from flask_messenger.state import MessengerState, state
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +33,10 @@ CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 @bp.get("/webhooks/meta")
 def verify() -> ResponseReturnValue:
     """Answer Meta's challenge if it knows a verify token of ours."""
+    held = state()
+    held.get(Strangers).check(request.remote_addr)  # a token could be guessed, given the tries
     token = request.args.get("hub.verify_token", "").encode()
-    tokens = [app.verify_token.encode() for app in state().settings.apps.values()]
+    tokens = [app.verify_token.encode() for app in held.settings.apps.values()]
     known = any([hmac.compare_digest(token, each) for each in tokens])  # noqa: C419 - no early exit
     challenge = request.args.get("hub.challenge", "")
     if (
@@ -34,6 +44,7 @@ def verify() -> ResponseReturnValue:
         or not known
         or not CHALLENGE.fullmatch(challenge)
     ):
+        held.get(Strangers).count(request.remote_addr)
         return _plain("The verify token is not ours.", 403)
     return _plain(challenge, 200)
 
@@ -42,21 +53,39 @@ def verify() -> ResponseReturnValue:
 def receive() -> ResponseReturnValue:
     """Check, journal, wake, answer: Meta waits for durability, not for our work.
 
-    Answers 200 only once every entry is committed; 503 where the database cannot take it, and
-    Meta sends it again.
+    Answers 200 only once every entry is committed, or on disk in the spool where the database
+    cannot take it; 503 where neither can, and Meta sends it again.
     """
     held = state()
     body = _read_body(held.settings.webhook_max_bytes)
     header = request.headers.get("X-Hub-Signature-256")
-    app = signing_app(body, header, held.settings.apps.values())
-    delivery = split_delivery(body)
     try:
-        journal_delivery(held.db.engine, delivery, app_name=app.name)
-    except SQLAlchemyError as error:
-        logger.error("journal_failed error=%s", type(error).__name__)  # noqa: TRY400 - holds bodies
-        return _plain("The journal is not available; please send it again.", 503)
-    held.get(DrainWaker).wake()
+        app = signing_app(body, header, held.settings.apps.values())
+    except SignatureError:
+        # Only now: what is signed is never counted, wherever it comes from.
+        held.get(Strangers).count(request.remote_addr)
+        raise
+    delivery = split_delivery(body)
+    if delivery.entries and _keep(held, make_rows(delivery, app_name=app.name)):
+        held.get(DrainWaker).wake()
     return _plain("", 200)
+
+
+def _keep(held: MessengerState, rows: JournalRows) -> bool:
+    """Keep a delivery where it is durable; say whether that is the journal.
+
+    Raises:
+        UnavailableError: nothing could take it.
+    """
+    journal = held.get(Journal)
+    try:
+        journal.write(rows)
+    except JournalUnavailableError:
+        if not journal.may_spool:
+            raise
+        held.get(Spool).put(rows)
+        return False
+    return True
 
 
 def _read_body(max_bytes: int) -> bytes:
@@ -82,7 +111,14 @@ def _plain(text: str, status: int) -> Response:
 
 @bp.errorhandler(MessengerError)
 def _refuse(error: MessengerError) -> ResponseReturnValue:
+    reason = error.reason if isinstance(error, SpoolUnavailableError) else "-"
     logger.warning(
-        "webhook_refused reason=%s bytes=%s", error.slug, request.content_length or "unknown"
+        "webhook_refused error=%s reason=%s bytes=%s",
+        error.slug,
+        reason,
+        request.content_length or "unknown",
     )
-    return _plain(str(error), error.status)
+    answer = _plain(str(error), error.status)
+    if isinstance(error, TooManyRequestsError):
+        answer.headers["Retry-After"] = str(error.retry_after_seconds)
+    return answer

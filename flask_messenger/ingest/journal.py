@@ -1,66 +1,146 @@
 """Writing the journal, and reading one entry of it back."""
 
+import contextlib
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Engine, insert
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
-from flask_messenger.errors import PayloadError
-from flask_messenger.ingest.receive import Delivery
+from flask_messenger.errors import JournalUnavailableError, PayloadError
+from flask_messenger.ingest.circuit import Circuit, CircuitOpenError
+from flask_messenger.ingest.receive import Delivery, JournalRows
 from flask_messenger.models import WebhookEntry
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.journal import PENDING
 
-ROWS_A_STATEMENT: Final = 2_000
-"""Seven parameters a row; PostgreSQL takes 65,535 in a statement, SQLite 32,766."""
+if TYPE_CHECKING:
+    from flask_messenger.ingest.express import ExpressWriter
 
-_PG_INSERT: Final = (
-    "INSERT INTO messenger_webhook_entries"
-    " (id, app_name, object, raw, state, attempts, received_at)"
-    " VALUES (%s, %s, %s, %s, 'pending', 0, now())"
-)
+logger = logging.getLogger(__name__)
+
+EXPRESS_DRIVER: Final = "psycopg"
 
 
-def journal_delivery(engine: Engine, delivery: Delivery, *, app_name: str) -> int:
-    """Store every entry of `delivery` and commit; return how many there were.
+class Journal:
+    """The journal of one application, as far as writing to it goes.
 
-    This is the one write Meta waits for, so it goes past the ORM: one statement on a connection
-    in autocommit, one round trip.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: nothing was stored; Meta has to retry.
+    On PostgreSQL a delivery, of one entry or of thousands, is one INSERT in one round trip; see
+    `ingest.express`. A database that failed is left alone for a moment, so that what comes
+    meanwhile goes to the spool at once.
     """
-    if not delivery.entries:
-        return 0
-    if engine.dialect.name == "postgresql" and len(delivery.entries) == 1:
-        row = (new_id(), app_name, delivery.object, delivery.entries[0])
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(_PG_INSERT, row)
-    else:
-        rows = _rows(delivery, app_name)
-        with engine.begin() as connection:  # all of a delivery, or nothing
-            for start in range(0, len(rows), ROWS_A_STATEMENT):
-                part = rows[start : start + ROWS_A_STATEMENT]
-                connection.execute(insert(WebhookEntry.__table__).values(part))
-    return len(delivery.entries)
+
+    def __init__(self, engine: Engine, *, connections: int, timeout_seconds: float) -> None:
+        self._engine = engine
+        self._timeout_seconds = timeout_seconds
+        self._circuit = Circuit()
+        self._express = self._make_express(connections)
+
+    def _make_express(self, connections: int) -> "ExpressWriter | None":
+        if self._engine.dialect.driver != EXPRESS_DRIVER:
+            return None
+        # Late: without PostgreSQL there need not be its driver.
+        from flask_messenger.ingest.express import ExpressWriter  # noqa: PLC0415
+
+        express = ExpressWriter(
+            self._engine, size=connections, timeout_seconds=self._timeout_seconds
+        )
+        event.listen(self._engine, "engine_disposed", lambda _engine: express.close())
+        return express
+
+    @property
+    def may_spool(self) -> bool:
+        """Say whether what it cannot take may wait elsewhere: SQLite is a file next to us."""
+        return self._engine.dialect.name != "sqlite"
+
+    def write(self, rows: JournalRows) -> None:
+        """Store `rows`, all or none, and commit. Rows that are there already stay as they are.
+
+        Raises:
+            JournalUnavailableError: perhaps nothing was stored.
+        """
+        if self._express is None:
+            self._write_plainly(rows)
+            return
+        was_failing = self._circuit.is_open
+        try:
+            self._circuit.call(self._express.write, rows)
+        except CircuitOpenError:
+            raise JournalUnavailableError("circuit_open") from None
+        except JournalUnavailableError as error:
+            logger.error("journal_failed state=%s", error.state)  # noqa: TRY400 - no text of it
+            raise
+        if was_failing:
+            logger.warning("journal_back")
+
+    def _write_plainly(self, rows: JournalRows) -> None:
+        try:
+            with (
+                self._engine.connect() as connection,
+                _limited_waiting(connection, self._timeout_seconds),
+            ):
+                insert_rows(connection, [rows])
+                connection.commit()
+        except SQLAlchemyError as error:
+            kind = type(getattr(error, "orig", None) or error).__name__
+            logger.error("journal_failed state=%s", kind)  # noqa: TRY400 - no text of it
+            raise JournalUnavailableError(kind) from None
 
 
-def _rows(delivery: Delivery, app_name: str) -> list[dict[str, Any]]:
-    received_at = utc_now()
+def make_rows(delivery: Delivery, *, app_name: str) -> JournalRows:
+    """Give every entry of `delivery` its id, in their order, and the delivery its time."""
+    return JournalRows(
+        ids=tuple(new_id() for _ in delivery.entries),
+        app_name=app_name,
+        object=delivery.object,
+        received_at=utc_now(),
+        raws=delivery.entries,
+    )
+
+
+def insert_rows(connection: Connection, deliveries: Iterable[JournalRows]) -> None:
+    """Insert what is not there yet; the caller commits."""
+    values = [each for rows in deliveries for each in _values_of(rows)]
+    if not values:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(WebhookEntry.__table__).on_conflict_do_nothing(), values)
+
+
+def _values_of(rows: JournalRows) -> Sequence[dict[str, Any]]:
     return [
         {
-            "id": new_id(),
-            "app_name": app_name,
-            "object": delivery.object,
+            "id": entry_id,
+            "app_name": rows.app_name,
+            "object": rows.object,
             "raw": raw,
             "state": PENDING,
             "attempts": 0,
-            "received_at": received_at,
+            "received_at": rows.received_at,
         }
-        for raw in delivery.entries
+        for entry_id, raw in zip(rows.ids, rows.raws, strict=True)
     ]
+
+
+@contextlib.contextmanager
+def _limited_waiting(connection: Connection, seconds: float) -> Iterator[None]:
+    """Let SQLite wait for its one write lock no longer than Meta waits for us.
+
+    The connection is the host's: its next user gets the host's own limit back.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {min(usual, int(seconds * 1000))}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
 
 
 def read_entry(raw: bytes) -> Mapping[str, Any]:

@@ -3,12 +3,13 @@
 Pure: bytes in, values out.
 """
 
-import hashlib
 import hmac
 import json
 import re
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,20 @@ class Delivery:
 
     object: str
     entries: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRows:
+    """A delivery as it goes into the journal: each entry has its id before it is stored.
+
+    So whoever does not know whether it was stored may store it again.
+    """
+
+    ids: tuple[uuid.UUID, ...]
+    app_name: str
+    object: str
+    received_at: datetime  # aware, UTC
+    raws: tuple[bytes, ...] = field(repr=False)
 
 
 class _Envelope(msgspec.Struct):
@@ -51,7 +66,7 @@ def signing_app(body: bytes, header: str | None, apps: Iterable[MetaApp]) -> Met
     signed_by = None
     for app in apps:
         for secret in app.secrets:
-            expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode()
+            expected = hmac.digest(secret.encode(), body, "sha256").hex().encode()
             if hmac.compare_digest(signature, expected):
                 signed_by = app
     if signed_by is None:
@@ -72,9 +87,7 @@ def split_delivery(body: bytes) -> Delivery:
         envelope = _decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError):
         return _split_leniently(body)
-    return Delivery(
-        envelope.object[:MAX_OBJECT_LENGTH], tuple(bytes(each) for each in envelope.entry)
-    )
+    return Delivery(_printable(envelope.object), tuple(map(bytes, envelope.entry)))
 
 
 def _split_leniently(body: bytes) -> Delivery:
@@ -95,7 +108,8 @@ def _split_leniently(body: bytes) -> Delivery:
 
 
 def _printable(name: str) -> str:
-    return name.encode("utf-8", "replace").decode()[:MAX_OBJECT_LENGTH]
+    """Return `name` as a column of text can keep it: PostgreSQL's has no NUL."""
+    return name.encode("utf-8", "replace").decode().replace("\0", "?")[:MAX_OBJECT_LENGTH]
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s"\[\]{},:]+', re.DOTALL)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 from example_app import create_app, seed
 from example_app.database import db
 from example_app.models import Activity, Lead, User
+from flask_messenger.ingest.spool import Spool
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.state import state_of
 from tests.example_app.crm import CRM_SETTINGS, OutsideClient, agency_of, csrf_token
@@ -62,6 +63,7 @@ def migrated_crm(crm_database_url: str, valkey_server: str) -> Iterator[Flask]:
             db.session.remove()
             db.engine.dispose()
         state_of(app).get(DrainWaker).close()
+        state_of(app).get(Spool).close()
         state_of(app).get(redis.Redis).close()
 
 

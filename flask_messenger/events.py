@@ -54,13 +54,15 @@ class MessageEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptEvent:
-    """Messages of ours were delivered or read.
+    """How far messages of ours came: a delivery, a read receipt, a status.
 
     Attributes:
-        kind: `delivered` or `read`.
+        kind: `sent`, `delivered`, `read` or `failed`.
         at: aware, UTC; for a watermark, everything sent at or before it.
         message_external_ids: the messages it names; may be empty.
-        is_watermark: whether it also covers everything sent up to `at`.
+        is_watermark: whether it also covers everything sent up to `at`; only of `delivered` and
+            `read`.
+        error_code: of `failed`, Meta's code for the reason.
     """
 
     account_external_id: str
@@ -69,6 +71,84 @@ class ReceiptEvent:
     at: datetime
     message_external_ids: tuple[str, ...] = field(default=(), repr=False)
     is_watermark: bool = True
+    error_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionEvent:
+    """Somebody reacted to a message, or took the reaction back.
+
+    Attributes:
+        identity_external_id: the person whose thread it is, whoever reacted.
+        message_external_id: the message, ours or theirs.
+        actor: who reacted: the person's external id, or the account's own.
+        emoji: None where Meta names the reaction only, or where it was taken back.
+        name: Meta's word for it, such as `love`; None where there is none.
+        is_removed: taken back.
+        is_echo: the account itself reacted. That opens no window.
+    """
+
+    account_external_id: str
+    identity_external_id: str = field(repr=False)
+    message_external_id: str = field(repr=False)
+    actor: str = field(repr=False)
+    at: datetime
+    emoji: str | None = field(default=None, repr=False)
+    name: str | None = None
+    is_removed: bool = False
+    is_echo: bool = False
+
+    @property
+    def opens_window(self) -> bool:
+        """Whether the person may be answered because of it."""
+        return not (self.is_echo or self.is_removed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditEvent:
+    """A message says something else now.
+
+    Attributes:
+        identity_external_id: the person whose thread it is; None where Meta does not say.
+        number: how many edits there were with this one; 0 where Meta does not number them, and
+            their time says which is newer.
+    """
+
+    account_external_id: str
+    identity_external_id: str | None = field(repr=False)
+    message_external_id: str = field(repr=False)
+    at: datetime
+    text: str = field(repr=False)
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionEvent:
+    """Whoever wrote a message took it back. Meta's terms: what it said has to go."""
+
+    account_external_id: str
+    identity_external_id: str | None = field(repr=False)
+    message_external_id: str = field(repr=False)
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferralEvent:
+    """A person came into the thread by a link or an ad, without writing yet.
+
+    Attributes:
+        content: what Meta says of where they came from: `ref`, `source`, `ad_id` and more.
+    """
+
+    account_external_id: str
+    identity_external_id: str = field(repr=False)
+    at: datetime
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def opens_window(self) -> bool:
+        """Whether the person may be answered because of it: yes, as if they had written."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,4 +159,7 @@ class UnhandledEvent:
     kind: str
 
 
-Event = MessageEvent | ReceiptEvent | UnhandledEvent
+ChangeEvent = ReactionEvent | EditEvent | DeletionEvent
+"""What happens to a message that is there, or will be."""
+
+Event = MessageEvent | ReceiptEvent | ChangeEvent | ReferralEvent | UnhandledEvent

@@ -5,8 +5,9 @@ Source: https://developers.facebook.com/docs/messenger-platform/reference/webhoo
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from flask_messenger.channels._reading import (
@@ -18,10 +19,14 @@ from flask_messenger.channels._reading import (
     clean_json,
 )
 from flask_messenger.events import (
+    DeletionEvent,
+    EditEvent,
     Event,
     MessageEvent,
+    ReactionEvent,
     ReceiptEvent,
     ReceivedAttachment,
+    ReferralEvent,
     UnhandledEvent,
 )
 
@@ -53,6 +58,20 @@ EVENT_KEYS: Final = (
     "form",
     "game_play",
 )
+
+
+EMOJI_OF: Final = {
+    "angry": "\N{ANGRY FACE}",
+    "dislike": "\N{THUMBS DOWN SIGN}",
+    "like": "\N{THUMBS UP SIGN}",
+    "love": "\N{HEAVY BLACK HEART}",
+    "sad": "\N{CRYING FACE}",
+    "smile": "\N{SMILING FACE WITH OPEN MOUTH AND TIGHTLY-CLOSED EYES}",
+    "wow": "\N{FACE WITH OPEN MOUTH}",
+}
+"""What a reaction looks like that Meta only names."""
+MAX_EMOJI_LENGTH: Final = 64
+MAX_EDIT_NUMBER: Final = 1_000_000
 
 
 def parse_entry(entry: Mapping[str, Any]) -> Iterator[Event]:
@@ -104,13 +123,10 @@ def _parse_event(value: Any, *, account: str, entry_time: datetime | None) -> Ev
     if sent_at is None:
         # Without any time of Meta's an event cannot be placed in its thread; the journal has it.
         return UnhandledEvent(account_external_id=account, kind="without_time")
-    if kind == "message":
-        return _parse_message(event, account=account, sent_at=sent_at)
-    if kind == "postback":
-        return _parse_postback(event, account=account, sent_at=sent_at)
-    if kind in {"delivery", "read"}:
-        return _parse_receipt(event, kind, account=account, sent_at=sent_at)
-    return UnhandledEvent(account_external_id=account, kind=kind or _unknown_kind(event))
+    parse = PARSERS.get(kind or "")
+    if parse is None:
+        return UnhandledEvent(account_external_id=account, kind=kind or _unknown_kind(event))
+    return parse(event, account, sent_at)
 
 
 def _unknown_kind(event: Mapping[str, Any]) -> str:
@@ -118,12 +134,12 @@ def _unknown_kind(event: Mapping[str, Any]) -> str:
     return (as_id(names[0]) or "unknown")[:64] if names else "empty"
 
 
-def _parse_message(event: Mapping[str, Any], *, account: str, sent_at: datetime) -> Event:
+def _parse_message(event: Mapping[str, Any], account: str, sent_at: datetime) -> Event:
     message = as_mapping(event.get("message"))
-    if message.get("is_deleted"):
-        return UnhandledEvent(account_external_id=account, kind="message_deleted")
     is_echo = bool(message.get("is_echo"))
     person = _person(event, is_echo=is_echo)
+    if message.get("is_deleted"):
+        return _parse_deletion(message, person=person, account=account, at=sent_at)
     if person is None and not is_echo:
         return UnhandledEvent(account_external_id=account, kind="message_without_sender")
     attachments = _attachments(message)
@@ -134,7 +150,7 @@ def _parse_message(event: Mapping[str, Any], *, account: str, sent_at: datetime)
         sent_at=sent_at,
         kind=_message_kind(message, attachments),
         text=as_text(message.get("text")) or None,
-        content=_message_content(message),
+        content=_message_content(message, event),
         attachments=attachments,
         reply_to_external_id=as_id(as_mapping(message.get("reply_to")).get("mid")),
         is_echo=is_echo,
@@ -156,9 +172,17 @@ def _message_kind(message: Mapping[str, Any], attachments: tuple[ReceivedAttachm
     return "media" if attachments else "unsupported"
 
 
-def _message_content(message: Mapping[str, Any]) -> dict[str, Any]:
+def _message_content(message: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
     payload = as_mapping(message.get("quick_reply")).get("payload")
-    return {"payload": clean_json(payload)} if payload is not None else {}
+    return _tap_content(payload, message.get("referral") or event.get("referral"))
+
+
+def _tap_content(payload: Any, referral: Any) -> dict[str, Any]:
+    """Return what was tapped, and the link or ad that led to it."""
+    content = {"payload": clean_json(payload)} if payload is not None else {}
+    if as_mapping(referral):
+        content["referral"] = clean_json(referral)
+    return content
 
 
 def _own_message_id(metadata: Any) -> str | None:
@@ -185,7 +209,7 @@ def _attachment(value: Any) -> ReceivedAttachment:
     )
 
 
-def _parse_postback(event: Mapping[str, Any], *, account: str, sent_at: datetime) -> Event:
+def _parse_postback(event: Mapping[str, Any], account: str, sent_at: datetime) -> Event:
     postback = as_mapping(event.get("postback"))
     person = _person(event, is_echo=False)
     if person is None:
@@ -199,11 +223,11 @@ def _parse_postback(event: Mapping[str, Any], *, account: str, sent_at: datetime
         sent_at=sent_at,
         kind="postback",
         text=title or None,
-        content={"payload": clean_json(payload)} if payload is not None else {},
+        content=_tap_content(payload, postback.get("referral") or event.get("referral")),
     )
 
 
-def _parse_receipt(event: Mapping[str, Any], key: str, *, account: str, sent_at: datetime) -> Event:
+def _parse_receipt(key: str, event: Mapping[str, Any], account: str, sent_at: datetime) -> Event:
     receipt = as_mapping(event.get(key))
     person = _person(event, is_echo=False)
     if person is None:
@@ -220,6 +244,79 @@ def _parse_receipt(event: Mapping[str, Any], key: str, *, account: str, sent_at:
     )
 
 
+def _parse_deletion(
+    message: Mapping[str, Any], *, person: str | None, account: str, at: datetime
+) -> Event:
+    """Read that a message was taken back; Meta repeats nothing of it but its id."""
+    message_id = as_id(message.get("mid"))
+    if message_id is None:
+        return UnhandledEvent(account_external_id=account, kind="message_deleted_without_id")
+    return DeletionEvent(
+        account_external_id=account,
+        identity_external_id=person,
+        message_external_id=message_id,
+        at=at,
+    )
+
+
+def _parse_reaction(event: Mapping[str, Any], account: str, at: datetime) -> Event:
+    reaction = as_mapping(event.get("reaction"))
+    actor, message_id = _person(event, is_echo=False), as_id(reaction.get("mid"))
+    is_echo = actor == account
+    person = _person(event, is_echo=is_echo)
+    if actor is None or person is None or message_id is None:
+        return UnhandledEvent(account_external_id=account, kind="reaction_incomplete")
+    is_removed = reaction.get("action") == "unreact"
+    name = (as_text(reaction.get("reaction")) or "")[:64] or None
+    emoji = (as_text(reaction.get("emoji")) or EMOJI_OF.get(name or "", ""))[:MAX_EMOJI_LENGTH]
+    return ReactionEvent(
+        account_external_id=account,
+        identity_external_id=person,
+        message_external_id=message_id,
+        actor=actor,
+        at=at,
+        emoji=None if is_removed else emoji or None,
+        name=None if is_removed else name,
+        is_removed=is_removed,
+        is_echo=is_echo,
+    )
+
+
+def _parse_edit(event: Mapping[str, Any], account: str, at: datetime) -> Event:
+    edit = as_mapping(event.get("message_edit"))
+    message_id, text = as_id(edit.get("mid")), as_text(edit.get("text"))
+    if message_id is None or text is None:
+        return UnhandledEvent(account_external_id=account, kind="message_edit_incomplete")
+    sender = _person(event, is_echo=False)
+    return EditEvent(
+        account_external_id=account,
+        identity_external_id=_person(event, is_echo=True) if sender == account else sender,
+        message_external_id=message_id,
+        at=at,
+        text=text,
+        number=_edit_number(edit.get("num_edit")),
+    )
+
+
+def _edit_number(value: Any) -> int:
+    """Return Meta's count of edits, which comes as a number or as text; 0 where it is neither."""
+    text = as_id(value) or ""
+    number = int(text) if text.isascii() and text.isdecimal() else 0
+    return min(number, MAX_EDIT_NUMBER)
+
+
+def _parse_referral(event: Mapping[str, Any], account: str, at: datetime) -> Event:
+    person = _person(event, is_echo=False)
+    if person is None or person == account:
+        return UnhandledEvent(account_external_id=account, kind="referral_without_sender")
+    return ReferralEvent(
+        account_external_id=account,
+        identity_external_id=person,
+        at=at,
+        content=clean_json(as_mapping(event.get("referral"))),
+    )
+
+
 def _derived_id(kind: str, account: str, event: Mapping[str, Any]) -> str:
     """Return the same id for the same event, where Meta gives it none.
 
@@ -228,3 +325,15 @@ def _derived_id(kind: str, account: str, event: Mapping[str, Any]) -> str:
     canonical = json.dumps(event, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(f"{account}\x00{canonical}".encode()).hexdigest()
     return f"{kind}:{digest[:40]}"
+
+
+PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any], str, datetime], Event]]] = {
+    "message": _parse_message,
+    "postback": _parse_postback,
+    "delivery": partial(_parse_receipt, "delivery"),
+    "read": partial(_parse_receipt, "read"),
+    "reaction": _parse_reaction,
+    "message_edit": _parse_edit,
+    "referral": _parse_referral,
+}
+"""Per key of an event what reads it: from the event, its account and its time."""

@@ -11,15 +11,7 @@ from datetime import datetime
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from flask_messenger.events import MessageEvent, ReceiptEvent
-from flask_messenger.ingest.batch import (
-    Batch,
-    Outcome,
-    ReadEntry,
-    RoutedAccount,
-    RoutedMessage,
-    RoutedReceipt,
-)
+from flask_messenger.ingest.batch import Batch, Outcome, ReadEntry, RoutedAccount
 from flask_messenger.ingest.entries import route
 from flask_messenger.ingest.messages import store_messages
 from flask_messenger.ingest.people import find_people
@@ -38,9 +30,11 @@ def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
     people = find_people(session, batch)
     stored = store_messages(session, batch, people)
     receipts = apply_receipts(session, batch, people, stored)
+    opened = {people.conversation_of[person] for person, _, _ in batch.openings()}
     touched = stored.conversation_ids | receipts.conversation_ids
     lifted = refresh_statuses(session, receipts.conversation_ids | stored.answered)
-    refresh_summaries(session, stored.conversation_ids, reopened=stored.reopened)
+    summed_up = stored.conversation_ids | receipts.deleted_in | opened
+    refresh_summaries(session, summed_up, reopened=stored.reopened)
     by_id = {account.id: account for account in accounts.values()}
     return Outcome(
         messages=stored.added,
@@ -101,18 +95,18 @@ def _route(entries: Sequence[ReadEntry], accounts: dict[AccountKey, RoutedAccoun
             account = accounts.get((entry.channel or "", event.account_external_id))
             if account is None:
                 continue
-            if isinstance(event, MessageEvent):
-                batch.messages.append(RoutedMessage(account, event))
-            elif isinstance(event, ReceiptEvent):
-                batch.receipts.append(RoutedReceipt(account, event))
+            batch.add(account, event)
         route(entry, workspace_ids)
     return batch
 
 
 def _heard(batch: Batch) -> dict[uuid.UUID, datetime]:
+    """Return per account when somebody last wrote, reacted, or came in by a link."""
+    times = [
+        (each.account.id, each.event.sent_at) for each in batch.messages if not each.event.is_echo
+    ]
+    times += [(account.id, at) for _, account, at in batch.openings()]
     heard: dict[uuid.UUID, datetime] = {}
-    for routed in batch.messages:
-        if not routed.event.is_echo:
-            before = heard.get(routed.account.id, routed.event.sent_at)
-            heard[routed.account.id] = max(before, routed.event.sent_at)
+    for account_id, at in times:
+        heard[account_id] = max(at, heard.get(account_id, at))
     return heard

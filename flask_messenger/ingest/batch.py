@@ -1,11 +1,21 @@
 """One batch on its way from the journal to the tables: what was read, and what came of it."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from flask_messenger.events import Event, MessageEvent, ReceiptEvent
+from flask_messenger.events import (
+    ChangeEvent,
+    Event,
+    MessageEvent,
+    ReactionEvent,
+    ReceiptEvent,
+    ReferralEvent,
+)
+
+PersonKey = tuple[uuid.UUID, str]
+"""An account, and the person's external id as that account sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +72,75 @@ class RoutedReceipt:
     event: ReceiptEvent
 
 
+@dataclass(frozen=True, slots=True)
+class RoutedChange:
+    """An edit, a deletion or a reaction, and the account it is for."""
+
+    account: RoutedAccount
+    event: ChangeEvent
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedReferral:
+    """A person who came by a link or an ad, and the account they came to."""
+
+    account: RoutedAccount
+    event: ReferralEvent
+
+
 @dataclass(slots=True)
 class Batch:
     """The events of a batch, routed: no event is here without its own account."""
 
     messages: list[RoutedMessage] = field(default_factory=list)
     receipts: list[RoutedReceipt] = field(default_factory=list)
+    changes: list[RoutedChange] = field(default_factory=list)
+    referrals: list[RoutedReferral] = field(default_factory=list)
+
+    def add(self, account: RoutedAccount, event: Event) -> None:
+        """Take an event in; one of a kind that changes nothing is passed over."""
+        if isinstance(event, MessageEvent):
+            self.messages.append(RoutedMessage(account, event))
+        elif isinstance(event, ReceiptEvent):
+            self.receipts.append(RoutedReceipt(account, event))
+        elif isinstance(event, ReferralEvent):
+            self.referrals.append(RoutedReferral(account, event))
+        elif isinstance(event, ChangeEvent):
+            self.changes.append(RoutedChange(account, event))
 
     @property
     def account_ids(self) -> set[uuid.UUID]:
         """The accounts the batch has events for."""
-        of_messages = {each.account.id for each in self.messages}
-        return of_messages | {each.account.id for each in self.receipts}
+        parts = (self.messages, self.receipts, self.changes, self.referrals)
+        return {each.account.id for part in parts for each in part}
+
+    @property
+    def authors(self) -> dict[PersonKey, RoutedAccount]:
+        """Who did something, or was written to: people there have to be a thread with."""
+        found = {
+            (each.account.id, each.event.identity_external_id): each.account
+            for each in self.messages
+            if each.event.identity_external_id
+        }
+        return found | {key: account for key, account, _ in self.openings()}
+
+    @property
+    def mentioned(self) -> dict[PersonKey, RoutedAccount]:
+        """Whose thread receipts, edits, deletions and withdrawn reactions are about."""
+        return {
+            (each.account.id, each.event.identity_external_id): each.account
+            for part in (self.receipts, self.changes)
+            for each in part
+            if each.event.identity_external_id
+        }
+
+    def openings(self) -> Iterator[tuple[PersonKey, RoutedAccount, datetime]]:
+        """Yield who opened their window other than by a message, and when; Meta's time."""
+        for part in (self.referrals, self.changes):
+            for each in part:
+                event = each.event
+                if isinstance(event, ReferralEvent | ReactionEvent) and event.opens_window:
+                    yield (each.account.id, event.identity_external_id), each.account, event.at
 
 
 @dataclass(frozen=True, slots=True)

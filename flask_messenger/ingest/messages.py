@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from flask_messenger.events import MessageEvent
 from flask_messenger.ingest.batch import Batch, RoutedMessage, StoredMessage
 from flask_messenger.ingest.people import People
+from flask_messenger.ingest.summaries import NO_TROUBLE
 from flask_messenger.models import Attachment, Message
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import new_id, utc_now
@@ -23,15 +24,6 @@ SETTLED_BY_ECHO: Final = frozenset(
     {words.QUEUED, words.SENDING, words.FAILED, words.UNKNOWN, words.DISCARDED}
 )
 """States that an echo ends: what Meta echoes was sent, whatever we believed."""
-
-NO_TROUBLE: Final[dict[str, Any]] = {
-    "error_slug": None,
-    "error_code": None,
-    "error_subcode": None,
-    "sending_since": None,
-    "next_attempt_at": None,
-}
-"""What a message that was sent after all no longer has."""
 
 
 @dataclass(slots=True)
@@ -56,6 +48,7 @@ class _Known:
     status: str
     sent_at: datetime
     sent_by: str
+    error_slug: str | None
 
 
 def store_messages(session: Session, batch: Batch, people: People) -> Stored:
@@ -120,6 +113,7 @@ def _find_known(session: Session, routed: Iterable[RoutedMessage]) -> dict[Any, 
         Message.status,
         Message.sent_at,
         Message.sent_by,
+        Message.error_slug,
     )
     known: dict[Any, _Known] = {}
     for condition in wanted:
@@ -173,7 +167,9 @@ def _change_of(row: _Known, routed: RoutedMessage, people: People) -> dict[str, 
 
 
 def _settles(row: _Known, routed: RoutedMessage) -> bool:
-    return routed.event.is_echo and row.status in SETTLED_BY_ECHO
+    # Meta's own word that it failed came after Meta had taken it, which is all an echo says.
+    is_undelivered = row.status == words.FAILED and row.error_slug == words.UNDELIVERED
+    return routed.event.is_echo and row.status in SETTLED_BY_ECHO and not is_undelivered
 
 
 def _conversation_of(routed: RoutedMessage, people: People) -> uuid.UUID | None:

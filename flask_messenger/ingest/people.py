@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from flask_messenger.ingest.batch import Batch, RoutedAccount
+from flask_messenger.ingest.batch import Batch, PersonKey, RoutedAccount
 from flask_messenger.models import Conversation, Identity
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.conversations import OPEN, PROFILE_UNKNOWN
 from flask_messenger.models.upsert import chunks, insert_missing
-
-PersonKey = tuple[uuid.UUID, str]
-"""An account, and the person's external id as that account sees it."""
 
 
 @dataclass(slots=True)
@@ -38,16 +35,9 @@ def find_people(session: Session, batch: Batch) -> People:
     never said a word. The conversations found are locked in the order of their ids until the
     transaction ends, so that two drains see each other's work on one thread, without deadlock.
     """
-    authors = {
-        (each.account.id, each.event.identity_external_id): each.account
-        for each in batch.messages
-        if each.event.identity_external_id
-    }
-    mentioned = {
-        (each.account.id, each.event.identity_external_id): each.account for each in batch.receipts
-    }
+    authors = batch.authors
     _make_identities(session, authors)
-    identities = _find_identities(session, {**mentioned, **authors})
+    identities = _find_identities(session, batch.mentioned | authors)
     _make_conversations(session, authors, identities)
     return _lock_conversations(session, identities)
 

@@ -1,235 +1,232 @@
-"""Receipts: what was delivered and what was read. They only move things forward."""
+"""Receipts: what was delivered and what was read. They only move things forward.
+
+A status never goes back. `failed` (Meta's own word, of a message it had taken) ranks above `sent`
+and below `delivered`: what shows that a message arrived is stronger than a word that it did not.
+"""
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, delete, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, String, and_, literal, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from flask_messenger.ingest.batch import Batch, RoutedAccount
-from flask_messenger.ingest.messages import NO_TROUBLE, SETTLED_BY_ECHO, Stored
+from flask_messenger.ingest.batch import Batch
+from flask_messenger.ingest.changes import Changed, apply_changes
+from flask_messenger.ingest.messages import SETTLED_BY_ECHO, Stored
 from flask_messenger.ingest.people import People
-from flask_messenger.ingest.summaries import refresh_statuses
+from flask_messenger.ingest.summaries import (
+    NO_TROUBLE,
+    is_undelivered,
+    refresh_statuses,
+    refresh_summaries,
+)
+from flask_messenger.ingest.waiting import (
+    WATERMARK,
+    Item,
+    add_items,
+    collect_items,
+    keep_early,
+    take_waiting,
+)
 from flask_messenger.models import Account, Conversation, Identity, Message, Receipt
 from flask_messenger.models import messages as words
-from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.models.upsert import chunks, greatest, insert_for
+from flask_messenger.models.base import utc_now
+from flask_messenger.models.upsert import chunks, raise_many, update_many
 from flask_messenger.realtime import Change
 
-WATERMARK: Final = "watermark:"
+DOUBTED: Final = (words.UNKNOWN, words.DISCARDED)
+"""States of a message that Meta has, if Meta says anything of it."""
 
 BELOW: Final = {
+    words.SENT: DOUBTED,
     words.DELIVERED: (words.SENT, *SETTLED_BY_ECHO),
     words.READ: (words.SENT, words.DELIVERED, *SETTLED_BY_ECHO),
 }
 """The states a receipt lifts. What Meta delivered was sent, whatever we believed."""
 
+MessageKey = tuple[uuid.UUID, str]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Receipts:
-    """What receipts did: threads they touched, and messages of ours that they lifted."""
+    """What receipts and changes did.
 
-    conversation_ids: set[uuid.UUID]
-    lifted: set[uuid.UUID]
+    Attributes:
+        conversation_ids: threads they touched.
+        lifted: messages of ours whose status they moved.
+        changed: messages that were edited, taken back or reacted to.
+    """
 
-
-ReceiptKey = tuple[uuid.UUID, str, str]
-"""Account, kind and reference."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    account_id: uuid.UUID
-    workspace_id: str
-    kind: str
-    reference: str
-    at: datetime
+    conversation_ids: set[uuid.UUID] = field(default_factory=set)
+    lifted: set[uuid.UUID] = field(default_factory=set)
+    changed: Changed = field(default_factory=Changed)
 
     @property
-    def key(self) -> ReceiptKey:
-        return (self.account_id, self.kind, self.reference)
-
-    @property
-    def person(self) -> str | None:
-        """Whom a watermark is about; None where a message is named."""
-        return self.reference.removeprefix(WATERMARK) if self.is_watermark else None
-
-    @property
-    def is_watermark(self) -> bool:
-        return self.reference.startswith(WATERMARK)
+    def deleted_in(self) -> set[uuid.UUID]:
+        """Threads in which a message was taken back."""
+        return self.changed.deleted_in
 
 
 def apply_receipts(session: Session, batch: Batch, people: People, stored: Stored) -> Receipts:
-    """Apply the batch's receipts and those that waited for it; keep what is still too early."""
-    receipts = _collect(batch)
-    waiting = _take_waiting(session, people, stored)
-    for each in waiting:
-        receipts[each.key] = _later(receipts.get(each.key), each)
-    touched = _move_watermarks(session, receipts.values(), people)
-    found, lifted = _lift_messages(session, receipts.values())
-    touched |= {conversation_id for conversation_id in found.values() if conversation_id}
-    _keep_early(session, receipts.values(), people, found)
-    return Receipts(touched & set(people.account_of), lifted)
+    """Apply what the batch, and what waited for it, says of messages; keep what is too early."""
+    items = collect_items(batch)
+    add_items(items, take_waiting(session, stored.keys, people.conversation_of))
+    watermarks = [each for each in items.values() if each.is_watermark]
+    changes = [each for each in items.values() if each.is_change]
+    named = [each for each in items.values() if not (each.is_watermark or each.is_change)]
+    moved = _move_forward(session, batch, watermarks, people)
+    found = _find_messages(session, {each.message_key for each in named})
+    lifted = _lift_messages(session, [each for each in named if each.message_key in found])
+    changed = apply_changes(session, changes)
+    early = [each for each in named if each.message_key not in found]
+    early += [each for each in changes if each.message_key not in changed.found]
+    early += [each for each in watermarks if _thread_of(each, people) is None]
+    keep_early(session, early)
+    touched = {*moved, *found.values(), *changed.message_ids.values()}
+    in_threads = {each for each in touched if each is not None and each in people.account_of}
+    return Receipts(in_threads, lifted, changed)
 
 
-def _collect(batch: Batch) -> dict[ReceiptKey, _Pending]:
-    receipts: dict[ReceiptKey, _Pending] = {}
-    for routed in batch.receipts:
-        event = routed.event
-        references = list(event.message_external_ids)
-        if event.is_watermark:
-            references.append(WATERMARK + event.identity_external_id)
-        for reference in references:
-            pending = _pending(routed.account, event.kind, reference, event.at)
-            receipts[pending.key] = _later(receipts.get(pending.key), pending)
-    return receipts
+def _thread_of(item: Item, people: People) -> uuid.UUID | None:
+    return people.conversation_of.get((item.account_id, item.person)) if item.person else None
 
 
-def _pending(account: RoutedAccount, kind: str, reference: str, at: datetime) -> _Pending:
-    return _Pending(account.id, account.workspace_id, kind, reference, at)
-
-
-def _later(first: _Pending | None, second: _Pending) -> _Pending:
-    return second if first is None or first.at < second.at else first
-
-
-def _take_waiting(session: Session, people: People, stored: Stored) -> list[_Pending]:
-    """Remove and return the receipts that waited for this batch's messages and threads."""
-    references = [(account_id, external_id) for account_id, external_id in stored.keys]
-    references += [(account, WATERMARK + person) for account, person in people.conversation_of]
-    table = Receipt.__table__
-    key = tuple_(table.c.account_id, table.c.reference)
-    columns = (
-        table.c.account_id,
-        table.c.workspace_id,
-        table.c.kind,
-        table.c.reference,
-        table.c.at,
-    )
-    return [
-        _Pending(*row)
-        for part in chunks(set(references))
-        for row in session.execute(delete(table).where(key.in_(part)).returning(*columns))
-    ]
-
-
-def _move_watermarks(
-    session: Session, receipts: Iterable[_Pending], people: People
+def _move_forward(
+    session: Session, batch: Batch, watermarks: Iterable[Item], people: People
 ) -> set[uuid.UUID]:
-    """Move each thread's watermark forward, never back."""
-    moves: dict[uuid.UUID, dict[str, Any]] = defaultdict(lambda: {"delivered": None, "read": None})
-    for each in receipts:
-        if each.person is None:
-            continue
-        conversation_id = people.conversation_of.get((each.account_id, each.person))
+    """Move each thread's watermarks and the time of its person's last act, never back."""
+    moves: dict[uuid.UUID, dict[str, datetime]] = defaultdict(dict)
+    for each in watermarks:
+        conversation_id = _thread_of(each, people)
         if conversation_id is not None:
-            moves[conversation_id][each.kind] = each.at
-    if not moves:
-        return set()
-    table = Conversation.__table__
-    statement = (
-        update(table)
-        .where(table.c.id == bindparam("row_id"))
-        .values(
-            delivered_until=greatest(
-                session,
-                table.c.delivered_until,
-                bindparam("delivered", type_=table.c.delivered_until.type),
-            ),
-            read_until=greatest(
-                session, table.c.read_until, bindparam("read", type_=table.c.read_until.type)
-            ),
-        )
-    )
-    parameters = [{"row_id": key, **move} for key, move in sorted(moves.items())]
-    session.connection().execute(statement, parameters)
+            moves[conversation_id][f"{each.kind}_until"] = each.at
+    for person, _, at in batch.openings():
+        move = moves[people.conversation_of[person]]
+        move["acted_until"] = max(at, move.get("acted_until", at))
+    columns = ("acted_until", "delivered_until", "read_until")
+    rows = [
+        {"id": key, **{name: move.get(name) for name in columns}}
+        for key, move in sorted(moves.items())
+    ]
+    raise_many(session, Conversation.__table__, rows)
     return set(moves)
 
 
-def _lift_messages(
-    session: Session, receipts: Iterable[_Pending]
-) -> tuple[dict[tuple[uuid.UUID, str], uuid.UUID | None], set[uuid.UUID]]:
-    """Lift the messages that receipts name; return which of the named exist, and the lifted."""
-    lifted: set[uuid.UUID] = set()
-    named: dict[str, list[tuple[uuid.UUID, str]]] = {words.DELIVERED: [], words.READ: []}
-    for each in receipts:
-        if not each.is_watermark:
-            named[each.kind].append((each.account_id, each.reference))
-    table = Message.__table__
-    key = tuple_(table.c.account_id, table.c.external_id)
-    for kind in (words.DELIVERED, words.READ):
-        for part in chunks(set(named[kind])):
-            statement = (
-                update(table)
-                .where(
-                    key.in_(part),
-                    table.c.direction == words.OUTBOUND,
-                    table.c.status.in_(BELOW[kind]),
-                )
-                .values(status=kind, updated_at=utc_now(), **NO_TROUBLE)
-                .returning(table.c.id)
-            )
-            lifted.update(session.scalars(statement))
-    columns = (table.c.account_id, table.c.external_id, table.c.conversation_id)
-    found = {
+def _find_messages(
+    session: Session, keys: Collection[MessageKey]
+) -> dict[MessageKey, uuid.UUID | None]:
+    """Return which of the named messages are there, each with its thread.
+
+    Looked up before they are lifted: a message that another drain commits between the two would
+    else count as found, and its receipt be lost.
+    """
+    columns = (Message.account_id, Message.external_id, Message.conversation_id)
+    key = tuple_(Message.account_id, Message.external_id)
+    return {
         (row.account_id, row.external_id): row.conversation_id
-        for part in chunks({*named[words.DELIVERED], *named[words.READ]})
+        for part in chunks(keys)
         for row in session.execute(select(*columns).where(key.in_(part)))
     }
-    return found, lifted
 
 
-def _keep_early(
-    session: Session,
-    receipts: Iterable[_Pending],
-    people: People,
-    found: dict[tuple[uuid.UUID, str], uuid.UUID | None],
-) -> None:
-    """Keep the receipts whose message or thread is not there yet."""
-    early = [
-        each
-        for each in receipts
-        if (
-            (each.account_id, each.person) not in people.conversation_of
-            if each.person is not None
-            else (each.account_id, each.reference) not in found
+def _lift_messages(session: Session, items: Iterable[Item]) -> set[uuid.UUID]:
+    """Lift the messages that receipts name, the weakest word first; return the lifted."""
+    named: dict[str, list[Item]] = defaultdict(list)
+    for each in items:
+        named[each.kind].append(each)
+    lifted = _lift_to(session, words.SENT, named[words.SENT])
+    lifted |= _mark_undelivered(session, named[words.FAILED])
+    lifted |= _lift_to(session, words.DELIVERED, named[words.DELIVERED])
+    return lifted | _lift_to(session, words.READ, named[words.READ])
+
+
+def _lift_to(session: Session, status: str, items: Iterable[Item]) -> set[uuid.UUID]:
+    table = Message.__table__
+    key = tuple_(table.c.account_id, table.c.external_id)
+    lifted: set[uuid.UUID] = set()
+    for part in chunks({each.message_key for each in items}):
+        statement = (
+            update(table)
+            .where(
+                key.in_(part),
+                table.c.direction == words.OUTBOUND,
+                _is_below(status),
+            )
+            .values(status=status, updated_at=utc_now(), **NO_TROUBLE)
+            .returning(table.c.id)
         )
-    ]
-    if not early:
-        return
-    now = utc_now()
-    rows = [
-        {
-            "id": new_id(),
-            "workspace_id": each.workspace_id,
-            "account_id": each.account_id,
-            "kind": each.kind,
-            "reference": each.reference,
-            "at": each.at,
-            "created_at": now,
-        }
-        for each in sorted(early, key=lambda each: each.key)
-    ]
-    statement = insert_for(session, Receipt.__table__)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["account_id", "kind", "reference"],
-            set_={"at": greatest(session, Receipt.__table__.c.at, statement.excluded.at)},
-        ),
-        rows,
-    )
+        lifted.update(session.scalars(statement))
+    return lifted
+
+
+def _is_below(status: str) -> ColumnElement[bool]:
+    table = Message.__table__
+    if status != words.SENT:
+        return table.c.status.in_(BELOW[status])
+    failed_here = (table.c.status == words.FAILED) & ~is_undelivered()
+    return or_(table.c.status.in_(BELOW[status]), failed_here)
+
+
+def _mark_undelivered(session: Session, items: Iterable[Item]) -> set[uuid.UUID]:
+    """Note what Meta could not deliver; of several reasons the lowest code stays, in any order."""
+    codes: dict[MessageKey, list[int]] = defaultdict(list)
+    for each in items:
+        codes[each.message_key] += [
+            code for code in (each.details.get("code"),) if code is not None
+        ]
+    columns = (Message.id, Message.account_id, Message.external_id, Message.status)
+    columns_of_error = (Message.error_slug, Message.error_code)
+    key = tuple_(Message.account_id, Message.external_id)
+    rows: list[dict[str, Any]] = []
+    lifted: set[uuid.UUID] = set()
+    for part in chunks(codes):
+        statement = (
+            select(*columns, *columns_of_error)
+            .where(
+                key.in_(part),
+                Message.direction == words.OUTBOUND,
+                Message.status.in_((words.SENT, words.FAILED, *DOUBTED)),
+            )
+            .order_by(Message.id)
+            .with_for_update()
+        )
+        for row in session.execute(statement):
+            told = codes[(row.account_id, row.external_id)]
+            is_known = row.status == words.FAILED and row.error_slug == words.UNDELIVERED
+            if is_known and row.error_code is not None:
+                told = [*told, row.error_code]
+            code = min(told, default=None)
+            if is_known and code == row.error_code:
+                continue
+            values = {"status": words.FAILED, "error_slug": words.UNDELIVERED, "error_code": code}
+            rows.append({"id": row.id, **NO_TROUBLE, **values, "updated_at": utc_now()})
+            lifted |= set() if is_known else {row.id}
+    update_many(session, Message.__table__, rows)
+    return lifted
+
+
+@dataclass(frozen=True, slots=True)
+class _Settleable:
+    """Something that waits, and the thread of what it is about: that is there."""
+
+    account_id: uuid.UUID
+    reference: str = field(repr=False)
+    workspace_id: str
+    location_id: str | None
+    person: str | None = field(repr=False)
+    conversation_id: uuid.UUID | None
 
 
 def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID]) -> list[Change]:
-    """Apply receipts that wait although what they are about is there.
+    """Apply what waits although what it is about is there.
 
-    That happens when the receipt and its message were applied by two drains at once, neither of
-    which could see the other's work. Both call this after their commit, and the later one sees
-    both. Returns what open pages should hear.
+    That happens when the two were applied by two drains at once, neither of which could see the
+    other's work. Both call this after their commit, and the later one sees both. Returns what
+    open pages should hear.
     """
     matches = _find_settleable(session, sorted(account_ids))
     if not matches:
@@ -243,10 +240,12 @@ def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID
             people.account_of[row.conversation_id] = row.account_id
     stored = Stored(keys={(row.account_id, row.reference) for row in matches})
     # Conversations before receipts, as a drain locks them: the two never wait in a circle.
-    lock = select(Conversation.id).where(Conversation.id.in_(sorted(people.account_of)))
-    session.execute(lock.order_by(Conversation.id).with_for_update())
-    touched = apply_receipts(session, Batch(), people, stored).conversation_ids
-    refresh_statuses(session, touched)
+    for part in chunks(people.account_of):
+        lock = select(Conversation.id).where(Conversation.id.in_(part))
+        session.execute(lock.order_by(Conversation.id).with_for_update())
+    settled = apply_receipts(session, Batch(), people, stored)
+    refresh_statuses(session, settled.conversation_ids)
+    refresh_summaries(session, settled.deleted_in)
     return [
         Change(
             workspace_id=account_of[people.account_of[conversation_id]].workspace_id,
@@ -258,50 +257,48 @@ def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID
                 "location_id": account_of[people.account_of[conversation_id]].location_id,
             },
         )
-        for conversation_id in touched
+        for conversation_id in settled.conversation_ids
     ]
 
 
-def _find_settleable(session: Session, account_ids: list[uuid.UUID]) -> list[Any]:
+def _find_settleable(session: Session, account_ids: list[uuid.UUID]) -> list[_Settleable]:
     if not account_ids:
         return []
     waiting = select(Receipt.id).where(Receipt.account_id.in_(account_ids)).limit(1)
     if session.scalar(waiting) is None:
         return []
-    statement = (
-        select(
-            Receipt.account_id,
-            Receipt.reference,
-            Receipt.workspace_id,
-            Account.location_id,
-            Identity.external_id.label("person"),
-            Message.conversation_id.label("message_conversation_id"),
-            Conversation.id.label("conversation_id"),
-        )
+    common = (Receipt.account_id, Receipt.reference, Receipt.workspace_id, Account.location_id)
+    is_watermark = Receipt.reference.startswith(WATERMARK, autoescape=True)
+    of_messages = (
+        select(*common, literal(None, String).label("person"), Message.conversation_id)
         .join(Account, Account.id == Receipt.account_id)
-        .outerjoin(
+        .join(
             Message,
             and_(
                 Message.account_id == Receipt.account_id, Message.external_id == Receipt.reference
             ),
         )
-        .outerjoin(
+        .where(Receipt.account_id.in_(account_ids))
+    )
+    of_threads = (
+        select(*common, Identity.external_id.label("person"), Conversation.id)
+        .join(Account, Account.id == Receipt.account_id)
+        .join(
             Identity,
             and_(
                 Identity.account_id == Receipt.account_id,
-                Receipt.reference == WATERMARK + Identity.external_id,
+                Identity.external_id == Receipt.identity_external_id,
             ),
         )
-        .outerjoin(
+        .join(
             Conversation,
-            or_(
+            and_(
+                Conversation.account_id == Identity.account_id,
                 Conversation.identity_id == Identity.id,
-                Conversation.id == Message.conversation_id,
             ),
         )
-        .where(
-            Receipt.account_id.in_(account_ids),
-            or_(Message.id.is_not(None), Identity.id.is_not(None)),
-        )
+        .where(Receipt.account_id.in_(account_ids), is_watermark)
     )
-    return list(session.execute(statement))
+    return [
+        _Settleable(*row) for part in (of_messages, of_threads) for row in session.execute(part)
+    ]

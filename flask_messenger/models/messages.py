@@ -33,10 +33,16 @@ UNKNOWN: Final = "unknown"
 DISCARDED: Final = "discarded"
 CANCELLED: Final = "cancelled"
 
+UNDELIVERED: Final = "undelivered"
+"""The `error_slug` of a message that failed by Meta's own word, after Meta had taken it."""
+
 BY_PERSON: Final = "person"
 BY_BOT: Final = "bot"
 BY_PAGE_INBOX: Final = "page_inbox"
 BY_CUSTOMER: Final = "customer"
+
+ATTACHMENT_EXPIRED: Final = "expired"
+"""Past its time: that there was one is all that is kept."""
 
 
 class Message(WorkspaceScoped, Base):
@@ -129,7 +135,16 @@ class Attachment(WorkspaceScoped, Base):
     """A file, picture, sound or share of a message, kept with its type and address."""
 
     __tablename__ = "messenger_attachments"
-    __table_args__ = (UniqueConstraint("message_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("message_id", "position"),
+        # They expire in the order of their ids: the last one says where to go on.
+        Index(
+            "ix_messenger_attachments_expired",
+            "id",
+            postgresql_where=text("state = 'expired'"),
+            sqlite_where=text("state = 'expired'"),
+        ),
+    )
 
     id: Mapped[UuidKey]
     message_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messenger_messages.id"))

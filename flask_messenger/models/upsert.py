@@ -75,9 +75,10 @@ def update_many(
 ) -> None:
     """Update each row by its `id`, all in one statement on PostgreSQL.
 
-    Every row names the same columns. Of a table partitioned by `id` PostgreSQL looks only into
-    the partitions between the first and the last id: it cannot tell from the join. SQLite, which has no named table of values, gets one
-    statement executed many times: it is in-process, and no round trip is saved.
+    Every row names the same columns. Of a table partitioned by `id`, PostgreSQL looks only into
+    the partitions between the first and the last id, which it cannot tell from the join. SQLite,
+    which has no named table of values, gets one statement executed many times: it is in-process,
+    and no round trip is saved.
     """
     if not rows:
         return
@@ -110,3 +111,34 @@ def _update_from_values(table: Table, rows: Sequence[dict[str, Any]], changed: l
         .where(table.c.id == cast(given.c.id, table.c.id.type))
         .values({name: cast(given.c[name], table.c[name].type) for name in changed})
     )
+
+
+def raise_many(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Move columns of rows forward and never back, all in one statement on PostgreSQL.
+
+    Each row names its `id` and the same columns; None moves nothing.
+    """
+    if not rows:
+        return
+    raised = [name for name in rows[0] if name != "id"]
+    if dialect_of(session) == "postgresql":
+        names = ["id", *raised]
+        given = values(*(column(name, table.c[name].type) for name in names), name="given").data(
+            [tuple(row[name] for name in names) for row in rows]
+        )
+        later = {
+            name: greatest(session, table.c[name], cast(given.c[name], table.c[name].type))
+            for name in raised
+        }
+        matches = table.c.id == cast(given.c.id, table.c.id.type)
+        session.execute(update(table).where(matches).values(later))
+        return
+    later = {
+        name: greatest(session, table.c[name], bindparam(f"new_{name}", type_=table.c[name].type))
+        for name in raised
+    }
+    parameters = [
+        {"row_id": row["id"], **{f"new_{name}": row[name] for name in raised}} for row in rows
+    ]
+    statement = update(table).where(table.c.id == bindparam("row_id")).values(later)
+    session.connection().execute(statement, parameters)

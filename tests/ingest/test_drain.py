@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from flask_messenger.ingest.journal import journal_delivery
+from flask_messenger.ingest.journal import insert_rows, make_rows
 from flask_messenger.ingest.receive import Delivery
 from flask_messenger.models import (
     Account,
@@ -250,17 +250,17 @@ def test_an_echo_that_names_nobody_is_kept_until_one_does(
 
 def test_kinds_not_handled_are_counted(app: Flask, client: FlaskClient, factory: Factory) -> None:
     factory.account(external_id=PAGE)
-    reaction = {"mid": "m_1", "action": "react"}
+    optin = {"type": "notification_messages"}
     send(
         client,
-        {"sender": {"id": PERSON}, "timestamp": meta.T0, "reaction": reaction},
+        {"sender": {"id": PERSON}, "timestamp": meta.T0, "optin": optin},
         {"sender": {"id": PERSON}, "timestamp": meta.T0, "made_up": {}},
     )
 
     drain(app)
 
     (entry,) = rows(app, WebhookEntry)
-    assert (entry.state, entry.unhandled) == ("done", {"reaction": 1, "made_up": 1})
+    assert (entry.state, entry.unhandled) == ("done", {"optin": 1, "made_up": 1})
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,8 @@ def test_a_thousand_entries_in_one_delivery(app: Flask, factory: Factory) -> Non
         for n in range(1000)
     ]
 
-    journal_delivery(state_of(app).db.engine, Delivery("page", tuple(raw)), app_name="default")
+    with state_of(app).db.engine.begin() as connection:
+        insert_rows(connection, [make_rows(Delivery("page", tuple(raw)), app_name="default")])
     announced = drain(app)
 
     assert len(set(announced)) == 1000

@@ -1,0 +1,246 @@
+"""Edits, deletions and reactions: what happens to a message after it was written.
+
+Each rule says which of two is newer by what Meta says of them, never by which came first, so any
+order and any repetition end the same. The message is locked while it is looked at and changed.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.orm import Session
+
+from flask_messenger.ingest.waiting import DELETED, EDITED, REACTED, Item
+from flask_messenger.models import Attachment, Message, Reaction
+from flask_messenger.models import messages as words
+from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.models.upsert import chunks, insert_for, update_many
+
+MessageKey = tuple[uuid.UUID, str]
+
+EMPTIED: Final[dict[str, Any]] = {
+    "text": None,
+    "content": {},
+    "edit_number": 0,
+    "edited_at": None,
+}
+"""What a message that was taken back no longer has: nothing it said, and no trace of edits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A message that is changed, as it was when it was locked."""
+
+    id: uuid.UUID
+    account_id: uuid.UUID
+    external_id: str | None = field(repr=False)
+    workspace_id: str
+    conversation_id: uuid.UUID | None
+    text: str | None = field(repr=False)
+    edit_number: int
+    edited_at: datetime | None
+    deleted_at: datetime | None
+
+    @property
+    def version(self) -> tuple[int, datetime, str] | None:
+        """What says which of two texts is newer; None for the one it was written with."""
+        if self.edited_at is None:
+            return None
+        return (self.edit_number, self.edited_at, self.text or "")
+
+
+@dataclass(slots=True)
+class Changed:
+    """What changes did: messages they found, and messages and threads that look different now."""
+
+    found: set[MessageKey] = field(default_factory=set)
+    message_ids: dict[uuid.UUID, uuid.UUID | None] = field(default_factory=dict)
+    """Per message its conversation."""
+    deleted_in: set[uuid.UUID] = field(default_factory=set)
+    """Threads in which a message was taken back."""
+
+
+def apply_changes(session: Session, items: Iterable[Item]) -> Changed:
+    """Apply edits, deletions and reactions to the messages that are there."""
+    by_message: dict[MessageKey, list[Item]] = defaultdict(list)
+    for each in items:
+        by_message[each.message_key].append(each)
+    changed = Changed()
+    if not by_message:
+        return changed
+    targets = _lock_targets(session, by_message)
+    changed.found = set(targets)
+    gone = _delete(session, targets, by_message, changed)
+    left = {key: target for key, target in targets.items() if target.id not in gone}
+    _edit(session, left, by_message, changed)
+    _react(session, left, by_message, changed)
+    return changed
+
+
+def _lock_targets(session: Session, keys: Iterable[MessageKey]) -> dict[MessageKey, Target]:
+    columns = (
+        Message.id,
+        Message.account_id,
+        Message.external_id,
+        Message.workspace_id,
+        Message.conversation_id,
+        Message.text,
+        Message.edit_number,
+        Message.edited_at,
+        Message.deleted_at,
+    )
+    key = tuple_(Message.account_id, Message.external_id)
+    targets = [
+        Target(*row)
+        for part in chunks(set(keys))
+        for row in session.execute(
+            select(*columns).where(key.in_(part)).order_by(Message.id).with_for_update()
+        )
+    ]
+    return {(each.account_id, each.external_id or ""): each for each in targets}
+
+
+def _delete(
+    session: Session,
+    targets: dict[MessageKey, Target],
+    by_message: dict[MessageKey, list[Item]],
+    changed: Changed,
+) -> set[uuid.UUID]:
+    """Empty the messages that were taken back; return those that are, since now or before."""
+    gone = {each.id for each in targets.values() if each.deleted_at is not None}
+    rows: list[dict[str, Any]] = []
+    for key, target in targets.items():
+        times = [each.at for each in by_message[key] if each.kind == DELETED]
+        if not times:
+            continue
+        deleted_at = min([*times, target.deleted_at] if target.deleted_at else times)
+        if deleted_at == target.deleted_at:
+            continue
+        rows.append({"id": target.id, "deleted_at": deleted_at, "updated_at": utc_now(), **EMPTIED})
+        changed.message_ids[target.id] = target.conversation_id
+        if target.conversation_id is not None:
+            changed.deleted_in.add(target.conversation_id)
+    update_many(session, Message.__table__, rows)
+    ids = {row["id"] for row in rows}
+    for part in chunks(ids):
+        session.execute(delete(Attachment.__table__).where(Attachment.message_id.in_(part)))
+        session.execute(delete(Reaction.__table__).where(Reaction.message_id.in_(part)))
+    return gone | ids
+
+
+def _edit(
+    session: Session,
+    targets: dict[MessageKey, Target],
+    by_message: dict[MessageKey, list[Item]],
+    changed: Changed,
+) -> None:
+    rows: list[dict[str, Any]] = []
+    for key, target in targets.items():
+        edits = [_version_of(each) for each in by_message[key] if each.kind == EDITED]
+        if not edits:
+            continue
+        number, edited_at, text = newest = max(edits)
+        if target.version is not None and newest <= target.version:
+            continue
+        rows.append(
+            {
+                "id": target.id,
+                "text": text or None,
+                "edit_number": number,
+                "edited_at": edited_at,
+                "updated_at": utc_now(),
+            }
+        )
+        changed.message_ids[target.id] = target.conversation_id
+    update_many(session, Message.__table__, rows)
+
+
+def _version_of(item: Item) -> tuple[int, datetime, str]:
+    return (item.details["number"], item.at, item.details["text"])
+
+
+def _react(
+    session: Session,
+    targets: dict[MessageKey, Target],
+    by_message: dict[MessageKey, list[Item]],
+    changed: Changed,
+) -> None:
+    """Keep each actor's newest reaction; the message is locked, so nobody else changes them."""
+    newest: dict[tuple[uuid.UUID, str], Item] = {}
+    target_of: dict[uuid.UUID, Target] = {}
+    for key, target in targets.items():
+        for item in by_message[key]:
+            if item.kind != REACTED:
+                continue
+            target_of[target.id] = target
+            place = (target.id, item.details["actor"])
+            before = newest.get(place)
+            if before is None or _order_of(before) < _order_of(item):
+                newest[place] = item
+    known = _find_reactions(session, target_of)
+    rows = [
+        _reaction_row(target_of[message_id], item)
+        for (message_id, actor), item in sorted(newest.items(), key=lambda each: each[0])
+        if (message_id, actor) not in known or known[message_id, actor] < _order_of(item)
+    ]
+    if not rows:
+        return
+    for row in rows:
+        changed.message_ids[row["message_id"]] = target_of[row["message_id"]].conversation_id
+    statement = insert_for(session, Reaction.__table__)
+    replaced = ("emoji", "name", "is_removed", "at", "updated_at")
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["message_id", "actor"],
+            set_={name: statement.excluded[name] for name in replaced},
+        ),
+        rows,
+    )
+
+
+_Order = tuple[datetime, bool, str, str]
+
+
+def _order_of(item: Item) -> _Order:
+    """Say which of an actor's reactions is newer; of two at one moment, the same one always."""
+    said = item.details
+    return (item.at, said["is_removed"], said["emoji"] or "", said["name"] or "")
+
+
+def _find_reactions(
+    session: Session, message_ids: Iterable[uuid.UUID]
+) -> dict[tuple[uuid.UUID, str], _Order]:
+    columns = (
+        Reaction.message_id,
+        Reaction.actor,
+        Reaction.at,
+        Reaction.is_removed,
+        Reaction.emoji,
+        Reaction.name,
+    )
+    return {
+        (row.message_id, row.actor): (row.at, row.is_removed, row.emoji or "", row.name or "")
+        for part in chunks(set(message_ids))
+        for row in session.execute(select(*columns).where(Reaction.message_id.in_(part)))
+    }
+
+
+def _reaction_row(target: Target, item: Item) -> dict[str, Any]:
+    said, now = item.details, utc_now()
+    return {
+        "id": new_id(),
+        "workspace_id": target.workspace_id,
+        "message_id": target.id,
+        "actor": said["actor"],
+        "direction": words.OUTBOUND if said["is_echo"] else words.INBOUND,
+        "emoji": said["emoji"],
+        "name": said["name"],
+        "is_removed": said["is_removed"],
+        "at": item.at,
+        "created_at": now,
+        "updated_at": now,
+    }

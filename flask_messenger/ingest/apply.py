@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch, Outcome, ReadEntry, RoutedAccount
 from flask_messenger.ingest.entries import route
+from flask_messenger.ingest.erased import Erased, clean_entries, find_erased
 from flask_messenger.ingest.messages import store_messages
 from flask_messenger.ingest.people import find_people
 from flask_messenger.ingest.receipts import apply_receipts
@@ -26,7 +27,9 @@ AccountKey = tuple[str, str]
 def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
     """Turn the events of `entries` into rows; note in each entry where it went."""
     accounts = find_accounts(session, _account_keys(entries))
-    batch = _route(entries, accounts)
+    erased = find_erased(session, accounts.values())
+    batch = _route(entries, accounts, erased)
+    clean_entries(session, entries, accounts, erased)
     people = find_people(session, batch)
     stored = store_messages(session, batch, people)
     receipts = apply_receipts(session, batch, people, stored)
@@ -82,7 +85,9 @@ def find_accounts(session: Session, keys: set[AccountKey]) -> dict[AccountKey, R
     }
 
 
-def _route(entries: Sequence[ReadEntry], accounts: dict[AccountKey, RoutedAccount]) -> Batch:
+def _route(
+    entries: Sequence[ReadEntry], accounts: dict[AccountKey, RoutedAccount], erased: Erased
+) -> Batch:
     batch = Batch()
     for entry in entries:
         workspace_ids: set[str] = set()
@@ -93,9 +98,8 @@ def _route(entries: Sequence[ReadEntry], accounts: dict[AccountKey, RoutedAccoun
                 workspace_ids.add(account.workspace_id)
         for event in entry.events:
             account = accounts.get((entry.channel or "", event.account_external_id))
-            if account is None:
-                continue
-            batch.add(account, event)
+            if account is not None and not erased.covers(account.id, event):
+                batch.add(account, event)
         route(entry, workspace_ids)
     return batch
 

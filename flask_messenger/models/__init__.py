@@ -11,6 +11,7 @@ from flask_messenger.models.base import Base, WorkspaceScoped
 from flask_messenger.models.conversations import Conversation, Identity
 from flask_messenger.models.journal import WebhookEntry
 from flask_messenger.models.messages import Attachment, Message, Reaction, Receipt
+from flask_messenger.models.privacy import DataRequest, Erasure
 
 __all__ = [
     "Account",
@@ -18,7 +19,9 @@ __all__ = [
     "AuditEntry",
     "Base",
     "Conversation",
+    "DataRequest",
     "DeletionRequest",
+    "Erasure",
     "Identity",
     "Message",
     "PendingConnection",

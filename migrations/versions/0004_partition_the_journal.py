@@ -22,6 +22,7 @@ DAYS_AHEAD = 7
 INDEXES = {
     f"ix_{TABLE}_pending": ("(id)", "state = 'pending'"),
     f"ix_{TABLE}_trouble": ("(external_id, id)", "state IN ('failed', 'unrouted')"),
+    f"ix_{TABLE}_shared": ("(id)", "workspace_id IS NULL AND state = 'done'"),
     f"ix_{TABLE}_workspace": ("(workspace_id, id)", "workspace_id IS NOT NULL"),
 }
 OLD_INDEXES = {

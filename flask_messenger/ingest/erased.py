@@ -1,0 +1,93 @@
+"""People who were erased do not come back by what Meta sends again, or by a replay."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from flask_messenger.errors import PayloadError
+from flask_messenger.events import Event
+from flask_messenger.ingest.batch import ReadEntry, RoutedAccount
+from flask_messenger.ingest.bodies import IsPerson, remove_person
+from flask_messenger.models import Erasure, WebhookEntry
+from flask_messenger.models.privacy import hash_person
+
+GIVEN_UP = b'{"erased": true}'
+"""What stands in for a body that cannot be read, and so cannot be told apart."""
+
+
+@dataclass(slots=True)
+class Erased:
+    """Who was erased of the accounts of a batch, and up to when, in Meta's time."""
+
+    before: dict[tuple[uuid.UUID, str], datetime] = field(default_factory=dict)
+
+    def covers(self, account_id: uuid.UUID, event: Event) -> bool:
+        """Say whether `event` is about somebody who was erased after it happened.
+
+        What they do later is new: nobody is kept from writing again.
+        """
+        if not self.before:
+            return False
+        person = getattr(event, "identity_external_id", None)
+        if not person:
+            return False
+        before = self.before.get((account_id, hash_person(account_id, person)))
+        at: datetime = getattr(event, "sent_at", None) or event.at  # type: ignore[union-attr]
+        return before is not None and at <= before
+
+
+def find_erased(session: Session, accounts: Iterable[RoutedAccount]) -> Erased:
+    """Return who was erased of these accounts.
+
+    The first thing a batch asks for, in each one: an erasure locks the table, and so knows that
+    no drain is under way which has not heard of it.
+    """
+    ids = sorted({account.id for account in accounts})
+    columns = (Erasure.account_id, Erasure.person_hash, Erasure.before)
+    found = session.execute(select(*columns).where(Erasure.account_id.in_(ids)))
+    return Erased({(row.account_id, row.person_hash): row.before for row in found})
+
+
+def clean_entries(
+    session: Session,
+    entries: Sequence[ReadEntry],
+    accounts: dict[tuple[str, str], RoutedAccount],
+    erased: Erased,
+) -> None:
+    """Remove erased people's events from the bodies of `entries`, too. Never commits."""
+    if not erased.before:
+        return
+    for entry in entries:
+        for event in entry.events:
+            account = accounts.get((entry.channel or "", event.account_external_id))
+            if account is not None and erased.covers(account.id, event):
+                person = str(event.identity_external_id)  # type: ignore[union-attr]
+                clean_entry(session, entry.id, person.__eq__)
+
+
+def clean_entry(session: Session, entry_id: uuid.UUID, is_person: IsPerson) -> int:
+    """Remove a person from one journalled body; return how many bodies changed. Never commits."""
+    row = session.execute(
+        select(WebhookEntry.raw).where(WebhookEntry.id == entry_id).with_for_update()
+    ).one_or_none()
+    if row is None:
+        return 0
+    try:
+        cleaned = remove_person(row.raw, is_person)
+    except PayloadError:
+        cleaned = GIVEN_UP
+    if cleaned is None:
+        return 0
+    values: dict[str, Any] = {"raw": cleaned}
+    session.execute(
+        update(WebhookEntry)
+        .where(WebhookEntry.id == entry_id)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+    return 1

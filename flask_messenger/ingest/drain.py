@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.errors import MessengerError
 from flask_messenger.ingest.apply import apply_batch
-from flask_messenger.ingest.batch import ClaimedEntry, Outcome, ReadEntry
+from flask_messenger.ingest.batch import Outcome, ReadEntry
+from flask_messenger.ingest.claim import claim
 from flask_messenger.ingest.entries import finish_entries, read_entries
 from flask_messenger.ingest.receipts import settle_waiting_receipts
 from flask_messenger.models import Account, WebhookEntry
@@ -145,7 +146,7 @@ def drain_batch(session: Session, *, limit: int) -> Outcome | None:
     stands alone and is marked `failed`.
     """
     _begin_writing(session)
-    claimed = _claim(session, limit=limit)
+    claimed = claim(session, limit=limit)
     if not claimed:
         session.rollback()
         return None
@@ -163,18 +164,6 @@ def _begin_writing(session: Session) -> None:
     """
     if dialect_of(session) == "sqlite":
         session.execute(text("UPDATE messenger_webhook_entries SET attempts = attempts WHERE 0"))
-
-
-def _claim(session: Session, *, limit: int) -> list[ClaimedEntry]:
-    columns = (WebhookEntry.id, WebhookEntry.object, WebhookEntry.raw)
-    statement = (
-        select(*columns)
-        .where(WebhookEntry.state == PENDING)
-        .order_by(WebhookEntry.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [ClaimedEntry(row.id, row.object, row.raw) for row in session.execute(statement)]
 
 
 def _apply_or_split(session: Session, entries: Sequence[ReadEntry], outcome: Outcome) -> None:

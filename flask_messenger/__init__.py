@@ -11,6 +11,7 @@ from flask_messenger.signals import (
     message_received,
     message_sent,
     message_status_changed,
+    person_erased,
 )
 from flask_messenger.tenancy import system_scope, workspace_scope
 
@@ -29,6 +30,7 @@ __all__ = [
     "message_received",
     "message_sent",
     "message_status_changed",
+    "person_erased",
     "system_scope",
     "workspace_scope",
 ]

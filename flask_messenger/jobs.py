@@ -31,6 +31,7 @@ from flask_messenger.inbox import actions as inbox_actions
 from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
+from flask_messenger.ingest import retention
 from flask_messenger.ingest import spool as spooling
 from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
 from flask_messenger.models import Message
@@ -38,6 +39,7 @@ from flask_messenger.models.base import utc_now
 from flask_messenger.models.outage import is_database_away
 from flask_messenger.monitor.beats import DOING, count_workers
 from flask_messenger.outbox import actions, deliver, reconcile
+from flask_messenger.privacy import work as personal_data
 from flask_messenger.state import state
 from flask_messenger.tenancy import system_scope
 from flask_messenger.turns import Piece, Turn, Turns, share_of
@@ -174,6 +176,18 @@ def announce_status_chunk(message_ids: Sequence[str]) -> tuple[Any, ...] | None:
     """Tell the host of some messages of one workspace that were delivered or read."""
     announcing.announce_statuses(_app(), [uuid.UUID(each) for each in message_ids])
     return None
+
+
+@_piece
+def work_on_data_request(request_id: str) -> tuple[Any, ...] | None:
+    """Export or erase a person's data, a piece of it."""
+    has_more = personal_data.work_on(_app(), uuid.UUID(request_id))
+    return (request_id,) if has_more else None
+
+
+def wake_data_request(workspace_id: str, request_id: uuid.UUID) -> None:
+    """Ask for an export or an erasure to be worked on. Call it after the commit."""
+    put_bulk(workspace_id, work_on_data_request, str(request_id), key=str(request_id))
 
 
 def take_turns(group: str) -> None:
@@ -327,6 +341,17 @@ def _sweep_connections() -> None:
     upkeep.tidy(_app())
 
 
+def _sweep_data_requests() -> None:
+    """Put requests that a worker died with back among the turns."""
+    for workspace_id, request_id in personal_data.find_open(state().db.session):
+        wake_data_request(workspace_id, request_id)
+
+
+def _sweep_retention() -> None:
+    retention.tidy(_app(), utc_now())
+    personal_data.forget_exports(state().db.session, now=utc_now())
+
+
 def _sweep_snoozes() -> None:
     session = state().db.session
     woken = inbox_actions.wake_snoozed(session, now=utc_now())
@@ -390,6 +415,8 @@ SCHEDULE: Final[tuple[Part, ...]] = (
     Part(_sweep_turns),
     Part(_sweep_snoozes),
     Part(_sweep_connections),
+    Part(_sweep_data_requests, every_seconds=60),
+    Part(_sweep_retention, every_seconds=300),
 )
 """What is looked after, and how often. A part is a few lines here; its service does the work."""
 

@@ -59,6 +59,13 @@ Arguments: `workspace_id` (str), `location_id` (str or None), `account_id`, `con
 (UUIDs), `contact_ref` (str or None), `channel` (str), `change` (str).
 """
 
+person_erased = _signals.signal("person-erased")
+"""A person was erased on somebody's request. In a worker, after the commit.
+
+What the host keeps of them is the host's to erase. May come twice.
+Arguments: `workspace_id` (str), `account_id`, `identity_id` (UUIDs), `contact_ref` (str or None).
+"""
+
 
 def emit(signal: Signal, app: Flask, **arguments: Any) -> None:
     """Send `signal` to every receiver, whatever an earlier one did.

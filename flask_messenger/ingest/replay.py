@@ -98,7 +98,8 @@ def replay(session: Session, selection: Selection, *, actor: str) -> int:
     """
     _refuse_everything(selection)
     count, last_id = 0, None
-    newest = session.scalar(select(func.max(WebhookEntry.id)).where(*_replayable(selection)))
+    found = select(WebhookEntry.id).where(*_replayable(selection))
+    newest = session.scalar(found.order_by(WebhookEntry.id.desc()).limit(1))
     while newest is not None:
         ids = _next_ids(session, selection, after=last_id, newest=newest)
         if not ids:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from flask import Flask
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.partitions import DAYS_AHEAD, add_days, drop_days
@@ -92,8 +92,8 @@ def _expire_attachments(session: Session, *, before: datetime) -> int:
 
     They expire in the order of their ids, so the last one that did says where to go on.
     """
-    last = select(func.max(Attachment.id)).where(Attachment.state == ATTACHMENT_EXPIRED)
-    done_until = session.scalar(last)
+    expired = select(Attachment.id).where(Attachment.state == ATTACHMENT_EXPIRED)
+    done_until = session.scalar(expired.order_by(Attachment.id.desc()).limit(1))
     some = select(Attachment.id).where(Attachment.id < first_id(before))
     if done_until is not None:
         some = some.where(Attachment.id > done_until)

@@ -1,0 +1,134 @@
+"""Removing one person: from the tables at once, from the journal piece by piece."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Column, Table, delete, or_, select, text
+from sqlalchemy.orm import Session
+
+from flask_messenger.ingest.erased import clean_entry
+from flask_messenger.models import (
+    Account,
+    Base,
+    Conversation,
+    Erasure,
+    Identity,
+    Message,
+    Receipt,
+)
+from flask_messenger.models.base import new_id
+from flask_messenger.models.messages import SENDING
+from flask_messenger.models.privacy import hash_person
+from flask_messenger.models.upsert import dialect_of, insert_for
+from flask_messenger.privacy.bodies import Place, look_through
+
+PERSON_TABLES: Final = (Message.__table__, Conversation.__table__, Identity.__table__)
+"""Removed in this order, each after whatever else refers to it."""
+
+
+def is_being_sent_to(session: Session, identity_id: uuid.UUID) -> bool:
+    """Say whether a message to the person is on its way just now: its end has to be known first."""
+    statement = (
+        select(Message.id)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(Conversation.identity_id == identity_id, Message.status == SENDING)
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
+def begin_erasure(session: Session, account: Account, external_id: str, *, now: datetime) -> None:
+    """Leave word for the drains that this person is erased as of `now`.
+
+    Every drain reads these rows first, and keeps its lock until it commits: whoever has the table
+    to themselves knows that no drain is under way which did not hear. Raises what the database
+    raises where that takes too long. Never commits.
+    """
+    if dialect_of(session) == "postgresql":
+        session.execute(text("SET LOCAL lock_timeout = '5s'"))
+        session.execute(text("LOCK TABLE messenger_erasures IN ACCESS EXCLUSIVE MODE"))
+    row = {
+        "id": new_id(),
+        "workspace_id": account.workspace_id,
+        "account_id": account.id,
+        "person_hash": hash_person(account.id, external_id),
+        "before": now,
+    }
+    statement = insert_for(session, Erasure.__table__).values(row)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["account_id", "person_hash"], set_={"before": now}
+        )
+    )
+
+
+def remove_rows(
+    session: Session, account: Account, identity_id: uuid.UUID, external_id: str
+) -> dict[str, int]:
+    """Remove a person from every table; return how many rows of which. Never commits."""
+    session.execute(
+        select(Conversation.id)
+        .where(Conversation.identity_id == identity_id)
+        .order_by(Conversation.id)
+        .with_for_update()
+    )
+    counts = {"messenger_receipts": _remove_waiting(session, account, identity_id, external_id)}
+    for table in PERSON_TABLES:
+        rows = _of_person(table, identity_id)
+        for column in _referring(table):
+            name = column.table.name
+            removed = _remove(session, column.table, column.in_(rows))
+            counts[name] = counts.get(name, 0) + removed
+        counts[table.name] = _remove(session, table, table.c.id.in_(rows))
+    return counts
+
+
+def _of_person(table: Table, identity_id: uuid.UUID) -> Any:
+    """Return a query of the ids of the rows of one of `PERSON_TABLES` that are the person's."""
+    threads = select(Conversation.__table__.c.id).where(
+        Conversation.__table__.c.identity_id == identity_id
+    )
+    if table is Message.__table__:
+        return select(table.c.id).where(table.c.conversation_id.in_(threads))
+    if table is Conversation.__table__:
+        return threads
+    return select(table.c.id).where(table.c.id == identity_id)
+
+
+def _referring(table: Table) -> Iterator[Column[Any]]:
+    """Yield the columns, of tables other than the person's own, that refer to `table`.
+
+    Read from the models, so that a table which is added later is not forgotten.
+    """
+    for other in reversed(Base.metadata.sorted_tables):
+        if other not in PERSON_TABLES:
+            for key in other.foreign_keys:
+                if key.column.table is table:
+                    yield key.parent
+
+
+def _remove_waiting(
+    session: Session, account: Account, identity_id: uuid.UUID, external_id: str
+) -> int:
+    table, messages = Receipt.__table__, Message.__table__
+    known = select(messages.c.external_id).where(
+        messages.c.id.in_(_of_person(messages, identity_id)), messages.c.external_id.is_not(None)
+    )
+    is_about = or_(table.c.identity_external_id == external_id, table.c.reference.in_(known))
+    return _remove(session, table, table.c.account_id == account.id, is_about)
+
+
+def _remove(session: Session, table: Table, *criteria: Any) -> int:
+    return len(session.execute(delete(table).where(*criteria).returning(table.c.id)).all())
+
+
+def clean_journal(
+    session: Session, account: Account, external_id: str, place: Place
+) -> tuple[int, Place]:
+    """Remove a person from the next piece of the journal; return how many bodies changed.
+
+    Never commits.
+    """
+    found, further = look_through(session, account, external_id, place)
+    return sum(clean_entry(session, each, external_id.__eq__) for each, _ in found), further

@@ -1,0 +1,199 @@
+"""Asking for an export or an erasure, and looking what became of it."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Select, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flask_messenger.crypto import KeyRing
+from flask_messenger.errors import ConflictError, InvalidRequestError, NotFoundError
+from flask_messenger.hooks import Tenant
+from flask_messenger.models import Account, DataRequest, Identity
+from flask_messenger.models.audit import record
+from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.models.privacy import DONE, ERASE, EXPORT, OPEN
+
+MAX_ROWS: Final = 200
+NAMELESS: Final = "erase"
+"""What is typed to confirm where Meta has told no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person and the account that knows them."""
+
+    identity: Identity
+    account: Account
+
+    @property
+    def confirmation(self) -> str:
+        """What has to be typed before they are erased."""
+        return (self.identity.name or "").strip() or NAMELESS
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """A request, the account it is about, and the person's name while they are there."""
+
+    request: DataRequest
+    account: Account
+    name: str | None = field(repr=False)
+
+
+def get_person(session: Session, *, tenant: Tenant, identity_id: uuid.UUID) -> PersonRow:
+    """Return a person whom the tenant sees.
+
+    Raises:
+        NotFoundError: there is none, or they are somebody else's.
+    """
+    statement = (
+        select(Identity, Account)
+        .join(Account, Account.id == Identity.account_id)
+        .where(Identity.workspace_id == tenant.workspace_id, Identity.id == identity_id)
+    )
+    row = session.execute(statement).one_or_none()
+    if row is None or not tenant.sees_location(row.Account.location_id):
+        raise NotFoundError("There is no such person.")
+    return PersonRow(row.Identity, row.Account)
+
+
+def ask_for_export(session: Session, *, tenant: Tenant, identity_id: uuid.UUID) -> DataRequest:
+    """Ask for everything that is kept of a person. Commits; the caller wakes the work.
+
+    Asked again while it is under way, it is the same request.
+    """
+    person = get_person(session, tenant=tenant, identity_id=identity_id)
+    return _ask(session, person, EXPORT, tenant=tenant)
+
+
+def ask_for_erasure(
+    session: Session, keys: KeyRing, *, tenant: Tenant, identity_id: uuid.UUID, confirmation: str
+) -> DataRequest:
+    """Ask for a person to be erased, for good. Commits; the caller wakes the work.
+
+    Raises:
+        InvalidRequestError: `confirmation` is not the person's name.
+    """
+    person = get_person(session, tenant=tenant, identity_id=identity_id)
+    if confirmation.strip().casefold() != person.confirmation.casefold():
+        raise InvalidRequestError(
+            "Type the name exactly as it is shown, to erase this person.", field="confirmation"
+        )
+    external_id = person.identity.external_id
+    return _ask(session, person, ERASE, tenant=tenant, sealed=(keys, external_id))
+
+
+def _ask(
+    session: Session,
+    person: PersonRow,
+    kind: str,
+    *,
+    tenant: Tenant,
+    sealed: tuple[KeyRing, str] | None = None,
+) -> DataRequest:
+    found = _open_request(session, person.identity.id, kind)
+    if found is not None:
+        return found
+    identity_id = person.identity.id
+    request = DataRequest(
+        id=new_id(),
+        workspace_id=tenant.workspace_id,
+        kind=kind,
+        account_id=person.account.id,
+        identity_id=identity_id,
+        requested_by=tenant.user_id,
+        requested_at=utc_now(),
+    )
+    if sealed is not None:
+        request.seal_person(*sealed)
+    session.add(request)
+    record(
+        session,
+        workspace_id=tenant.workspace_id,
+        actor=tenant.user_id,
+        action=f"person_{kind}_requested",
+        subject=str(identity_id),
+        request_id=str(request.id),
+    )
+    try:
+        session.commit()
+    except IntegrityError:  # somebody else asked in this very moment
+        session.rollback()
+        found = _open_request(session, identity_id, kind)
+        if found is None:
+            raise ConflictError("The same was just asked for; please try again.") from None
+        return found
+    return request
+
+
+def _open_request(session: Session, identity_id: uuid.UUID, kind: str) -> DataRequest | None:
+    statement = select(DataRequest).where(
+        DataRequest.identity_id == identity_id,
+        DataRequest.kind == kind,
+        DataRequest.state.in_(OPEN),
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def list_requests(session: Session, *, tenant: Tenant, limit: int = 50) -> list[RequestRow]:
+    """Return the newest requests about people whom the tenant sees."""
+    if not 1 <= limit <= MAX_ROWS:
+        raise InvalidRequestError(f"A page has 1 to {MAX_ROWS} rows.", field="limit")
+    statement = _select_seen(tenant).order_by(DataRequest.id.desc()).limit(limit)
+    return [_row(*found) for found in session.execute(statement)]
+
+
+def get_request(session: Session, *, tenant: Tenant, request_id: uuid.UUID) -> RequestRow:
+    """Return one request.
+
+    Raises:
+        NotFoundError: there is none, or it is somebody else's.
+    """
+    statement = _select_seen(tenant).where(DataRequest.id == request_id)
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such request.")
+    return _row(*row)
+
+
+def _row(request: DataRequest, account: Account, name: str | None) -> RequestRow:
+    return RequestRow(request, account, name)
+
+
+def _select_seen(tenant: Tenant) -> Select[DataRequest, Account, str | None]:
+    statement = (
+        select(DataRequest, Account, Identity.name)
+        .join(Account, Account.id == DataRequest.account_id)
+        .outerjoin(Identity, Identity.id == DataRequest.identity_id)
+        .where(DataRequest.workspace_id == tenant.workspace_id)
+    )
+    if tenant.location_ids is not None:
+        statement = statement.where(Account.location_id.in_(sorted(tenant.location_ids)))
+    return statement
+
+
+def open_document(session: Session, keys: KeyRing, *, tenant: Tenant, request_id: uuid.UUID) -> str:
+    """Return a finished export (JSON), and note who took it. Never commits.
+
+    Raises:
+        NotFoundError: there is no such request.
+        ConflictError: it is not ready yet, or no longer kept.
+    """
+    request = get_request(session, tenant=tenant, request_id=request_id).request
+    if request.kind != EXPORT or request.state in OPEN:
+        raise ConflictError("There is no document to download yet.")
+    document = request.open_document(keys) if request.state == DONE else None
+    if document is None:
+        raise ConflictError("The document is no longer kept. Ask for a new export.")
+    record(
+        session,
+        workspace_id=tenant.workspace_id,
+        actor=tenant.user_id,
+        action="person_export_downloaded",
+        subject=str(request.identity_id),
+        request_id=str(request.id),
+    )
+    return document

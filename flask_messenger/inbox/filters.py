@@ -4,12 +4,14 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
 
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.hooks import Tenant
-from flask_messenger.models import Account, Conversation, Identity, Message
+from flask_messenger.models import Account, Conversation
 from flask_messenger.models.conversations import CLOSED, OPEN, SNOOZED
+from flask_messenger.models.search import conversations_with
 
 ME: Final = "me"
 NONE: Final = "none"
@@ -23,7 +25,8 @@ class ConversationFilters:
 
     Attributes:
         assignee: `me`, `none`, or the id of an agent.
-        text: looked for in the person's name and in the messages, whatever the case of letters.
+        text: looked for in the person's name and in the messages, whatever the case of letters;
+            on PostgreSQL from the beginning of a word.
     """
 
     channel: str | None = None
@@ -63,26 +66,32 @@ def visible_to(tenant: Tenant) -> list[ColumnElement[bool]]:
     return criteria
 
 
-def apply_filters(
-    statement: "Select[Conversation, Identity, Account, Message, bool]",
-    filters: ConversationFilters,
-    tenant: Tenant,
-) -> "Select[Conversation, Identity, Account, Message, bool]":
-    """Return `statement` (on conversations, identities and accounts), narrowed."""
+def accounts_with(filters: ConversationFilters, tenant: Tenant) -> "Select[uuid.UUID] | None":
+    """Return the accounts whose conversations are wanted; None where every one of the workspace."""
     equal = (
-        (Conversation.channel, filters.channel),
-        (Conversation.account_id, filters.account_id),
-        (Conversation.status, filters.status),
+        (Account.channel, filters.channel),
+        (Account.id, filters.account_id),
         (Account.location_id, filters.location_id),
     )
-    for column, wanted in equal:
-        if wanted is not None:
-            statement = statement.where(column == wanted)
+    narrowing = [column == wanted for column, wanted in equal if wanted is not None]
+    if not narrowing and tenant.location_ids is None:
+        return None
+    return select(Account.id).where(*visible_to(tenant), *narrowing)
+
+
+def criteria_of(
+    session: Session, filters: ConversationFilters, tenant: Tenant
+) -> list[ColumnElement[bool]]:
+    """Return what else narrows the conversations."""
+    criteria: list[ColumnElement[bool]] = []
+    if filters.status is not None:
+        criteria.append(Conversation.status == filters.status)
     if filters.assignee is not None:
-        statement = statement.where(_assigned_to(filters.assignee, tenant))
+        criteria.append(_assigned_to(filters.assignee, tenant))
     if filters.text and filters.text.strip():
-        statement = statement.where(_mentions(filters.text.strip(), tenant))
-    return statement
+        found = conversations_with(session, filters.text.strip())
+        criteria.append(Conversation.id.in_(found))
+    return criteria
 
 
 def _assigned_to(assignee: str, tenant: Tenant) -> ColumnElement[bool]:
@@ -90,13 +99,3 @@ def _assigned_to(assignee: str, tenant: Tenant) -> ColumnElement[bool]:
         return Conversation.assignee_ref.is_(None)
     agent_id = tenant.user_id if assignee == ME else assignee
     return Conversation.assignee_ref == agent_id
-
-
-def _mentions(text: str, tenant: Tenant) -> ColumnElement[bool]:
-    pattern = "%" + text.replace("/", "//").replace("%", "/%").replace("_", "/_") + "%"
-    in_messages = select(Message.conversation_id).where(
-        Message.workspace_id == tenant.workspace_id,
-        Message.conversation_id.is_not(None),
-        Message.text.ilike(pattern, escape="/"),
-    )
-    return or_(Identity.name.ilike(pattern, escape="/"), Conversation.id.in_(in_messages))

@@ -3,22 +3,42 @@
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BindParameter, Select, bindparam, case, func, literal, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ScalarSelect,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from sqlalchemy.sql import ColumnElement
 
 from flask_messenger.errors import InvalidRequestError, NotFoundError
 from flask_messenger.hooks import Tenant
-from flask_messenger.inbox.filters import ConversationFilters, apply_filters, visible_to
+from flask_messenger.inbox.filters import (
+    ConversationFilters,
+    accounts_with,
+    criteria_of,
+    visible_to,
+)
 from flask_messenger.inbox.pages import Page, Position, check_limit, decode_cursor, encode_cursor
 from flask_messenger.models import Account, Attachment, Conversation, Identity, Message
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.conversations import OPEN
 from flask_messenger.models.messages import FAILED, OUTBOUND, QUEUED, SENDING, UNKNOWN
+from flask_messenger.models.upsert import dialect_of
+
+COUNT_LIMIT: Final = 1_000
+"""Nobody reads a number beyond it, and counting on would cost more the longer the backlog is."""
 
 # Made once: an alias prepares its columns on first use, which costs more than a small query.
+_NEWEST: Final = (Conversation.last_message_at, Conversation.id)
 _LAST = aliased(Message, name="last_message")
 _FAILED = aliased(Message, name="failed_message")
 
@@ -71,7 +91,10 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationCounts:
-    """How many open conversations there are; `unread` of them have something unread."""
+    """How many open conversations there are; `unread` of them have something unread.
+
+    Each is counted up to `COUNT_LIMIT`, which means "that many or more".
+    """
 
     mine: int
     unassigned: int
@@ -93,15 +116,56 @@ def list_conversations(
         InvalidRequestError: `cursor` or `limit` is not valid.
     """
     wanted = check_limit(limit)
-    statement = apply_filters(_conversations(tenant), filters, tenant)
-    key = (Conversation.last_message_at, Conversation.id)
+    criteria = [
+        Conversation.workspace_id == tenant.workspace_id,
+        Conversation.last_message_at.is_not(None),
+        *criteria_of(session, filters, tenant),
+    ]
     if cursor is not None:
-        statement = statement.where(_beyond(*key, decode_cursor(cursor), older=True))
-    statement = statement.order_by(*(column.desc() for column in key)).limit(wanted + 1)
+        criteria.append(_beyond(*_NEWEST, decode_cursor(cursor), older=True))
+    # The page first, and what is shown of it then: joined at once, the planner may read what all
+    # the conversations of a workspace show, and sort that.
+    page = _newest_ids(session, criteria, accounts_with(filters, tenant), limit=wanted + 1)
+    statement = (
+        _conversations(tenant)
+        .where(Conversation.id.in_(page))
+        .order_by(*(column.desc() for column in _NEWEST))
+    )
     rows = [_conversation_row(*found) for found in session.execute(statement)]
     more = len(rows) > wanted
     rows = rows[:wanted]
     return Page(items=rows, next_cursor=_cursor_of(rows[-1].conversation) if more else None)
+
+
+def _newest_ids(
+    session: Session,
+    criteria: list[ColumnElement[bool]],
+    accounts: "Select[uuid.UUID] | None",
+    *,
+    limit: int,
+) -> Any:
+    """Return a subquery of the newest conversations' ids.
+
+    Of chosen accounts, PostgreSQL takes as many as are wanted from each and merges them: an index
+    has each account's in order, and few accounts of many may be chosen.
+    """
+    order = [column.desc() for column in _NEWEST]
+    found = select(Conversation.id, Conversation.last_message_at).where(*criteria)
+    if accounts is None:
+        return select(found.order_by(*order).limit(limit).subquery().c.id)
+    if dialect_of(session) != "postgresql":
+        found = found.where(Conversation.account_id.in_(accounts))
+        return select(found.order_by(*order).limit(limit).subquery().c.id)
+    chosen = accounts.subquery("chosen")
+    of_each = (
+        found.where(Conversation.account_id == chosen.c.id).order_by(*order).limit(limit).lateral()
+    )
+    return (
+        select(of_each.c.id)
+        .select_from(chosen.join(of_each, true()))
+        .order_by(of_each.c.last_message_at.desc(), of_each.c.id.desc())
+        .limit(limit)
+    )
 
 
 def get_conversation(
@@ -121,25 +185,30 @@ def get_conversation(
 
 def count_conversations(session: Session, *, tenant: Tenant) -> ConversationCounts:
     """Count what is open, for the tabs of the inbox."""
-    mine = Conversation.assignee_ref == tenant.user_id
-    statement = (
-        select(
-            _how_many(mine),
-            _how_many(Conversation.assignee_ref.is_(None)),
-            func.count(),
-            _how_many(Conversation.unread_count > 0),
-        )
-        .select_from(Conversation)
-        .join(Account, Account.id == Conversation.account_id)
-        .where(
-            *visible_to(tenant),
-            Conversation.workspace_id == tenant.workspace_id,
-            Conversation.status == OPEN,
-            Conversation.last_message_id.is_not(None),
-        )
+    statement = select(
+        _up_to_limit(tenant, Conversation.assignee_ref == tenant.user_id),
+        _up_to_limit(tenant, Conversation.assignee_ref.is_(None)),
+        _up_to_limit(tenant),
+        _up_to_limit(tenant, Conversation.unread_count > 0),
     )
-    mine_count, unassigned, total, unread = session.execute(statement).one()
-    return ConversationCounts(mine=mine_count, unassigned=unassigned, open=total, unread=unread)
+    mine, unassigned, total, unread = session.execute(statement).one()
+    return ConversationCounts(mine=mine, unassigned=unassigned, open=total, unread=unread)
+
+
+def _up_to_limit(tenant: Tenant, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    found = select(Conversation.id).where(
+        Conversation.workspace_id == tenant.workspace_id,
+        Conversation.status == OPEN,
+        Conversation.last_message_at.is_not(None),
+        *conditions,
+    )
+    if tenant.location_ids is not None:
+        visible = select(Account.id).where(*visible_to(tenant))
+        found = found.where(Conversation.account_id.in_(visible))
+    # In the order of an index: the planner would rather hope to meet as many in any order.
+    in_order = found.order_by(Conversation.last_message_at.desc())
+    counted = in_order.limit(COUNT_LIMIT).subquery()
+    return select(func.count()).select_from(counted).scalar_subquery()
 
 
 def list_messages(
@@ -332,10 +401,6 @@ def _beyond(
     here = tuple_(at, row_id)
     there = tuple_(literal(position.at, at.type), literal(position.id, row_id.type))
     return here < there if older else here > there
-
-
-def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
 def _cursor_of(conversation: Conversation) -> str:

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_messenger.models.base import (
@@ -63,6 +63,29 @@ class Conversation(WorkspaceScoped, Base):
         Index(None, "workspace_id", "last_message_at", "id"),
         Index(None, "workspace_id", "status", "last_message_at", "id"),
         Index(None, "workspace_id", "assignee_ref", "last_message_at", "id"),
+        Index(
+            "ix_messenger_conversations_assigned",
+            "workspace_id",
+            "status",
+            "assignee_ref",
+            "last_message_at",
+            "id",
+        ),
+        Index(
+            "ix_messenger_conversations_of_account",
+            "account_id",
+            "status",
+            "last_message_at",
+            "id",
+        ),
+        Index(
+            "ix_messenger_conversations_unread",
+            "workspace_id",
+            "status",
+            "last_message_at",
+            postgresql_where=text("unread_count > 0"),
+            sqlite_where=text("unread_count > 0"),
+        ),
     )
 
     id: Mapped[UuidKey]

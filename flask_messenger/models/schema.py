@@ -14,21 +14,16 @@ VERSION_TABLE: Final = "messenger_alembic_version"
 TABLE_PREFIX: Final = "messenger_"
 PARTITION: Final = re.compile(r"messenger_webhook_entries_(default|\d{8})")
 """Parts of the journal on PostgreSQL: ours, but no tables of their own."""
-SEARCH_INDEX: Final = re.compile(r"ix_messenger_\w+_words")
-"""Of functions that only PostgreSQL has, made by the migration that makes them."""
-
-CLAIM_INDEX: Final = "ix_messenger_webhook_entries_waiting"
-"""Over an expression, on PostgreSQL only: no model says it."""
+WITHOUT_MODEL: Final = re.compile(r"ix_messenger_\w+_words|ix_messenger_webhook_entries_waiting")
+"""Indexes over expressions, on PostgreSQL only: no model says them, their migrations do."""
 
 
 def is_ours(name: str | None, type_: str, parents: Any) -> bool:
     """Tell Alembic what to compare: our tables, never the host's."""
     del parents
-    if type_ == "index":
-        return name != CLAIM_INDEX
     name = name or ""
     if type_ == "index":
-        return not SEARCH_INDEX.fullmatch(name)
+        return not WITHOUT_MODEL.fullmatch(name)
     if type_ != "table":
         return True
     return name.startswith(TABLE_PREFIX) and not PARTITION.fullmatch(name)

@@ -6,7 +6,7 @@ from typing import Final
 
 from flask_messenger.channels.registry import CHANNELS
 from flask_messenger.inbox.filters import ME, NONE, STATUSES, ConversationFilters
-from flask_messenger.inbox.queries import ConversationCounts
+from flask_messenger.inbox.queries import COUNT_LIMIT, ConversationCounts
 from flask_messenger.models.conversations import CLOSED, OPEN, SNOOZED
 from flask_messenger.ui.presenters.inbox import Choice, Filter, Tab
 from flask_messenger.ui.presenters.reader import Reader
@@ -93,13 +93,17 @@ def tabs(chosen: Narrowing, counts: ConversationCounts, reader: Reader) -> list[
     return [
         Tab(
             label=label,
-            count=numbers[tab],
+            count=_how_many(numbers[tab]),
             url=reader.link("messenger_ui.inbox", **{**chosen.kept, "tab": tab}),
             fragment_url=reader.link("messenger_ui.listing", **{**chosen.kept, "tab": tab}),
             is_current=tab == chosen.tab,
         )
         for tab, label in labels.items()
     ]
+
+
+def _how_many(number: int) -> str:
+    return str(number) if number < COUNT_LIMIT else f"{COUNT_LIMIT - 1}+"
 
 
 def chips(chosen: Narrowing, reader: Reader) -> list[Filter]:

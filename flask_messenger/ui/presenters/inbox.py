@@ -40,7 +40,7 @@ class Tab:
     """One tab of the list, with how many open conversations it has."""
 
     label: str
-    count: int
+    count: str
     url: str
     fragment_url: str
     is_current: bool = False

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
-from tests.faults.faults import FAULTS
+from tests.faults import faults, misbehaviour
 from tests.faults.report import Row, head
 from tests.faults.run import Fault, run_fault
+
+FAULTS = (*faults.FAULTS, *misbehaviour.FAULTS)
 
 
 @click.command()

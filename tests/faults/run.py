@@ -8,6 +8,7 @@ from typing import Any
 from tests.faults.load import Inbound, Outbound
 from tests.faults.postgres import Postgres
 from tests.faults.report import Row
+from tests.faults.simulated import SimulatedInbound
 from tests.faults.verify import SETTLE_SECONDS, judge, settle
 from tests.faults.world import World, run_world
 
@@ -39,7 +40,7 @@ class Run:
 
     world: World
     size: Size
-    inbound: Inbound
+    inbound: Inbound | SimulatedInbound
     outbound: Outbound
     server: Postgres
     mended_at: list[float] = field(default_factory=list)

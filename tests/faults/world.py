@@ -6,14 +6,19 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from flask_messenger.crypto import KeyRing
+from flask_messenger.models import Account
+from flask_messenger.models.accounts import ACTIVE
 from flask_messenger.state import state_of
+from flask_messenger.tenancy import system_scope
+from tests.faults import simulated
 from tests.faults.host import WORKSPACE
 from tests.faults.load import (
     CONNECTIONS_IN,
@@ -29,9 +34,18 @@ from tests.faults.load import (
 )
 from tests.faults.postgres import DATABASE, Postgres, application_url
 from tests.faults.processes import Process, find_free_port, is_listening, wait_until
+from tests.faults.simulated import SimulatedInbound, Simulator
 from tests.faults.valkey import Valkey
 from tests.faults.verify import count_stored
-from tests.support.app import APP_ID, APP_SECRET, Factory, make_app, make_config, migrate
+from tests.support.app import (
+    APP_ID,
+    APP_SECRET,
+    PAGE_TOKEN,
+    Factory,
+    make_app,
+    make_config,
+    migrate,
+)
 
 UNKNOWN_AFTER_SECONDS = 15
 """How long a run waits for an echo; the default is two minutes."""
@@ -40,7 +54,15 @@ GUNICORN = ("--worker-class", "gthread", "--log-level", "warning", "--no-control
 
 @dataclass
 class World:
-    """The processes of one run, and where they are."""
+    """The processes of one run, and where they are.
+
+    Attributes:
+        web, worker, meta: processes.
+        target: where the web is.
+        replica: of `postgres`, where the run has one.
+        simulator: where Meta is the simulator.
+        account_ids: of the connected Pages.
+    """
 
     folder: Path
     postgres: Postgres
@@ -50,18 +72,25 @@ class World:
     meta: Process
     target: Target
     replica: Postgres | None = None
+    simulator: Simulator | None = None
     account_ids: dict[str, str] = field(default_factory=dict)
 
     @property
     def addresses(self) -> list[Address]:
         """Return everybody who may be written to."""
+        if self.simulator is not None:
+            return simulated.addresses(self.account_ids)
         return [
             Address(self.account_ids[page_of(person)], person_id(person))
             for person in range(PEOPLE)
         ]
 
-    def make_inbound(self, total: int, per_second: float, *, repeats: int = 1) -> Inbound:
+    def make_inbound(
+        self, total: int, per_second: float, *, repeats: int = 1
+    ) -> Inbound | SimulatedInbound:
         """Return the load of customers who write."""
+        if self.simulator is not None:
+            return SimulatedInbound(self.simulator, total, per_second)
         return Inbound(total, per_second, CONNECTIONS_IN, target=self.target, repeats=repeats)
 
     def make_outbound(self, total: int, per_second: float) -> Outbound:
@@ -72,18 +101,9 @@ class World:
 
     def read_got(self) -> list[dict[str, Any]]:
         """Return what the customers got, in its order."""
-        if not self.got_log.exists():
-            return []
-        lines = []
-        for line in self.got_log.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError):  # cut short by a kill, and not answered either
-                lines.append(json.loads(line))
-        return lines
-
-    @property
-    def got_log(self) -> Path:
-        """What Meta wrote down: a line for each message a customer got."""
-        return self.folder / "got.jsonl"
+        if self.simulator is not None:
+            return self.simulator.read_got()
+        return read_got(self.folder / "got.jsonl")
 
     def start_web(self) -> None:
         self.web.start()
@@ -95,63 +115,91 @@ class World:
 
     def let_people_write(self) -> None:
         """Let everybody write once, so that agents may answer; wait until all is stored."""
-        hello = Inbound(PEOPLE, 400.0, 4, target=self.target)
+        hello = self.make_inbound(len(self.addresses), 400.0)
         hello.start()
         hello.join()
         wait_until(
-            lambda: count_stored(self.postgres, hello.accepted) == PEOPLE, "everybody has written"
+            lambda: count_stored(self.postgres, hello.accepted) == len(self.addresses),
+            "everybody has written",
         )
 
 
 @contextlib.contextmanager
-def run_world(*, with_replica: bool = False) -> Iterator[World]:
-    """Start a world and end it; its folder is kept where the environment says KEEP_FAULTS."""
+def run_world(**options: Any) -> Iterator[World]:
+    """Start a world and end it; its folder is kept where the environment says KEEP_FAULTS.
+
+    Args:
+        options: of `build_world`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="messenger-faults-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user
     with contextlib.ExitStack() as stack:
-        world = build_world(folder, stack, with_replica=with_replica)
-        yield world
+        yield build_world(folder, stack, **options)
     if "KEEP_FAULTS" not in os.environ:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def build_world(folder: Path, stack: contextlib.ExitStack, *, with_replica: bool) -> World:
-    postgres = Postgres("primary", folder, port=find_free_port())
-    stack.callback(postgres.kill)
-    postgres.init()
-    postgres.start()
-    postgres.execute(f"CREATE DATABASE {DATABASE}", database="postgres")
-    replica = make_replica(folder, postgres, stack) if with_replica else None
+def build_world(
+    folder: Path,
+    stack: contextlib.ExitStack,
+    *,
+    with_replica: bool = False,
+    is_simulated: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> World:
+    """Start everything; `stack` ends it.
+
+    Args:
+        folder: for data and logs.
+        stack: ends what was started.
+        with_replica: give PostgreSQL a replica that every commit waits for.
+        is_simulated: let Meta be the simulator.
+        environment: more for the web and the worker.
+    """
+    postgres, replica = start_postgres(folder, stack, with_replica=with_replica)
     valkey = Valkey("main", folder, port=find_free_port())
     stack.callback(valkey.kill)
     valkey.start()
-    meta_port, web_port = find_free_port(), find_free_port()
-    target = Target("127.0.0.1", web_port)
+    target, meta_port = Target("127.0.0.1", find_free_port()), find_free_port()
     servers = [each for each in (postgres, replica) if each is not None]
-    environment = make_environment(
-        application_url(*servers), valkey.url, f"http://127.0.0.1:{meta_port}"
-    )
-    meta = make_meta(folder, meta_port, target, environment)
+    application = {
+        **make_environment(application_url(*servers), valkey.url, f"http://127.0.0.1:{meta_port}"),
+        **(simulated.app_environment() if is_simulated else {}),
+        **(environment or {}),
+    }
+    simulator = Simulator(folder, meta_port, target) if is_simulated else None
+    meta = simulator.process if simulator else make_meta(folder, meta_port, target)
     stack.callback(meta.kill)
     meta.start()
     wait_until(lambda: is_listening("127.0.0.1", meta_port), "Meta answers")
-    web, worker = make_web(folder, target, environment), make_worker(folder, environment)
-    world = World(folder, postgres, valkey, web, worker, meta, target, replica)
-    world.account_ids = plant_accounts(application_url(postgres), valkey.url)
+    web, worker = make_web(folder, target, application), make_worker(folder, application)
+    world = World(folder, postgres, valkey, web, worker, meta, target, replica, simulator)
     stack.callback(web.kill)
     stack.callback(worker.kill)
+    tokens = simulator.connect_pages() if simulator else dict.fromkeys(PAGES, PAGE_TOKEN)
+    world.account_ids = plant_accounts(application_url(postgres), valkey.url, tokens)
     world.start_web()
     worker.start()
     return world
 
 
-def make_replica(folder: Path, primary: Postgres, stack: contextlib.ExitStack) -> Postgres:
+def start_postgres(
+    folder: Path, stack: contextlib.ExitStack, *, with_replica: bool
+) -> tuple[Postgres, Postgres | None]:
+    """Start PostgreSQL with an empty database, and its replica where one is wanted."""
+    primary = Postgres("primary", folder, port=find_free_port())
+    stack.callback(primary.kill)
+    primary.init()
+    primary.start()
+    primary.execute(f"CREATE DATABASE {DATABASE}", database="postgres")
+    if not with_replica:
+        return primary, None
     replica = Postgres("replica", folder, port=find_free_port())
     stack.callback(replica.kill)
     replica.copy_from(primary)
     replica.start()
     primary.require_replica()
-    return replica
+    return primary, replica
 
 
 def make_environment(database_url: str, redis_url: str, meta_url: str) -> dict[str, str]:
@@ -168,34 +216,58 @@ def make_environment(database_url: str, redis_url: str, meta_url: str) -> dict[s
     }
 
 
-def make_meta(folder: Path, port: int, target: Target, environment: dict[str, str]) -> Process:
+def make_meta(folder: Path, port: int, target: Target) -> Process:
     command = [sys.executable, "-m", "tests.faults.meta", "--port", str(port)]
     command += ["--log", str(folder / "got.jsonl"), "--callback", target.webhook_url]
-    return Process("meta", command, folder=folder, environment=environment)
+    return Process("meta", command, folder=folder, environment={"FAULTS_APP_SECRET": APP_SECRET})
 
 
-def make_web(folder: Path, target: Target, environment: dict[str, str]) -> Process:
+def make_web(folder: Path, target: Target, environment: Mapping[str, str]) -> Process:
     command = [sys.executable, "-m", "gunicorn", "tests.faults.host:create_app()", *GUNICORN]
     command += ["--workers", "2", "--threads", "6", "--keep-alive", "60"]
     command += ["--bind", f"{target.host}:{target.port}"]
     return Process("web", command, folder=folder, environment=environment)
 
 
-def make_worker(folder: Path, environment: dict[str, str]) -> Process:
+def make_worker(folder: Path, environment: Mapping[str, str]) -> Process:
     command = [sys.executable, "-m", "flask", "messenger", "worker"]
     return Process("worker", command, folder=folder, environment=environment)
 
 
-def plant_accounts(database_url: str, redis_url: str) -> dict[str, str]:
+def plant_accounts(database_url: str, redis_url: str, tokens: Mapping[str, str]) -> dict[str, str]:
     """Migrate the database and connect the Pages; return the id of each Page's account."""
     app = make_app(make_config(database_url, redis_url, SERVER_NAME=None))
     migrate(app)
     with app.app_context():
         factory = Factory(app)
         accounts = {
-            page: str(factory.account(WORKSPACE, external_id=page, location_id=None).id)
-            for page in PAGES
+            page: factory.account(WORKSPACE, external_id=page, location_id=None, token=token)
+            for page, token in tokens.items()
         }
+        found = {page: str(account.id) for page, account in accounts.items()}
         state_of(app).db.session.remove()
         state_of(app).db.engine.dispose()
-    return accounts
+    return found
+
+
+def reconnect_accounts(world: World, tokens: Mapping[str, str]) -> None:
+    """Give the accounts new tokens, as connecting them again does."""
+    app = make_app(make_config(application_url(world.postgres), world.valkey.url, SERVER_NAME=None))
+    with app.app_context(), system_scope("faults"):
+        session = state_of(app).db.session
+        for account in session.query(Account):
+            account.seal_token(state_of(app).get(KeyRing), tokens[account.external_id])
+            account.status = ACTIVE
+            account.status_reason = None
+        session.commit()
+        session.remove()
+        state_of(app).db.engine.dispose()
+
+
+def read_got(log: Path) -> list[dict[str, Any]]:
+    """Return what Meta wrote down; a line cut short by a kill was not answered either."""
+    lines = []
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+        with contextlib.suppress(ValueError):
+            lines.append(json.loads(line))
+    return lines

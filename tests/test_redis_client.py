@@ -1,0 +1,87 @@
+"""Redis behind Sentinel: the address, and a failover of real servers."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from flask_messenger.errors import ConfigurationError
+from flask_messenger.redis_client import check_redis_url, open_redis
+from tests.faults.processes import find_free_port, wait_until
+from tests.faults.valkey import Sentinel, Valkey
+
+SECRET = "hunter2-do-not-log"
+
+
+def open_client(url: str) -> redis.Redis:
+    return open_redis(url, connect_seconds=2.0, answer_seconds=2.0, retry=Retry(NoBackoff(), 0))
+
+
+def test_a_plain_address_is_read_by_redis_py(redis_url: str) -> None:
+    with open_client(redis_url) as client:
+        assert client.ping()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis+sentinel://:{SECRET}@a:1,b:2",
+        f"redis+sentinel://:{SECRET}@a:1/name/zero",
+        f"redis+sentinel://:{SECRET}@a:port/name",
+        f"redis+sentinel://:{SECRET}@a:1,,b:2/name",
+        f"redis+sentinel://:{SECRET}@a:1/name?colour=red",
+    ],
+)
+def test_an_address_that_cannot_be_read_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="redis\\+sentinel://host:port") as refused:
+        check_redis_url(url)
+    assert SECRET not in str(refused.value)
+
+
+def test_every_part_of_the_address_is_used() -> None:
+    url = "rediss+sentinel://me:p%40ss@10.0.0.1:26380,[::1]/main/3?sentinel_password=s"
+    client = open_client(url)
+    pool = client.connection_pool
+    assert (pool.service_name, pool.is_master) == ("main", True)
+    kept = pool.connection_kwargs
+    assert (kept["db"], kept["username"], kept["password"]) == (3, "me", "p@ss")
+    sentinels = [each.connection_pool for each in pool.sentinel_manager.sentinels]
+    assert [(each.connection_kwargs["host"], each.connection_kwargs["port"]) for each in sentinels]
+    assert [each.connection_kwargs["host"] for each in sentinels] == ["10.0.0.1", "::1"]
+    assert [each.connection_kwargs["port"] for each in sentinels] == [26380, 26379]
+    assert {each.connection_kwargs["password"] for each in sentinels} == {"s"}
+    assert issubclass(pool.connection_class, redis.SSLConnection)
+
+
+def test_a_client_follows_the_master(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        master = Valkey("one", tmp_path, port=find_free_port())
+        other = Valkey(
+            "two",
+            tmp_path,
+            port=find_free_port(),
+            settings=["--replicaof", master.host, str(master.port)],
+        )
+        sentinel = Sentinel("three", tmp_path, master, port=find_free_port(), quorum=1)
+        for each in (master, other, sentinel):
+            stack.callback(each.kill)
+            each.start()
+        url = f"redis+sentinel://127.0.0.1:{sentinel.port}/{sentinel.name}/0"
+        client = stack.enter_context(open_client(url))
+        client.set("before", "1")
+        with other.client() as replica:
+            wait_until(lambda: replica.get("before") == b"1", "the replica has it")
+        wait_until(lambda: sentinel.knows_replicas(1), "Sentinel knows the replica")
+        master.kill()
+
+        def is_written() -> bool:
+            with contextlib.suppress(redis.RedisError):
+                return bool(client.set("after", "1"))
+            return False
+
+        wait_until(is_written, "the client found the new master")
+        with other.client() as promoted:
+            assert promoted.get("after") == b"1"

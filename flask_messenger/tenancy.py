@@ -229,9 +229,12 @@ def _known_scope() -> Scope | None:
 
 
 def _forget_told(connection: Connection, *_: Any) -> None:
-    connection.info.pop(TOLD, None)
+    # One that was lost with its server has told nobody anything, and may not be asked.
+    if not connection.invalidated:
+        connection.info.pop(TOLD, None)
 
 
 def _doubt_told(connection: Connection, *_: Any) -> None:
     """Tell it again: what was told inside a savepoint went back with it."""
-    connection.info[TOLD] = _doubt_told
+    if not connection.invalidated:
+        connection.info[TOLD] = _doubt_told

@@ -7,7 +7,7 @@ dies in between moves it again, and the journal, which knows the ids, takes noth
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ import msgspec
 import redis
 from flask import Flask
 from redis.exceptions import LockError
-from sqlalchemy.exc import SQLAlchemyError
+from redis.lock import Lock
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import SecretError, SpoolUnavailableError
@@ -36,11 +37,13 @@ CONTEXT: Final = "spool"
 """What a sealed delivery is bound to: it opens nowhere else."""
 SYNC_MILLISECONDS: Final = 2_000
 """With `appendfsync everysec` the disk has it after a second at most, and a little."""
+ASK_MILLISECONDS: Final = 500
 PROMISE_SECONDS: Final = 10.0
 """How long what Redis is set up to do is taken for granted."""
 BATCH: Final = 32
 BUDGET_SECONDS: Final = 30.0
-MOVER_SECONDS: Final = 60
+MOVER_SECONDS: Final = 10
+"""How long the place of a mover that died stays taken."""
 
 _PUT: Final = """
 if tonumber(redis.call('GET', KEYS[2]) or '0') + #ARGV[1] > tonumber(ARGV[2]) then
@@ -128,9 +131,11 @@ class Spool:
         if time.monotonic() < self._promised_until:
             return None
         try:
-            self._client.waitaof(1, self._replicas, SYNC_MILLISECONDS)
+            _, replicas = self._client.waitaof(1, self._replicas, ASK_MILLISECONDS)
         except redis.ResponseError:
             return "no_append_only_file"
+        if replicas < self._replicas:
+            return "too_few_replicas"
         memory = self._client.info("memory")
         if memory.get("maxmemory") and str(memory.get("maxmemory_policy")).startswith("allkeys"):
             return "evicts_keys"
@@ -183,12 +188,16 @@ class Spool:
         self._client.eval(_REMOVE, 2, STREAM, BYTES, *pairs)
 
     @contextlib.contextmanager
-    def moving(self) -> Iterator[bool]:
-        """Be the only one to move, if nobody is. It saves work; safety does not hang on it."""
+    def moving(self) -> Iterator[Callable[[], bool]]:
+        """Be the only one to move, if nobody is; give a function that says whether one still is.
+
+        It saves work. Safety does not hang on it: two movers would move the same twice, and the
+        journal takes it once.
+        """
         lock = self._client.lock(MOVER, timeout=MOVER_SECONDS, blocking=False)
         is_mine = lock.acquire()
         try:
-            yield is_mine
+            yield lambda: is_mine and _is_kept(lock)
         finally:
             if is_mine:
                 with contextlib.suppress(redis.RedisError, LockError):
@@ -197,6 +206,14 @@ class Spool:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def _is_kept(lock: Lock) -> bool:
+    """Say whether a lock is still ours, and keep it from running out."""
+    try:
+        return bool(lock.reacquire())
+    except LockError:
+        return False
 
 
 def has_spooled(app: Flask) -> bool:
@@ -217,14 +234,14 @@ def empty_spool(app: Flask) -> int:
     moved = unreadable = 0
     ends_at = time.monotonic() + BUDGET_SECONDS
     try:
-        with spool.moving() as is_mine:
-            for batch in spool.batches() if is_mine else ():
+        with spool.moving() as may_go_on:
+            for batch in spool.batches():
+                if time.monotonic() > ends_at or not may_go_on():
+                    break
                 readable = [each for each in batch if each.rows is not None]
                 unreadable += len(batch) - len(readable)
                 _move(app, spool, readable)
                 moved += len(readable)
-                if time.monotonic() > ends_at:
-                    break
     except (redis.RedisError, SQLAlchemyError) as error:
         # By its kind only: a database error's text may quote a message.
         logger.warning("spool_not_emptied error=%s moved=%d", type(error).__name__, moved)
@@ -240,6 +257,16 @@ def _move(app: Flask, spool: Spool, items: Sequence[Spooled]) -> None:
     """Put a batch into the journal, and out of the spool only after the commit."""
     if not items:
         return
+    try:
+        _store(app, items)
+    except DBAPIError as error:
+        # A connection of the pool that died with the server; those that follow are fresh.
+        if not error.connection_invalidated:
+            raise
+        _store(app, items)
+    spool.remove(items)
+
+
+def _store(app: Flask, items: Sequence[Spooled]) -> None:
     with system_scope("spool"), state_of(app).db.engine.begin() as connection:
         insert_rows(connection, [each.rows for each in items if each.rows is not None])
-    spool.remove(items)

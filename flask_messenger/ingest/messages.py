@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.events import MessageEvent
@@ -16,9 +16,21 @@ from flask_messenger.ingest.summaries import NO_TROUBLE
 from flask_messenger.models import Attachment, Message
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.models.upsert import chunks, insert_for, insert_missing, update_many
+from flask_messenger.models.upsert import insert_missing, match_many, update_many
 
 MessageKey = tuple[uuid.UUID, str]
+
+_messages: Final = Message.__table__
+_KEY: Final = (_messages.c.account_id, _messages.c.external_id)
+_KNOWN: Final = select(
+    _messages.c.id,
+    *_KEY,
+    _messages.c.conversation_id,
+    _messages.c.status,
+    _messages.c.sent_at,
+    _messages.c.sent_by,
+    _messages.c.error_slug,
+)
 
 SETTLED_BY_ECHO: Final = frozenset(
     {words.QUEUED, words.SENDING, words.FAILED, words.UNKNOWN, words.DISCARDED}
@@ -102,25 +114,13 @@ def _find_known(session: Session, routed: Iterable[RoutedMessage]) -> dict[Any, 
     """Return the rows there already, by (account, external id) and by their own id."""
     messages = list(routed)
     own_ids = {own_id for each in messages if (own_id := _echoed_id(each))}
-    key = tuple_(Message.account_id, Message.external_id)
-    wanted = [key.in_(part) for part in chunks({each.key for each in messages})]
-    wanted += [Message.id.in_(part) for part in chunks(own_ids)]
-    columns = (
-        Message.id,
-        Message.account_id,
-        Message.external_id,
-        Message.conversation_id,
-        Message.status,
-        Message.sent_at,
-        Message.sent_by,
-        Message.error_slug,
-    )
+    rows = match_many(session, _KNOWN, _KEY, {each.key for each in messages})
+    rows += match_many(session, _KNOWN, (_messages.c.id,), own_ids)
     known: dict[Any, _Known] = {}
-    for condition in wanted:
-        for row in session.execute(select(*columns).where(condition)):
-            found = _Known(*row)
-            known[found.id] = found
-            known[(found.account_id, found.external_id)] = found
+    for row in rows:
+        found = _Known(*row)
+        known[found.id] = found
+        known[found.account_id, found.external_id] = found
     return known
 
 
@@ -195,13 +195,15 @@ def _insert(session: Session, new: list[RoutedMessage], people: People, stored: 
     rows = {each.key: _row(each, people) for each in sorted(new, key=lambda each: each.key)}
     # Another drain may hold the same redelivery. The constraint stops the second one; the SELECT
     # above would not.
-    statement = (
-        insert_for(session, Message.__table__)
-        .on_conflict_do_nothing(index_elements=["account_id", "external_id"])
-        .returning(Message.__table__.c.account_id, Message.__table__.c.external_id)
-    )
     inserted = {
-        (row.account_id, row.external_id) for row in session.execute(statement, list(rows.values()))
+        (row[0], row[1])
+        for row in insert_missing(
+            session,
+            Message.__table__,
+            list(rows.values()),
+            key=("account_id", "external_id"),
+            returning=("account_id", "external_id"),
+        )
     }
     attachments: list[dict[str, Any]] = []
     for routed in new:

@@ -1,17 +1,36 @@
 """The people of a batch and their conversations: found, or made."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch, PersonKey, RoutedAccount
 from flask_messenger.models import Conversation, Identity
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.conversations import OPEN, PROFILE_UNKNOWN
-from flask_messenger.models.upsert import chunks, insert_missing
+from flask_messenger.models.upsert import insert_missing, match_many
+
+Thread = tuple[uuid.UUID, uuid.UUID | None]
+"""Of a person: the identity, and the conversation where there is one."""
+
+_identities: Final = Identity.__table__
+_conversations: Final = Conversation.__table__
+_PERSON: Final = (_identities.c.account_id, _identities.c.external_id)
+_THREAD: Final = (_conversations.c.account_id, _conversations.c.identity_id)
+_THREADS: Final = select(*_PERSON, _identities.c.id, _conversations.c.id).select_from(
+    _identities.outerjoin(
+        _conversations,
+        and_(
+            _conversations.c.account_id == _identities.c.account_id,
+            _conversations.c.identity_id == _identities.c.id,
+        ),
+    )
+)
+_LOCK: Final = select(_conversations.c.id, *_THREAD).order_by(_conversations.c.id).with_for_update()
 
 
 @dataclass(slots=True)
@@ -34,15 +53,29 @@ def find_people(session: Session, batch: Batch) -> People:
     Somebody only a receipt mentions is not made: that would put people into the host's CRM who
     never said a word. The conversations found are locked in the order of their ids until the
     transaction ends, so that two drains see each other's work on one thread, without deadlock.
+
+    Nearly everybody is there already, so they are looked up first, and only who is missing is
+    inserted: before any conversation is locked, or two drains could wait for each other.
     """
     authors = batch.authors
-    _make_identities(session, authors)
-    identities = _find_identities(session, batch.mentioned | authors)
-    _make_conversations(session, authors, identities)
-    return _lock_conversations(session, identities)
+    found = _find_threads(session, {*authors, *batch.mentioned})
+    strangers = {key: authors[key] for key in sorted(authors) if key not in found}
+    if strangers:
+        _make_identities(session, strangers)
+        # Whoever another drain made in the meantime has another id than the one we thought of.
+        found |= _find_threads(session, strangers)
+    threadless = {key: authors[key] for key in sorted(authors) if found[key][1] is None}
+    _make_conversations(session, threadless, found)
+    return _lock_conversations(session, found)
 
 
-def _make_identities(session: Session, authors: dict[PersonKey, RoutedAccount]) -> None:
+def _find_threads(session: Session, keys: Collection[PersonKey]) -> dict[PersonKey, Thread]:
+    rows = match_many(session, _THREADS, _PERSON, keys)
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+def _make_identities(session: Session, strangers: dict[PersonKey, RoutedAccount]) -> None:
+    # Rows go in in one order everywhere: two inserts that meet wait, and never deadlock.
     now = utc_now()
     rows = [
         {
@@ -54,30 +87,15 @@ def _make_identities(session: Session, authors: dict[PersonKey, RoutedAccount]) 
             "created_at": now,
             "updated_at": now,
         }
-        for (_, external_id), account in sorted(authors.items(), key=_by_key)
+        for (_, external_id), account in strangers.items()
     ]
     insert_missing(session, Identity.__table__, rows, key=("account_id", "external_id"))
 
 
-def _by_key(item: tuple[PersonKey, RoutedAccount]) -> PersonKey:
-    # Rows go in in one order everywhere: two inserts that meet wait, and never deadlock.
-    return item[0]
-
-
-def _find_identities(session: Session, keys: Iterable[PersonKey]) -> dict[PersonKey, uuid.UUID]:
-    columns = (Identity.id, Identity.account_id, Identity.external_id)
-    key = tuple_(Identity.account_id, Identity.external_id)
-    return {
-        (row.account_id, row.external_id): row.id
-        for part in chunks(set(keys))
-        for row in session.execute(select(*columns).where(key.in_(part)))
-    }
-
-
 def _make_conversations(
     session: Session,
-    authors: dict[PersonKey, RoutedAccount],
-    identities: dict[PersonKey, uuid.UUID],
+    threadless: dict[PersonKey, RoutedAccount],
+    found: dict[PersonKey, Thread],
 ) -> None:
     now = utc_now()
     rows = [
@@ -85,31 +103,25 @@ def _make_conversations(
             "id": new_id(),
             "workspace_id": account.workspace_id,
             "account_id": account.id,
-            "identity_id": identities[key],
+            "identity_id": found[key][0],
             "channel": account.channel,
             "status": OPEN,
             "unread_count": 0,
             "created_at": now,
             "updated_at": now,
         }
-        for key, account in sorted(authors.items(), key=_by_key)
+        for key, account in threadless.items()
     ]
     insert_missing(session, Conversation.__table__, rows, key=("account_id", "identity_id"))
 
 
-def _lock_conversations(session: Session, identities: dict[PersonKey, uuid.UUID]) -> People:
+def _lock_conversations(session: Session, found: dict[PersonKey, Thread]) -> People:
     people = People()
-    if not identities:
-        return people
-    key_of = {identity_id: key for key, identity_id in identities.items()}
-    columns = (Conversation.id, Conversation.account_id, Conversation.identity_id)
-    statement = (
-        select(*columns)
-        .where(Conversation.identity_id.in_(sorted(key_of)))
-        .order_by(Conversation.id)
-        .with_for_update()
-    )
-    for row in session.execute(statement):
-        people.conversation_of[key_of[row.identity_id]] = row.id
-        people.account_of[row.id] = row.account_id
+    key_of = {
+        (account_id, thread[0]): (account_id, who) for (account_id, who), thread in found.items()
+    }
+    for row in match_many(session, _LOCK, _THREAD, key_of):
+        conversation_id, account_id, identity_id = row
+        people.conversation_of[key_of[account_id, identity_id]] = conversation_id
+        people.account_of[conversation_id] = account_id
     return people

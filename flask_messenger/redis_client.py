@@ -45,7 +45,10 @@ def open_redis(
         "socket_timeout": answer_seconds,
     }
     if urlsplit(url).scheme not in SENTINEL_SCHEMES:
-        return redis.Redis.from_url(url, **waits, retry=retry, **options)
+        try:
+            return redis.Redis.from_url(url, **waits, retry=retry, **options)
+        except ValueError:
+            raise _unreadable() from None
     # A Sentinel answers at once or is away: its wait is added to that for the master.
     sentinel_waits = {**waits, "socket_timeout": connect_seconds}
     address = _read_sentinel_address(url)
@@ -57,16 +60,6 @@ def open_redis(
         address["name"], **address["options"], ssl=address["ssl"], **waits, retry=retry, **options
     )
     return client
-
-
-def check_redis_url(url: str) -> None:
-    """Pass an address that can be read.
-
-    Raises:
-        ConfigurationError: it cannot.
-    """
-    if urlsplit(url).scheme in SENTINEL_SCHEMES:
-        _read_sentinel_address(url)
 
 
 def _read_sentinel_address(url: str) -> dict[str, Any]:
@@ -105,5 +98,6 @@ def _read_host(text: str) -> tuple[str, int]:
 def _unreadable() -> ConfigurationError:
     # Without the address itself: it may hold a password.
     return ConfigurationError(
-        f"flask_messenger: {NAME} must look like redis+sentinel://host:port,host:port/name/0"
+        f"flask_messenger: {NAME} must look like redis://host:port/0"
+        " or redis+sentinel://host:port,host:port/name/0"
     )

@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from flask_messenger.errors import ConfigurationError
-from flask_messenger.redis_client import check_redis_url, open_redis
+from flask_messenger.redis_client import open_redis
 from tests.faults.processes import find_free_port, wait_until
 from tests.faults.valkey import Sentinel, Valkey
 
@@ -28,6 +28,7 @@ def test_a_plain_address_is_read_by_redis_py(redis_url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
+        f"http://:{SECRET}@a:1",
         f"redis+sentinel://:{SECRET}@a:1,b:2",
         f"redis+sentinel://:{SECRET}@a:1/name/zero",
         f"redis+sentinel://:{SECRET}@a:port/name",
@@ -37,7 +38,7 @@ def test_a_plain_address_is_read_by_redis_py(redis_url: str) -> None:
 )
 def test_an_address_that_cannot_be_read_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ConfigurationError, match="redis\\+sentinel://host:port") as refused:
-        check_redis_url(url)
+        open_client(url)
     assert SECRET not in str(refused.value)
 
 

@@ -147,10 +147,14 @@ class Turns:
         counts = cast("list[int]", pipeline.execute())
         return {name: count for name, count in zip(names, counts, strict=True) if count}
 
+    def count_waiting_of(self, workspace_id: str) -> int:
+        """Return how many pieces of one workspace wait."""
+        return self._client.llen(self._waiting(workspace_id))
+
     def count_running(self, workspace_id: str) -> int:
         """Return how many pieces of a workspace are under way."""
         key = self._running(workspace_id)
-        return int(cast("Any", self._client.zcount(key, time.time(), "+inf")))
+        return self._client.zcount(key, time.time(), "+inf")
 
     def is_waiting(self, workspace_ids: Sequence[str]) -> set[str]:
         """Return those of these workspaces that have pieces waiting."""

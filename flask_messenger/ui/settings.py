@@ -18,14 +18,16 @@ from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import ConnectError, InvalidRequestError, NotFoundError
 from flask_messenger.inbox.queries import AccountRow, list_accounts
 from flask_messenger.inbox.settings import read_settings, switch_human_agent
+from flask_messenger.monitor.health import check_health
 from flask_messenger.state import state
 from flask_messenger.tenancy import require_permission
 from flask_messenger.tiers import feature_access
 from flask_messenger.ui.blueprint import bp
 from flask_messenger.ui.presenters.choice import choice_view
+from flask_messenger.ui.presenters.health import health_line
 from flask_messenger.ui.presenters.integrations import SAVED, channel_view, notice_views
 from flask_messenger.ui.presenters.reader import Reader
-from flask_messenger.ui.presenters.settings import ChannelView, SettingsView
+from flask_messenger.ui.presenters.settings import ChannelView, HealthLine, SettingsView
 from flask_messenger.ui.reading import cookie_path, current_reader, group_name, zone_name
 
 
@@ -46,6 +48,7 @@ def settings() -> ResponseReturnValue:
         ),
         human_agent=read_settings(session, tenant=reader.tenant).human_agent_enabled,
         human_agent_url=url_for("messenger_ui.switch_answering") if may_switch else None,
+        health=_health(reader) if may_switch else None,
         inbox_url=url_for("messenger_ui.inbox"),
         zone=zone_name(),
         cookie_path=cookie_path(),
@@ -151,6 +154,11 @@ def _channels(reader: Reader) -> list[ChannelView]:
         )
         for name, channel in CHANNELS.items()
     ]
+
+
+def _health(reader: Reader) -> HealthLine:
+    health = check_health(_app(), tenant=reader.tenant)
+    return health_line(health, reader, url=url_for("messenger_ui.health"))
 
 
 def _read_attempt(reader: Reader, text: str | None) -> Attempt | None:

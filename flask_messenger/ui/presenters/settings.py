@@ -85,6 +85,20 @@ class ChannelView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthLine:
+    """Whether messages flow, in one line, with the page that says more.
+
+    Attributes:
+        kind: "good", "warn" or "bad".
+    """
+
+    kind: str
+    state: str
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsView:
     """The page /messenger/settings."""
 
@@ -92,6 +106,7 @@ class SettingsView:
     notices: Sequence[Notice] = ()
     human_agent: bool = False
     human_agent_url: str | None = None
+    health: HealthLine | None = None
     inbox_url: str = ""
     fragment_url: str = ""
     events_url: str = ""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.events import MessageEvent
 from flask_messenger.ingest.batch import Batch, RoutedMessage, StoredMessage
-from flask_messenger.ingest.people import People
+from flask_messenger.ingest.people import People, lock_more
 from flask_messenger.ingest.summaries import NO_TROUBLE
 from flask_messenger.models import Attachment, Message
 from flask_messenger.models import messages as words
@@ -68,6 +68,9 @@ def store_messages(session: Session, batch: Batch, people: People) -> Stored:
     unique = _merge_repeats(batch.messages)
     stored = Stored(keys=set(unique))
     known = _find_known(session, unique.values())
+    # An echo that names nobody may be of a row of ours in a thread that is not locked yet.
+    if lock_more(session, people, {row.conversation_id for row in known.values()}):
+        known = _find_known(session, unique.values())
     new: list[RoutedMessage] = []
     changes: list[dict[str, Any]] = []
     settled: list[dict[str, Any]] = []

@@ -1,7 +1,7 @@
 """The people of a batch and their conversations: found, or made."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -125,3 +125,11 @@ def _lock_conversations(session: Session, found: dict[PersonKey, Thread]) -> Peo
         people.conversation_of[key_of[account_id, identity_id]] = conversation_id
         people.account_of[conversation_id] = account_id
     return people
+
+
+def lock_more(session: Session, people: People, ids: Iterable[uuid.UUID | None]) -> bool:
+    """Lock conversations nobody of the batch was said to be in; say whether there were any."""
+    missing = {each for each in ids if each is not None} - set(people.account_of)
+    for row in match_many(session, _LOCK, (_conversations.c.id,), missing):
+        people.account_of[row[0]] = row[1]
+    return bool(missing)

@@ -1,0 +1,297 @@
+"""What may happen between people and accounts, drawn at random, and how Meta would tell it.
+
+A happening is a dict with a `kind` and whose it is (`account`, `person`); `told` makes of it the
+event of a webhook. The same happenings make the deliveries of every run and feed the plain model.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import strategies as st
+
+from flask_messenger.events import (
+    DeletionEvent,
+    EditEvent,
+    Event,
+    MessageEvent,
+    ReactionEvent,
+    ReceiptEvent,
+    ReceivedAttachment,
+    ReferralEvent,
+)
+from tests.support.meta import T0
+
+Happening = dict[str, Any]
+
+PAGES = ("501", "502", "503")
+NUMBER = "701"
+ACCOUNTS = {"501": "w1", "502": "w1", "503": "w2", NUMBER: "w2"}
+"""Accounts and their workspaces. People and message ids are the same in all: only the account
+tells them apart."""
+PEOPLE = ("9001", "9002", "9003")
+TEXTS = ("hello", "Is it open?", "ok", "😀", "later")
+OWN_STATES = ("queued", "failed", "unknown", "discarded")
+STATUSES_OBJECT = "statuses-test"
+
+
+@dataclass(frozen=True)
+class World:
+    """A drawn story: rows of ours that are there before, and what happens."""
+
+    own: tuple[Happening, ...]
+    happenings: tuple[Happening, ...]
+
+
+def at(tick: int) -> datetime:
+    """Return the time of a tick, a second each."""
+    return datetime.fromtimestamp(T0 / 1000 + tick, UTC)
+
+
+ticks = st.integers(0, 30)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Draw what is written, and then what happens to it."""
+    numbers = {account: itertools.count(1) for account in ACCOUNTS}
+    own: list[Happening] = []
+    messages: list[Happening] = []
+    for _ in range(draw(st.integers(1, 9))):
+        account = draw(st.sampled_from(sorted(ACCOUNTS)))
+        message = draw(_messages(account, f"m{next(numbers[account]):03}"))
+        if message["kind"] == "own_echo":
+            message["own"] = f"own-{len(own)}"
+            own.append(draw(_own_row(message)))
+        messages.append(message)
+    happenings: list[Happening] = []
+    for message in messages:
+        # Echoes may name nobody, or come once so and once whole.
+        choice = draw(st.integers(0, 7)) if message["kind"] in {"echo", "own_echo"} else 7
+        happenings += [{**message, "is_nameless": True}] if choice < 2 else []
+        happenings += [message] if choice else []
+    # Most of what happens is about a message that is there; some is about one nobody knows.
+    for _ in range(draw(st.integers(0, 16))):
+        happenings.append(draw(_later(messages)))
+    happenings.sort(key=lambda each: each["tick"])
+    return World(own=tuple(own), happenings=tuple(happenings))
+
+
+def _messages(account: str, mid: str) -> st.SearchStrategy[Happening]:
+    kinds = ["text", "media", "quick_reply", "postback", "echo"]
+    if account != NUMBER:
+        kinds.append("own_echo")
+    return st.fixed_dictionaries(
+        {
+            "kind": st.sampled_from(kinds),
+            "account": st.just(account),
+            "person": st.sampled_from(PEOPLE),
+            "mid": st.just(mid),
+            "text": st.sampled_from(TEXTS),
+            "tick": ticks,
+        }
+    )
+
+
+def _own_row(message: Happening) -> st.SearchStrategy[Happening]:
+    return st.fixed_dictionaries(
+        {
+            "own": st.just(message["own"]),
+            "account": st.just(message["account"]),
+            "person": st.just(message["person"]),
+            "text": st.just(message["text"]),
+            "status": st.sampled_from(OWN_STATES),
+            # Before everything Meta tells: our clock stands in for Meta's until the echo.
+            "tick": st.integers(-60, -31),
+        }
+    )
+
+
+@st.composite
+def _later(draw: st.DrawFn, messages: list[Happening]) -> Happening:
+    about = draw(st.sampled_from(messages))
+    account = about["account"]
+    kinds = ["edit", "deletion", "reaction", "reaction", "receipt", "receipt", "referral"]
+    kind = draw(st.sampled_from(kinds))
+    same = [each["mid"] for each in messages if each["account"] == account]
+    happening: Happening = {
+        "kind": kind,
+        "account": account,
+        "person": about["person"] if draw(st.integers(0, 7)) else draw(st.sampled_from(PEOPLE)),
+        "mid": about["mid"] if draw(st.integers(0, 7)) else "m-unknown",
+        "tick": draw(ticks),
+    }
+    return happening | draw(_DETAILS[kind](account, same))
+
+
+def _edits(account: str, _: list[str]) -> st.SearchStrategy[Happening]:
+    # A Page's edits are numbered; a number's are told apart by their time alone.
+    numbers = st.just(0) if account == NUMBER else st.integers(1, 3)
+    return st.fixed_dictionaries({"number": numbers, "text": st.sampled_from(TEXTS)})
+
+
+def _reactions(account: str, _: list[str]) -> st.SearchStrategy[Happening]:
+    del account
+    return st.fixed_dictionaries(
+        {
+            "emoji": st.sampled_from(["❤", "👍", "😮", None]),
+            "is_echo": st.sampled_from([False, False, True]),
+        }
+    )
+
+
+def _receipts(account: str, mids: list[str]) -> st.SearchStrategy[Happening]:
+    if account == NUMBER:
+        return st.fixed_dictionaries(
+            {
+                "status": st.sampled_from(["sent", "delivered", "read", "failed"]),
+                "code": st.sampled_from([None, 131026, 131047]),
+            }
+        )
+    delivery = st.fixed_dictionaries(
+        {
+            "status": st.just("delivered"),
+            "mids": st.lists(st.sampled_from([*mids, "m-unknown"]), max_size=3, unique=True),
+        }
+    )
+    return delivery | st.just({"status": "read", "mids": []})
+
+
+def _nothing(account: str, mids: list[str]) -> st.SearchStrategy[Happening]:
+    del account, mids
+    return st.just({})
+
+
+_DETAILS: Mapping[str, Callable[[str, list[str]], st.SearchStrategy[Happening]]] = {
+    "edit": _edits,
+    "deletion": _nothing,
+    "reaction": _reactions,
+    "receipt": _receipts,
+    "referral": _nothing,
+}
+
+
+# How it is told: to a Page as Meta's own JSON, to the number as JSON of the test's own channel.
+
+
+def told(happening: Happening, own_ids: Mapping[str, str]) -> dict[str, Any]:
+    """Return the event of a webhook; `own_ids` names the rows of ours that echoes are of."""
+    if happening["account"] == NUMBER:
+        return happening
+    account, person, kind = happening["account"], happening["person"], happening["kind"]
+    is_ours = kind in {"echo", "own_echo"} or happening.get("is_echo", False)
+    sender, recipient = (account, person) if is_ours else (person, account)
+    event: dict[str, Any] = {
+        "sender": {"id": sender},
+        "recipient": {"id": recipient},
+        "timestamp": T0 + happening["tick"] * 1000,
+    }
+    if happening.get("is_nameless"):
+        del event["recipient"]
+    return event | _body(happening, own_ids)
+
+
+def _body(happening: Happening, own_ids: Mapping[str, str]) -> dict[str, Any]:
+    tell = _TELLING.get(happening["kind"])
+    return tell(happening) if tell else {"message": _message_body(happening, own_ids)}
+
+
+def _message_body(happening: Happening, own_ids: Mapping[str, str]) -> dict[str, Any]:
+    kind = happening["kind"]
+    message: dict[str, Any] = {"mid": happening["mid"], "text": happening["text"]}
+    if kind == "media":
+        message["attachments"] = [{"type": "image", "payload": {"url": "https://cdn.test/a"}}]
+    if kind == "quick_reply":
+        message["quick_reply"] = {"payload": "Q"}
+    if kind in {"echo", "own_echo"}:
+        message["is_echo"] = True
+    if kind == "own_echo":
+        message["metadata"] = f"fm:{own_ids[happening['own']]}"
+    return message
+
+
+def _reaction_body(happening: Happening) -> dict[str, Any]:
+    emoji = happening["emoji"]
+    action = {"action": "react", "emoji": emoji} if emoji else {"action": "unreact"}
+    return {"reaction": {"mid": happening["mid"], **action}}
+
+
+def _receipt_body(happening: Happening) -> dict[str, Any]:
+    watermark = T0 + happening["tick"] * 1000
+    if happening["status"] == "read":
+        return {"read": {"watermark": watermark}}
+    mids = happening["mids"]
+    return {"delivery": {"watermark": watermark, **({"mids": mids} if mids else {})}}
+
+
+_TELLING: Mapping[str, Callable[[Happening], dict[str, Any]]] = {
+    "edit": lambda each: {
+        "message_edit": {"mid": each["mid"], "text": each["text"], "num_edit": each["number"]}
+    },
+    "deletion": lambda each: {"message": {"mid": each["mid"], "is_deleted": True}},
+    "reaction": _reaction_body,
+    "referral": lambda _: {"referral": {"source": "SHORTLINK", "type": "OPEN_THREAD"}},
+    "postback": lambda each: {
+        "postback": {"mid": each["mid"], "title": each["text"], "payload": "P"}
+    },
+    "receipt": _receipt_body,
+}
+
+
+class StatusesChannel:
+    """A channel as WhatsApp is: statuses per message, no watermarks, edits without a number."""
+
+    name = "statuses"
+    webhook_object = STATUSES_OBJECT
+
+    def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
+        """Yield the normalised event of each happening."""
+        for happening in entry["messaging"]:
+            yield _normalised(happening)
+
+
+def _normalised(told_: Happening) -> Event:
+    kind, moment = told_["kind"], at(told_["tick"])
+    if kind == "receipt":
+        return ReceiptEvent(
+            account_external_id=NUMBER,
+            identity_external_id=told_["person"],
+            kind=told_["status"],
+            at=moment,
+            message_external_ids=(told_["mid"],),
+            is_watermark=False,
+            error_code=told_["code"] if told_["status"] == "failed" else None,
+        )
+    common: dict[str, Any] = {
+        "account_external_id": NUMBER,
+        "identity_external_id": told_["person"],
+    }
+    if kind == "referral":
+        return ReferralEvent(**common, at=moment)
+    if kind in {"edit", "deletion", "reaction"}:
+        common |= {"message_external_id": told_["mid"], "at": moment}
+    if kind == "edit":
+        return EditEvent(**common, text=told_["text"], number=told_["number"])
+    if kind == "deletion":
+        return DeletionEvent(**common)
+    if kind == "reaction":
+        return ReactionEvent(
+            **common,
+            actor=NUMBER if told_["is_echo"] else told_["person"],
+            emoji=told_["emoji"],
+            is_removed=told_["emoji"] is None,
+            is_echo=told_["is_echo"],
+        )
+    if told_.get("is_nameless"):
+        common["identity_external_id"] = None
+    return MessageEvent(
+        **common,
+        external_id=told_["mid"],
+        sent_at=moment,
+        kind="text" if kind == "echo" else kind,
+        text=told_["text"],
+        attachments=(ReceivedAttachment(type="image"),) if kind == "media" else (),
+        is_echo=kind == "echo",
+    )

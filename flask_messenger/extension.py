@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine, event
 
-from flask_messenger import api, cli, ui, webhook
+from flask_messenger import api, cli, metrics, ui, webhook
 from flask_messenger.api import integrations
 from flask_messenger.connect.oauth import create_oauth
 from flask_messenger.crypto import KeyRing
@@ -20,8 +20,11 @@ from flask_messenger.ingest.journal import Journal
 from flask_messenger.ingest.spool import Spool
 from flask_messenger.ingest.strangers import Strangers
 from flask_messenger.ingest.wake import DrainWaker
-from flask_messenger.outbox.pacing import Pacer
+from flask_messenger.outbox.board import Board
+from flask_messenger.outbox.breaker import Breaker
+from flask_messenger.outbox.pacing import Pace, Pacer
 from flask_messenger.realtime import Hub
+from flask_messenger.redis_client import open_redis
 from flask_messenger.settings import Settings
 from flask_messenger.state import KEY, MessengerState
 from flask_messenger.tenancy import tell_database
@@ -139,15 +142,17 @@ def _add_clients(held: MessengerState, app: Flask) -> None:
     held.add(Graph(settings))
     held.add(Hub(client))
     held.add(DrainWaker(client))
-    held.add(Pacer(client))
+    board = Board(client)
+    held.add(Pacer(client, board, _pace(settings)))
+    held.add(Breaker(board, failures=settings.breaker_failures))
     held.add(create_oauth(app, settings))
 
 
 def _make_redis(settings: Settings, connect_seconds: float, answer_seconds: float) -> redis.Redis:
-    return redis.Redis.from_url(
+    return open_redis(
         settings.redis_url,
-        socket_connect_timeout=connect_seconds,
-        socket_timeout=answer_seconds,
+        connect_seconds=connect_seconds,
+        answer_seconds=answer_seconds,
         health_check_interval=30,
         # One try over a connection that had died, and no waiting: callers know what to do without.
         retry=Retry(NoBackoff(), 1),
@@ -175,11 +180,22 @@ def _add_webhook_clients(held: MessengerState, engine: Engine) -> None:
     held.add(Strangers(client, a_minute=settings.webhook_refusals_a_minute))
 
 
+def _pace(settings: Settings) -> Pace:
+    return Pace(
+        account_per_second=settings.account_sends_per_second,
+        media_per_second=settings.account_media_per_second,
+        app_per_second=settings.app_sends_per_second,
+        slow_from=settings.usage_slow_from_percent,
+        pause_from=settings.usage_pause_from_percent,
+    )
+
+
 def _register_blueprints(app: Flask) -> None:
     app.register_blueprint(webhook.bp)
     app.register_blueprint(api.bp)
     app.register_blueprint(integrations.bp)
     app.register_blueprint(ui.bp)
+    app.register_blueprint(metrics.bp)
     app.cli.add_command(cli.messenger)
     _exempt_from_host_csrf(app)
 

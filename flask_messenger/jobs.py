@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import redis
 from flask import Flask, current_app
@@ -26,19 +26,23 @@ from rq import Queue
 from rq.timeouts import BaseTimeoutException
 from sqlalchemy import select
 
-from flask_messenger.connect import upkeep
+from flask_messenger.connect import subscriptions, upkeep
 from flask_messenger.inbox import actions as inbox_actions
 from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
 from flask_messenger.ingest import retention
 from flask_messenger.ingest import spool as spooling
+from flask_messenger.ingest.spool import Spool
 from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.outage import is_database_away
 from flask_messenger.monitor.beats import DOING, count_workers
-from flask_messenger.outbox import actions, deliver, reconcile
+from flask_messenger.monitor.figures import measure, save_figures
+from flask_messenger.outbox import actions, reconcile
+from flask_messenger.outbox.runner import run_outbox
+from flask_messenger.outbox.wake import publish_wake
 from flask_messenger.privacy import work as personal_data
 from flask_messenger.state import state
 from flask_messenger.tenancy import system_scope
@@ -58,17 +62,17 @@ ANNOUNCE_CHUNK: Final = 20
 ANNOUNCE_SECONDS: Final = 1.0
 """How long one workspace is told of its messages while another may be waiting."""
 SWEEP_LIMIT: Final = 500
-LANE_KEY: Final = "messenger:lane:"
-LANE_SECONDS: Final = 60
-"""How long a wake that came to nothing keeps the next ones from queueing."""
 TICKETS: Final = 4
 """Tickets that wait in a queue at once: each one goes on taking turns while there are any."""
 TURNS_SECONDS: Final = 10.0
 OUTAGE_WAITS: Final = (0.2, 0.5, 1.0, 2.0, 4.0, *[5.0] * 10)
 """How long a job waits, again and again, for a database that is away."""
 
+CHECKED_KEY: Final = "messenger:subscriptions:checked"
 POLL_LOST_AFTER: Final = timedelta(seconds=3)
 
+RUNNING_OUTBOX: Final = threading.Event()
+"""Set while this process has a runner: whoever wakes a lane needs no job."""
 STOPPING: Final = threading.Event()
 """Set when this process was told to stop: long jobs end at their next good place."""
 
@@ -297,11 +301,11 @@ def _issue_ticket(group: str) -> None:
 
 @_job
 def run_lane(conversation_id: str) -> None:
-    """Send what one conversation's lane holds, in order."""
-    state().get(redis.Redis).delete(LANE_KEY + conversation_id)
-    lane_id = uuid.UUID(conversation_id)
-    if deliver.run_lane(_app(), lane_id, stopping=STOPPING.is_set):
-        wake_lane(lane_id)
+    """Send what waits; of a lane that was woken before wakes went to the runner."""
+    if RUNNING_OUTBOX.is_set():
+        wake_lane(uuid.UUID(conversation_id))
+    else:
+        run_outbox(_app(), STOPPING.is_set, until_idle=True, threads=0)
 
 
 @_job
@@ -333,8 +337,8 @@ def _sweep_turns() -> None:
 
 
 def _sweep_lanes() -> None:
-    for conversation_id in reconcile.sweep(_app()):
-        wake_lane(conversation_id)
+    if reconcile.sweep(_app()):
+        publish_wake(state().get(redis.Redis))
 
 
 def _sweep_connections() -> None:
@@ -360,15 +364,8 @@ def _sweep_snoozes() -> None:
 
 
 def wake_lane(conversation_id: uuid.UUID) -> None:
-    """Ask for a conversation's lane to be run, unless that is queued. Call it after the commit."""
-    key = LANE_KEY + str(conversation_id)
-    try:
-        is_new = state().get(redis.Redis).set(key, "1", nx=True, ex=LANE_SECONDS)
-    except redis.RedisError as error:
-        logger.warning("wake_failed error=%s", type(error).__name__)
-        return
-    if is_new:
-        _enqueue("outbox", run_lane, str(conversation_id))
+    """Tell the runners that a lane has something to send. Call it after the commit."""
+    publish_wake(state().get(redis.Redis), conversation_id)
 
 
 def wake_action(conversation_id: uuid.UUID, action: str) -> None:
@@ -389,6 +386,36 @@ def _enqueue(group: str, function: Callable[..., None], *args: object) -> None:
         )
     except redis.RedisError as error:
         logger.warning("enqueue_failed job=%s error=%s", function.__name__, type(error).__name__)
+
+
+@_piece
+def check_subscriptions(account_ids: Sequence[str]) -> tuple[Any, ...] | None:
+    """Ask Meta what it sends us of some accounts of one workspace, and mend what is missing."""
+    ids = [uuid.UUID(each) for each in account_ids]
+    left = subscriptions.check_subscriptions(_app(), ids)
+    return ([str(each) for each in left],) if left else None
+
+
+def _sweep_subscriptions() -> None:
+    """Have the accounts checked whose minute it is, or was since anybody looked."""
+    period_seconds = state().settings.subscription_check_seconds
+    minute = int(time.time()) // subscriptions.MINUTE_SECONDS
+    last = cast("bytes | None", state().get(redis.Redis).getset(CHECKED_KEY, minute))
+    longest = period_seconds // subscriptions.MINUTE_SECONDS
+    first = max(int(last or minute - 1), minute - longest) + 1
+    due = subscriptions.find_due(
+        state().db.session, minutes=range(first, minute + 1), period_seconds=period_seconds
+    )
+    for workspace_id, account_ids in due.items():
+        put_bulk(workspace_id, check_subscriptions, [str(each) for each in account_ids])
+
+
+def _sweep_figures() -> None:
+    """Measure what waits, for whoever asks."""
+    client = state().get(redis.Redis)
+    spooled = state().get(Spool).count()
+    figures = measure(state().db.session, client, queues=QUEUES, spooled=spooled)
+    save_figures(client, figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +442,8 @@ SCHEDULE: Final[tuple[Part, ...]] = (
     Part(_sweep_turns),
     Part(_sweep_snoozes),
     Part(_sweep_connections),
+    Part(_sweep_figures),
+    Part(_sweep_subscriptions, every_seconds=30),
     Part(_sweep_data_requests, every_seconds=60),
     Part(_sweep_retention, every_seconds=300),
 )
@@ -448,6 +477,28 @@ def keep_schedule(app: Flask, stopping: threading.Event) -> None:
         due_at |= {part: now + part.every_seconds for part in due}
 
 
+def keep_outbox(app: Flask, stopping: threading.Event) -> None:
+    """Send what waits, until `stopping`: the runner of this process."""
+    RUNNING_OUTBOX.set()
+    try:
+        while not stopping.is_set():
+            _run_outbox(app, stopping)
+    finally:
+        RUNNING_OUTBOX.clear()
+
+
+def _run_outbox(app: Flask, stopping: threading.Event) -> None:
+    with app.app_context():
+        try:
+            run_outbox(app, stopping.is_set)
+        except Exception as error:  # noqa: BLE001 - the lanes must go on, whatever it is
+            # The type only: a database error's text may quote a message.
+            logger.error("outbox_failed error=%s", type(error).__name__)  # noqa: TRY400
+            stopping.wait(1.0)
+        finally:
+            state().db.session.remove()
+
+
 def _is_ours(part: Part) -> bool:
     """Say whether this host is the one to run a part that comes seldom."""
     if part.every_seconds <= SWEEP_SECONDS:
@@ -469,10 +520,9 @@ def _poll_ingest() -> None:
 
 
 def _poll_outbox() -> None:
-    for conversation_id in reconcile.sweep(_app()):
-        if STOPPING.is_set():
-            return
-        deliver.run_lane(_app(), conversation_id, stopping=STOPPING.is_set)
+    reconcile.sweep(_app())
+    if not RUNNING_OUTBOX.is_set():
+        run_outbox(_app(), STOPPING.is_set, until_idle=True, threads=0)
 
 
 def _poll_default() -> None:

@@ -88,6 +88,13 @@ class Settings:
     window_margin_seconds: int
     send_max_attempts: int
     sending_unknown_after_seconds: int
+    outbox_threads: int
+    account_sends_per_second: int
+    account_media_per_second: int
+    app_sends_per_second: int
+    usage_slow_from_percent: float
+    usage_pause_from_percent: float
+    breaker_failures: int
     worker_processes: Mapping[str, int]
     workspace_share: float
     bulk_jobs_per_workspace: int
@@ -147,6 +154,13 @@ class Settings:
             sending_unknown_after_seconds=int(
                 reader.number("MESSENGER_SENDING_UNKNOWN_AFTER_SECONDS", 120)
             ),
+            outbox_threads=int(reader.number("MESSENGER_OUTBOX_THREADS", 16)),
+            account_sends_per_second=int(reader.number("MESSENGER_ACCOUNT_SENDS_PER_SECOND", 250)),
+            account_media_per_second=int(reader.number("MESSENGER_ACCOUNT_MEDIA_PER_SECOND", 8)),
+            app_sends_per_second=int(reader.number("MESSENGER_APP_SENDS_PER_SECOND", 2000)),
+            usage_slow_from_percent=reader.number("MESSENGER_USAGE_SLOW_FROM_PERCENT", 75.0),
+            usage_pause_from_percent=reader.number("MESSENGER_USAGE_PAUSE_FROM_PERCENT", 95.0),
+            breaker_failures=int(reader.number("MESSENGER_BREAKER_FAILURES", 5)),
             journal_days=int(reader.number("MESSENGER_JOURNAL_DAYS", 30)),
             attachment_days=int(reader.number("MESSENGER_ATTACHMENT_DAYS", 0, minimum=0)),
             export_days=int(reader.number("MESSENGER_EXPORT_DAYS", 7)),

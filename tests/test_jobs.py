@@ -24,6 +24,7 @@ from flask_messenger.state import state_of
 from tests.support import meta
 from tests.support.app import GRAPH_URL, Factory, Host
 from tests.support.ingest import drain, rows
+from tests.support.wakes import hear_wakes
 
 PAGE, PERSON = "555", "9001001"
 
@@ -254,14 +255,10 @@ def test_a_part_of_the_sweep_that_fails_stops_no_other(
     assert Queue(jobs.QUEUES["ingest"], connection=redis_client).count == 1
 
 
-def test_a_lane_is_queued_once_until_it_runs(app: Flask, factory: Factory) -> None:
+def test_a_lane_is_woken_through_redis(app: Flask, factory: Factory) -> None:
     conversation_id = factory.conversation(factory.account()).id
-    queue = Queue(jobs.QUEUES["outbox"], connection=state_of(app).get(redis.Redis))
 
-    for _ in range(3):
+    with hear_wakes(app) as hear:
         jobs.wake_lane(conversation_id)
-    assert queue.count == 1
 
-    work(app)
-    jobs.wake_lane(conversation_id)
-    assert queue.count == 1
+        assert hear() == str(conversation_id)

@@ -21,6 +21,7 @@ from rq.exceptions import StopRequested
 
 from flask_messenger import jobs
 from flask_messenger.monitor.beats import BEAT_SECONDS, BY_QUEUE, BY_TABLES, beat, leave
+from flask_messenger.redis_client import open_redis
 from flask_messenger.state import state_of
 
 logger = logging.getLogger(__name__)
@@ -48,10 +49,10 @@ class Working:
         self._started_at = time.time()
         self._works_by = BY_QUEUE
         # Its own connection, not the application's: it waits long, for jobs.
-        self._connection = redis.Redis.from_url(
+        self._connection = open_redis(
             state_of(app).settings.redis_url,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=WORKER_TTL_SECONDS,
+            connect_seconds=CONNECT_SECONDS,
+            answer_seconds=WORKER_TTL_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
 
@@ -59,6 +60,7 @@ class Working:
         """Work, by the queue or, where that is away, by the tables."""
         beating = threading.Thread(target=self._beat, name="messenger-beat", daemon=True)
         beating.start()
+        sending = self._start_runner()
         if self._group in jobs.QUEUES:
             while not jobs.STOPPING.is_set():
                 self._work_by_queue()
@@ -66,7 +68,22 @@ class Working:
                     self._work_by_tables()
         else:
             jobs.keep_schedule(self._app, jobs.STOPPING)
+        if sending is not None:
+            sending.join()
         beating.join(BEAT_SECONDS)
+
+    def _start_runner(self) -> threading.Thread | None:
+        """Start what sends messages, beside the queue: in the `outbox` group only."""
+        if self._group != "outbox":
+            return None
+        sending = threading.Thread(
+            target=jobs.keep_outbox,
+            args=(self._app, jobs.STOPPING),
+            name="messenger-outbox",
+            daemon=True,
+        )
+        sending.start()
+        return sending
 
     def _work_by_queue(self) -> None:
         """Take jobs until told to stop, or until Redis goes away."""

@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from flask import Flask
-from sqlalchemy import CursorResult, exists, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session
 
 from flask_messenger.errors import ConflictError, NotFoundError
 from flask_messenger.hooks import Tenant
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.models import Account, Conversation, Identity, Message
-from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import (
@@ -33,22 +32,19 @@ from flask_messenger.models.messages import (
 from flask_messenger.outbox.announce import StatusChange, announce_status
 from flask_messenger.outbox.compose import Thread, check_may_send
 from flask_messenger.outbox.lane import Lane, content_of_message, lock_conversation
-from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.outbox.records import SETTLED
 from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import system_scope
 
 logger = logging.getLogger(__name__)
 
-SWEEP_LIMIT: Final = 1000
 UNDECIDED: Final = (FAILED, UNKNOWN)
 
 
-def sweep(app: Flask) -> list[uuid.UUID]:
-    """Give up on answers that did not come; return the conversations whose lanes to wake.
+def sweep(app: Flask) -> int:
+    """Give up on answers that did not come; return on how many. Commits by itself.
 
-    Finds everything anew from the tables, so it does not matter what was lost on the way: a wake
-    while Redis was away, a worker that died, a retry that has come due. Commits by itself.
+    What waits is found by the runners themselves.
     """
     held = state_of(app)
     session: Session = held.db.session
@@ -60,12 +56,7 @@ def sweep(app: Flask) -> list[uuid.UUID]:
         for each in given_up:
             logger.warning("send_unknown message_id=%s", each.message_id)
         announce_status(app, given_up)
-        accounts = _list_waiting_accounts(session)
-        session.commit()
-        paused = held.get(Pacer).find_paused(accounts)
-        waiting = find_waiting_lanes(session, now=now, paused=paused, limit=SWEEP_LIMIT)
-        session.commit()
-    return waiting
+    return len(given_up)
 
 
 def give_up_unanswered(session: Session, *, before: datetime, now: datetime) -> list[StatusChange]:
@@ -116,55 +107,6 @@ def _lane(account: Account, conversation_id: uuid.UUID, contact_ref: str | None)
         account_status=account.status,
         contact_ref=contact_ref,
     )
-
-
-def _list_waiting_accounts(session: Session) -> list[uuid.UUID]:
-    statement = select(Message.account_id).where(Message.status == QUEUED).distinct()
-    return list(session.execute(statement).scalars())
-
-
-def find_waiting_lanes(
-    session: Session,
-    *,
-    now: datetime,
-    paused: Collection[uuid.UUID] = (),
-    limit: int = SWEEP_LIMIT,
-) -> list[uuid.UUID]:
-    """Return the conversations whose lane could go on now.
-
-    Waking one that is under way, or that cannot go on after all, does no harm. The accounts take
-    turns, so that the many lanes of one do not keep those of another waiting.
-
-    Args:
-        session: of any scope.
-        now: aware.
-        paused: accounts that are held back; their lanes could not go on.
-        limit: no more than so many.
-    """
-    ahead = aliased(Message)
-    is_blocked = exists().where(
-        ahead.conversation_id == Message.conversation_id,
-        or_(
-            ahead.status == SENDING,
-            (ahead.status == QUEUED) & (ahead.id < Message.id),
-        ),
-    )
-    turn = func.row_number().over(partition_by=Message.account_id, order_by=Message.id)
-    lanes = (
-        select(Message.id, Message.conversation_id, turn.label("turn"))
-        .join(Account, Account.id == Message.account_id)
-        .where(
-            Message.status == QUEUED,
-            Message.conversation_id.is_not(None),
-            or_(Message.next_attempt_at.is_(None), Message.next_attempt_at <= now),
-            Account.status.in_((ACTIVE, DISCONNECTED)),
-            Message.account_id.not_in(sorted(paused)),
-            ~is_blocked,
-        )
-        .subquery()
-    )
-    statement = select(lanes.c.conversation_id).order_by(lanes.c.turn, lanes.c.id).limit(limit)
-    return [cast("uuid.UUID", each) for each in session.execute(statement).scalars()]
 
 
 def retry_message(

@@ -16,13 +16,12 @@ from sqlalchemy import CursorResult, Delete, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from flask_messenger.ingest.receipts import settle_waiting_receipts
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.models import Account, Attachment, Message
-from flask_messenger.models.messages import DELIVERED, FAILED, QUEUED, READ, SENDING, SENT
+from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
 from flask_messenger.outbox.compose import note_last_message
 from flask_messenger.outbox.lane import Dispatch, lock_conversation
-from flask_messenger.realtime import Change
+from flask_messenger.outbox.verdicts import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -201,75 +200,35 @@ def _status_of(session: Session, dispatch: Dispatch) -> str:
     return session.execute(statement).scalar_one()
 
 
-def settle_receipts(session: Session, dispatch: Dispatch) -> list[Change]:
-    """Apply receipts that came before we knew the message's id. Commits."""
-    return commit_safely(
-        session,
-        lambda: settle_waiting_receipts(session, account_ids=[dispatch.lane.account_id]),
-    )
-
-
-def record_failed(
-    session: Session,
-    dispatch: Dispatch,
-    *,
-    slug: str,
-    code: int | None = None,
-    subcode: int | None = None,
-    now: datetime,
-) -> bool:
-    """Write down that the message will not go out by itself. Commits.
+def end_attempt(session: Session, verdict: Verdict, *, now: datetime) -> bool:
+    """Write down that an attempt came to nothing: the message failed, or waits again. Commits.
 
     Returns False where the attempt is not the current one any more: an echo has settled it, or
     it was given up and taken up again.
     """
+    dispatch = verdict.dispatch
     values = {
-        "status": FAILED,
-        "error_slug": slug,
-        "error_code": code,
-        "error_subcode": subcode,
-        "next_attempt_at": None,
+        "status": verdict.status,
+        "next_attempt_at": verdict.next_attempt_at(now),
+        "attempts": verdict.attempts,
+        "error_slug": verdict.slug,
+        "error_code": verdict.code,
+        "error_subcode": verdict.subcode,
+        "sending_since": None,
+        "updated_at": now,
     }
-    return commit_safely(session, lambda: _end_attempt(session, dispatch, values, now=now))
 
+    def write() -> bool:
+        changed = _update(
+            session,
+            Message.id == dispatch.message_id,
+            Message.status == SENDING,
+            Message.sending_since == dispatch.sending_since,
+            values=values,
+        )
+        return bool(changed)
 
-def requeue(
-    session: Session,
-    dispatch: Dispatch,
-    *,
-    next_attempt_at: datetime | None,
-    counts: bool,
-    now: datetime,
-) -> bool:
-    """Put the message back at the head of its lane. Commits; returns as `record_failed` does.
-
-    Args:
-        session: with no transaction under way.
-        dispatch: the attempt.
-        next_attempt_at: not before then; None for as soon as the lane is woken.
-        counts: whether the attempt counts against how often we try.
-        now: aware.
-    """
-    values = {
-        "status": QUEUED,
-        "next_attempt_at": next_attempt_at,
-        "attempts": dispatch.attempts if counts else dispatch.attempts - 1,
-    }
-    return commit_safely(session, lambda: _end_attempt(session, dispatch, values, now=now))
-
-
-def _end_attempt(
-    session: Session, dispatch: Dispatch, values: dict[str, Any], *, now: datetime
-) -> bool:
-    """Change the message if it is still on the way in this very attempt."""
-    changed = _update(
-        session,
-        Message.id == dispatch.message_id,
-        Message.status == SENDING,
-        Message.sending_since == dispatch.sending_since,
-        values={**values, "sending_since": None, "updated_at": now},
-    )
-    return bool(changed)
+    return commit_safely(session, write)
 
 
 def _update(session: Session, *conditions: Any, values: dict[str, Any]) -> int:

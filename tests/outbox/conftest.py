@@ -25,7 +25,7 @@ from flask_messenger.content import Text
 from flask_messenger.models import Message, WorkspaceSettings
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.outbox.compose import Composed, compose
-from flask_messenger.outbox.deliver import run_lane
+from flask_messenger.outbox.runner import run_outbox
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope, workspace_scope
 from tests.support.app import GRAPH_URL, Factory
@@ -128,7 +128,7 @@ class Talk:
     def run(self, **values: Any) -> bool:
         """Run the lane once, as the worker does; return whether there is more to do."""
         with system_scope("test"):
-            has_more = run_lane(self.app, self.conversation_id, **values)
+            has_more = run_outbox(self.app, until_idle=True, threads=0, **values)
         self.session.rollback()
         return has_more
 

@@ -1,6 +1,5 @@
 """A lane on its way to Meta: order, tries, answers that come late or never."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -9,12 +8,9 @@ import requests
 from flask_messenger.content import Media
 from flask_messenger.crypto import KeyRing
 from flask_messenger.models import Account, AuditEntry, Conversation, Message
-from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.outbox import deliver
-from flask_messenger.outbox.deliver import run_lane
+from flask_messenger.models.base import utc_now
 from flask_messenger.signals import message_sent
 from flask_messenger.state import state_of
-from flask_messenger.tenancy import system_scope
 from tests.outbox.conftest import READ_TIMEOUT, Talk, switch_human_agent_on
 from tests.support.app import Factory
 from tests.support.ingest import drain, rows
@@ -83,16 +79,6 @@ def test_worker_told_to_stop_finishes_the_message_in_hand(talk, meta):
     assert talk.states(*ids) == ["sent", "sent", "queued"]
     assert not talk.run()
     assert talk.states(*ids) == ["sent"] * 3
-
-
-def test_long_lane_leaves_its_place_to_others(talk, meta, monkeypatch):
-    monkeypatch.setattr(deliver, "LANE_SECONDS", 0.5)
-    meta.on_request = lambda _: time.sleep(0.6)
-    ids = talk.queue("one", "two")
-
-    assert talk.run()
-    assert talk.states(*ids) == ["sent", "queued"]
-    assert not talk.run()
 
 
 @pytest.mark.parametrize("answer", ["later", "never", "reauth"])
@@ -299,8 +285,7 @@ def test_rate_limit_of_the_account_holds_back_all_its_lanes(talk, meta, factory)
     other = factory.conversation(talk.account, last_inbound_at=utc_now())
     neighbour = talk.compose("from next door", conversation_id=other.id).message.id
 
-    with system_scope("test"):
-        run_lane(talk.app, other.id)
+    talk.run()
 
     assert talk.states(message_id, neighbour) == ["queued", "queued"]
     assert meta.texts == ["hello"]
@@ -313,8 +298,7 @@ def test_rate_limit_of_one_thread_holds_back_only_its_lane(talk, meta, factory):
     other = factory.conversation(talk.account, last_inbound_at=utc_now())
     neighbour = talk.compose("from next door", conversation_id=other.id).message.id
 
-    with system_scope("test"):
-        run_lane(talk.app, other.id)
+    talk.run()
 
     assert talk.states(message_id, neighbour) == ["queued", "sent"]
 
@@ -577,12 +561,27 @@ def test_host_whose_tier_loader_fails_leaves_the_message_queued(talk):
     hooks = state_of(talk.app).hooks
     loader, hooks.tier = hooks.tier, lambda _: 1 / 0
 
-    with pytest.raises(ZeroDivisionError):
-        talk.run()
-    hooks.tier = loader
     talk.run()
 
+    message = talk.message(message_id)
+    assert (message.status, message.attempts) == ("queued", 0)
+    assert message.next_attempt_at > utc_now()
+    hooks.tier = loader
+    due(talk, message_id)
+    talk.run()
     assert talk.states(message_id) == ["sent"]
+
+
+def test_failing_tier_loader_of_one_workspace_holds_no_other(talk, new_talk):
+    [message_id] = talk.queue("hello")
+    other = new_talk(workspace_id="w2")
+    other_id = other.compose("there", tenant_workspace_id="w2").message.id
+    hooks = state_of(talk.app).hooks
+    hooks.tier = lambda workspace_id: "pro" if workspace_id == "w2" else 1 / 0
+
+    talk.run()
+
+    assert talk.states(message_id, other_id) == ["queued", "sent"]
 
 
 def test_host_receiver_that_fails_stops_nothing(talk):
@@ -594,13 +593,6 @@ def test_host_receiver_that_fails_stops_nothing(talk):
         talk.run()
 
     assert talk.states(*ids) == ["sent", "sent"]
-
-
-def test_conversation_that_is_gone_is_no_error(app, meta):
-    with system_scope("test"):
-        run_lane(app, new_id())
-
-    assert meta.asked == []
 
 
 def test_nothing_of_the_person_is_logged(talk, meta, caplog):

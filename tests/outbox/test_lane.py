@@ -5,24 +5,25 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from flask_messenger.crypto import KeyRing
-from flask_messenger.models import Message
-from flask_messenger.models.base import utc_now
-from flask_messenger.outbox.deliver import run_lane
-from flask_messenger.outbox.lane import claim_next, find_lane, load_dispatch
+from flask_messenger.models import Account, Message
+from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.outbox.claim import claim_heads, find_due, find_next_due, find_waiting
+from flask_messenger.outbox.lane import lock_conversation
+from flask_messenger.outbox.prepare import Preparer
+from flask_messenger.outbox.runner import run_outbox
 from flask_messenger.state import state_of
-from flask_messenger.tenancy import system_scope, workspace_scope
+from flask_messenger.tenancy import system_scope
 from tests.support.app import PAGE_TOKEN
 
 
-def claim(talk, *, workspace_id="w1", now=None):
-    with workspace_scope(workspace_id):
-        claimed = claim_next(
-            talk.session, conversation_id=talk.conversation_id, now=now or utc_now()
-        )
+def claim(talk, *, now=None):
+    """Return the id of the message that was claimed; None where none could be."""
+    with system_scope("test"):
+        found = claim_heads(talk.session, [talk.conversation_id], now=now or utc_now())
         talk.session.commit()
-        return claimed
+        return found[0].message_id if found else None
 
 
 def together(app, count, work):
@@ -66,21 +67,67 @@ def test_message_that_waits_is_not_overtaken(talk):
     assert claim(talk, now=now + timedelta(seconds=1)) == first
 
 
-def test_lane_of_another_workspace_is_out_of_reach(talk):
-    [message_id] = talk.queue("one")
+def test_heads_of_many_lanes_are_claimed_together(talk, factory):
+    first, _ = talk.queue("one", "two")
+    others = [factory.conversation(talk.account, last_inbound_at=utc_now()) for _ in range(3)]
+    heads = [talk.compose("there", conversation_id=each.id).message.id for each in others]
 
-    assert claim(talk, workspace_id="w2") is None
+    with system_scope("test"):
+        lanes = [talk.conversation_id, *(each.id for each in others)]
+        claimed = claim_heads(talk.session, lanes, now=utc_now())
+        talk.session.commit()
+
+    assert {each.message_id for each in claimed} == {first, *heads}
+
+
+@pytest.mark.parametrize("status", ["needs_reauth", "error"])
+def test_lane_of_an_account_that_cannot_send_is_not_claimed(talk, status):
+    [message_id] = talk.queue("one")
+    talk.change(Account, talk.account_id, status=status)
+
+    assert claim(talk) is None
     assert talk.states(message_id) == ["queued"]
 
 
-def test_lanes_do_not_wait_for_each_other(talk, factory):
-    talk.queue("one")
-    claim(talk)
-    other = factory.conversation(talk.account, last_inbound_at=utc_now())
-    [message_id] = [talk.compose("there", conversation_id=other.id).message.id]
+@pytest.mark.databases("postgresql")
+def test_conversation_that_somebody_holds_is_passed_over(talk):
+    [message_id] = talk.queue("one")
+    with Session(state_of(talk.app).db.engine) as other, system_scope("test"):
+        lock_conversation(other, talk.conversation_id)
 
-    with workspace_scope("w1"):
-        assert claim_next(talk.session, conversation_id=other.id, now=utc_now()) == message_id
+        assert claim(talk) is None
+
+    assert claim(talk) == message_id
+
+
+def test_next_try_and_waiting_lanes_are_found(talk, factory):
+    now = utc_now()
+    first, _ = talk.queue("one", "two")
+    talk.change(Message, first, next_attempt_at=now + timedelta(seconds=9))
+    other = factory.conversation(talk.account, last_inbound_at=now)
+    talk.compose("there", conversation_id=other.id)
+
+    with system_scope("test"):
+        waiting = find_waiting(talk.session, now=now, limit=9)
+        due = find_due(talk.session, [talk.conversation_id, other.id, new_id()])
+        next_due = find_next_due(talk.session, now=now)
+
+    assert [each.conversation_id for each in waiting] == [other.id]
+    assert due == {talk.conversation_id: now + timedelta(seconds=9), other.id: None}
+    assert next_due == now + timedelta(seconds=9)
+
+
+def test_account_with_many_lanes_leaves_room_for_another_workspace(talk, factory, new_talk):
+    for _ in range(3):
+        another = factory.conversation(talk.account)
+        factory.message(another, direction="outbound", status="queued", external_id=None)
+    other = new_talk(workspace_id="w2")
+    other.compose("late", tenant_workspace_id="w2")
+
+    with system_scope("test"):
+        found = find_waiting(talk.session, now=utc_now(), limit=2)
+
+    assert {each.workspace_id for each in found} == {"w1", "w2"}
 
 
 def test_database_itself_lets_one_message_of_a_lane_be_on_its_way(talk):
@@ -106,7 +153,7 @@ def test_many_workers_on_one_lane_send_each_message_once_and_in_order(talk, app,
     texts = [f"text {number}" for number in range(12)]
     ids = talk.queue(*texts)
 
-    together(app, 4, lambda: run_lane(app, talk.conversation_id))
+    together(app, 4, lambda: run_outbox(app, until_idle=True, threads=0))
     talk.run()
 
     assert meta.texts == texts
@@ -115,12 +162,12 @@ def test_many_workers_on_one_lane_send_each_message_once_and_in_order(talk, app,
 
 def test_dispatch_shows_neither_token_nor_text_nor_person(talk):
     talk.queue("the secret words")
-    message_id = claim(talk)
-    with workspace_scope("w1"):
-        lane = find_lane(talk.session, talk.conversation_id)
-        keys = state_of(talk.app).get(KeyRing)
-        dispatch = load_dispatch(talk.session, keys, lane, message_id=message_id)
+    with system_scope("test"):
+        [dispatch] = claim_heads(talk.session, [talk.conversation_id], now=utc_now())
+        talk.session.commit()
+    call = Preparer(state_of(talk.app)).prepare(dispatch)
 
-    assert dispatch.token == PAGE_TOKEN
+    assert call.token == PAGE_TOKEN
     for secret in (PAGE_TOKEN, "secret words", "v1.k1", "recipient_id"):
         assert secret not in repr(dispatch)
+        assert secret not in repr(call)

@@ -9,12 +9,11 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from flask_messenger.crypto import KeyRing
 from flask_messenger.hooks import Tenant
 from flask_messenger.models import Conversation, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.outbox import reconcile, records
-from flask_messenger.outbox.lane import claim_next, find_lane, load_dispatch
+from flask_messenger.outbox.claim import claim_heads
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 
@@ -27,11 +26,7 @@ SECONDS = 10
 def claim(talk):
     """Take the first message of the lane as a worker does."""
     with system_scope("test"):
-        lane = find_lane(talk.session, talk.conversation_id)
-        now = utc_now()
-        message_id = claim_next(talk.session, conversation_id=lane.conversation_id, now=now)
-        keys = state_of(talk.app).get(KeyRing)
-        dispatch = load_dispatch(talk.session, keys, lane, message_id=message_id)
+        [dispatch] = claim_heads(talk.session, [talk.conversation_id], now=utc_now())
         talk.session.commit()
         return dispatch
 

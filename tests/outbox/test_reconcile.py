@@ -10,7 +10,6 @@ from flask_messenger.hooks import Tenant
 from flask_messenger.models import Account, AuditEntry, Conversation, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.outbox import reconcile
-from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import workspace_scope
 from tests.outbox.conftest import READ_TIMEOUT
@@ -63,10 +62,9 @@ def test_unanswered_message_becomes_unknown_and_the_lane_goes_on(talk, meta, hea
     age(talk, first)
     pages()
 
-    waiting = reconcile.sweep(talk.app)
+    assert reconcile.sweep(talk.app) == 1
     talk.run()
 
-    assert waiting == [talk.conversation_id]
     assert talk.states(first, second) == ["unknown", "sent"]
     assert meta.texts == ["one", "two"]
     assert (heard[0][1]["message_id"], heard[0][1]["status"]) == (first, "unknown")
@@ -76,7 +74,7 @@ def test_unanswered_message_becomes_unknown_and_the_lane_goes_on(talk, meta, hea
 def test_answer_may_still_come_for_a_while(talk, meta):
     [message_id] = leave_unanswered(talk, meta, "one")
 
-    assert reconcile.sweep(talk.app) == []
+    assert reconcile.sweep(talk.app) == 0
     assert talk.states(message_id) == ["sending"]
 
 
@@ -90,65 +88,6 @@ def test_echo_settles_what_was_unknown(talk, meta, client):
 
     message = talk.message(message_id)
     assert (message.status, message.external_id) == ("sent", "m_1")
-
-
-def test_sweep_finds_what_nobody_was_woken_for(talk):
-    talk.queue("one", "two")
-
-    assert reconcile.sweep(talk.app) == [talk.conversation_id]
-
-
-def test_sweep_wakes_a_retry_when_its_time_has_come(talk):
-    first, _ = talk.queue("one", "two")
-    talk.change(Message, first, next_attempt_at=utc_now() + timedelta(minutes=1))
-    assert reconcile.sweep(talk.app) == []
-
-    talk.change(Message, first, next_attempt_at=utc_now() - timedelta(seconds=1))
-
-    assert reconcile.sweep(talk.app) == [talk.conversation_id]
-
-
-@pytest.mark.parametrize("status", ["needs_reauth", "error"])
-def test_sweep_leaves_lanes_of_accounts_that_cannot_send(talk, status):
-    talk.queue("one")
-    talk.change(Account, talk.account_id, status=status)
-
-    assert reconcile.sweep(talk.app) == []
-
-
-def test_sweep_sees_every_workspace(talk, app, new_talk):
-    other = new_talk(workspace_id="w2")
-    talk.queue("one")
-    other.compose("two", tenant_workspace_id="w2")
-
-    assert reconcile.sweep(app) == [talk.conversation_id, other.conversation_id]
-
-
-def test_account_with_many_lanes_leaves_room_for_another_workspace(
-    talk, factory, new_talk, monkeypatch
-):
-    monkeypatch.setattr(reconcile, "SWEEP_LIMIT", 2)
-    for _ in range(3):
-        another = factory.conversation(talk.account)
-        factory.message(another, direction="outbound", status="queued", external_id=None)
-    other = new_talk(workspace_id="w2")
-    message_id = other.compose("late", tenant_workspace_id="w2").message.id
-    other.change(Message, message_id, next_attempt_at=utc_now() - timedelta(seconds=1))
-
-    woken = reconcile.sweep(talk.app)
-
-    assert len(woken) == 2
-    assert other.conversation_id in woken
-
-
-def test_paused_account_takes_no_room(talk, new_talk, monkeypatch):
-    monkeypatch.setattr(reconcile, "SWEEP_LIMIT", 1)
-    talk.queue("one")
-    other = new_talk(workspace_id="w2")
-    other.compose("two", tenant_workspace_id="w2")
-    state_of(talk.app).get(Pacer).pause(talk.account_id, timedelta(hours=1))
-
-    assert reconcile.sweep(talk.app) == [other.conversation_id]
 
 
 def test_failed_message_is_sent_after_a_retry(talk, meta):

@@ -1,0 +1,311 @@
+"""What became of many attempts, written down together: a few statements, whatever their number.
+
+Meta's yes exists only in this process until it is committed. A conversation that somebody else
+holds is passed over and written down with the next lot: one busy thread keeps no other waiting.
+What does not go the usual way (an echo that came first as somebody else's message) is left to
+`records`, one by one.
+"""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    Integer,
+    String,
+    Uuid,
+    any_,
+    bindparam,
+    column,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+
+from flask_messenger.models import Account, Conversation, Message
+from flask_messenger.models.base import UtcDateTime
+from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
+from flask_messenger.models.upsert import dialect_of
+from flask_messenger.outbox import records
+from flask_messenger.outbox.claim import IS_SENDING
+from flask_messenger.outbox.records import OUT, SETTLED
+from flask_messenger.outbox.verdicts import Verdict
+
+_messages: Final = Message.__table__
+_conversations: Final = Conversation.__table__
+_accounts: Final = Account.__table__
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written down.
+
+    Attributes:
+        sent: of each message that Meta has now, its state, and whether this made it so.
+        ended: messages whose attempt this ended; others had been settled meanwhile.
+        odd: verdicts that have to be written down by themselves, after the commit.
+        later: verdicts whose conversation somebody else holds.
+    """
+
+    sent: dict[uuid.UUID, tuple[str, bool]] = field(default_factory=dict)
+    ended: set[uuid.UUID] = field(default_factory=set)
+    odd: list[Verdict] = field(default_factory=list)
+    later: list[Verdict] = field(default_factory=list)
+
+
+def write_together(session: Session, verdicts: Sequence[Verdict], *, now: datetime) -> Written:
+    """Write down what these attempts came to. Never commits.
+
+    Raises:
+        IntegrityError: an echo was stored at this very moment; roll back and go one by one.
+    """
+    written = Written()
+    decided = [each for each in verdicts if each.status != SENDING]
+    if not decided:
+        return written
+    if dialect_of(session) != "postgresql":
+        written.odd.extend(decided)
+        return written
+    held = _lock(session, decided)
+    written.later = [each for each in decided if _conversation_of(each) not in held]
+    free = [each for each in decided if _conversation_of(each) in held]
+    _write_sent(session, [each for each in free if each.status == SENT], held, written, now=now)
+    _write_ended(session, [each for each in free if each.status != SENT], written, now=now)
+    return written
+
+
+def write_alone(session: Session, verdict: Verdict, *, now: datetime) -> Written:
+    """Write down one attempt, whatever came between. Commits, and waits where it has to."""
+    written = Written()
+    if verdict.status == SENT:
+        recorded = records.record_sent(
+            session, verdict.dispatch, external_id=verdict.external_id, tag=verdict.tag, now=now
+        )
+        written.sent[verdict.dispatch.message_id] = (recorded.status, recorded.is_news)
+    elif records.end_attempt(session, verdict, now=now):
+        written.ended.add(verdict.dispatch.message_id)
+    return written
+
+
+def note_accounts(session: Session, account_ids: Collection[uuid.UUID], *, now: datetime) -> None:
+    """Note that these accounts sent something. Never commits, and waits for nobody.
+
+    An account's row is written to by others in their own order; one that is held now is noted the
+    next time.
+    """
+    if not account_ids:
+        return
+    free = (
+        select(_accounts.c.id)
+        .where(
+            _accounts.c.id.in_(sorted(account_ids)),
+            or_(_accounts.c.last_sent_at.is_(None), _accounts.c.last_sent_at < now),
+        )
+        .order_by(_accounts.c.id)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    session.execute(update(_accounts).where(_accounts.c.id.in_(free)).values(last_sent_at=now))
+
+
+def _conversation_of(verdict: Verdict) -> uuid.UUID:
+    return verdict.dispatch.lane.conversation_id
+
+
+def _lock(session: Session, verdicts: Sequence[Verdict]) -> dict[uuid.UUID, Any]:
+    """Lock the free ones of these conversations; return their watermarks."""
+    ids = sorted({_conversation_of(each) for each in verdicts})
+    return {row.id: row for row in session.execute(_LOCK, {"ids": ids})}
+
+
+_LOCK: Final = (
+    select(_conversations.c.id, _conversations.c.delivered_until, _conversations.c.read_until)
+    .where(_conversations.c.id == any_(bindparam("ids", type_=ARRAY(Uuid()))))
+    .order_by(_conversations.c.id)
+    .with_for_update(skip_locked=True, key_share=True)
+)
+
+
+def _write_sent(
+    session: Session,
+    verdicts: Sequence[Verdict],
+    held: dict[uuid.UUID, Any],
+    written: Written,
+    *,
+    now: datetime,
+) -> None:
+    if not verdicts:
+        return
+    by_id = {each.dispatch.message_id: each for each in verdicts}
+    rows = session.execute(_MARK_SENT, _sent_parameters(verdicts, held, now=now))
+    news = {row.id: (row.status, True) for row in rows}
+    written.sent.update(news)
+    if len(news) < len(verdicts):
+        rest = [each for each in verdicts if each.dispatch.message_id not in news]
+        known = session.execute(_COMPLETE, _sent_parameters(rest, held, now=now))
+        written.sent.update({row.id: (row.status, False) for row in known})
+        written.odd += [each for key, each in by_id.items() if key not in written.sent]
+    if news:
+        _note_last(session, [by_id[each] for each in sorted(news)], now=now)
+
+
+def _sent_parameters(
+    verdicts: Sequence[Verdict], held: dict[uuid.UUID, Any], *, now: datetime
+) -> dict[str, Any]:
+    return {
+        "ids": [each.dispatch.message_id for each in verdicts],
+        "external_ids": [each.external_id for each in verdicts],
+        "tags": [each.tag for each in verdicts],
+        "statuses": [_status_at(held[_conversation_of(each)], now) for each in verdicts],
+        "now": now,
+    }
+
+
+def _status_at(watermarks: Any, at: datetime) -> str:
+    """Say how far a message of this time has come, by what its thread's receipts said before."""
+    if watermarks.read_until is not None and watermarks.read_until >= at:
+        return READ
+    if watermarks.delivered_until is not None and watermarks.delivered_until >= at:
+        return DELIVERED
+    return SENT
+
+
+def _given(**columns: tuple[str, Any]) -> Any:
+    """Return rows made of lists: each column's parameter and its type."""
+    lists = [bindparam(name, type_=ARRAY(type_)) for name, type_ in columns.values()]
+    names = [column(name, type_) for name, (_, type_) in columns.items()]
+    return func.unnest(*lists).table_valued(*names).render_derived(name="given")
+
+
+def _is_another() -> Any:
+    other = _messages.alias("other")
+    return exists().where(
+        other.c.account_id == _messages.c.account_id,
+        other.c.external_id == _sent_given.c.external_id,
+        other.c.id != _messages.c.id,
+    )
+
+
+_NOW: Final = bindparam("now", type_=UtcDateTime())
+_sent_given: Final = _given(
+    id=("ids", Uuid()),
+    external_id=("external_ids", String()),
+    tag=("tags", String()),
+    status=("statuses", String()),
+)
+
+_MARK_SENT: Final = (
+    update(_messages)
+    .where(
+        _messages.c.id == _sent_given.c.id,
+        _messages.c.status.not_in(OUT),
+        ~_is_another(),
+    )
+    .values(
+        {
+            **SETTLED,
+            "status": _sent_given.c.status,
+            "external_id": _sent_given.c.external_id,
+            "tag": _sent_given.c.tag,
+            "sent_at": _NOW,
+            "updated_at": _NOW,
+        }
+    )
+    .returning(_messages.c.id, _messages.c.status)
+)
+
+# An echo came first, or a person said that it was sent: state and time stay as they are.
+_COMPLETE: Final = (
+    update(_messages)
+    .where(
+        _messages.c.id == _sent_given.c.id,
+        _messages.c.status.in_(OUT),
+        ~_is_another(),
+    )
+    .values(
+        {
+            **SETTLED,
+            "external_id": func.coalesce(_messages.c.external_id, _sent_given.c.external_id),
+            "tag": _sent_given.c.tag,
+            "updated_at": _NOW,
+        }
+    )
+    .returning(_messages.c.id, _messages.c.status)
+)
+
+
+def _note_last(session: Session, verdicts: Sequence[Verdict], *, now: datetime) -> None:
+    session.execute(
+        _NOTE_LAST,
+        {
+            "ids": [_conversation_of(each) for each in verdicts],
+            "message_ids": [each.dispatch.message_id for each in verdicts],
+            "now": now,
+        },
+    )
+
+
+_last_given: Final = _given(id=("ids", Uuid()), message_id=("message_ids", Uuid()))
+_NOTE_LAST: Final = (
+    update(_conversations)
+    .where(
+        _conversations.c.id == _last_given.c.id,
+        or_(_conversations.c.last_message_at.is_(None), _conversations.c.last_message_at <= _NOW),
+    )
+    .values(last_message_at=_NOW, last_message_id=_last_given.c.message_id, updated_at=_NOW)
+)
+
+
+def _write_ended(
+    session: Session, verdicts: Sequence[Verdict], written: Written, *, now: datetime
+) -> None:
+    if not verdicts:
+        return
+    parameters = {
+        "ids": [each.dispatch.message_id for each in verdicts],
+        "begun": [each.dispatch.sending_since for each in verdicts],
+        "statuses": [each.status for each in verdicts],
+        "next": [each.next_attempt_at(now) for each in verdicts],
+        "attempts": [each.attempts for each in verdicts],
+        "slugs": [each.slug for each in verdicts],
+        "codes": [each.code for each in verdicts],
+        "subcodes": [each.subcode for each in verdicts],
+        "now": now,
+    }
+    written.ended.update(session.scalars(_END, parameters))
+
+
+_ended_given: Final = _given(
+    id=("ids", Uuid()),
+    begun=("begun", UtcDateTime()),
+    status=("statuses", String()),
+    next_attempt_at=("next", UtcDateTime()),
+    attempts=("attempts", Integer()),
+    error_slug=("slugs", String()),
+    error_code=("codes", Integer()),
+    error_subcode=("subcodes", Integer()),
+)
+_END: Final = (
+    update(_messages)
+    .where(
+        _messages.c.id == _ended_given.c.id,
+        _messages.c.status == IS_SENDING,
+        _messages.c.sending_since == _ended_given.c.begun,
+    )
+    .values(
+        status=_ended_given.c.status,
+        next_attempt_at=_ended_given.c.next_attempt_at,
+        attempts=_ended_given.c.attempts,
+        error_slug=_ended_given.c.error_slug,
+        error_code=_ended_given.c.error_code,
+        error_subcode=_ended_given.c.error_subcode,
+        sending_since=None,
+        updated_at=_NOW,
+    )
+    .returning(_messages.c.id)
+)

@@ -1,0 +1,148 @@
+"""A claimed message made ready to go: plan, policy, token and content are looked at once more."""
+
+import logging
+import time
+import uuid
+from datetime import timedelta
+from typing import Final
+
+from flask_messenger.channels._messaging import METADATA_PREFIX
+from flask_messenger.channels.registry import channel_named
+from flask_messenger.content import Media
+from flask_messenger.crypto import KeyRing
+from flask_messenger.errors import (
+    ContentError,
+    MessengerError,
+    PolicyError,
+    SecretError,
+    TierError,
+)
+from flask_messenger.models.accounts import DISCONNECTED
+from flask_messenger.models.base import utc_now
+from flask_messenger.outbox.calls import Call, Outcome
+from flask_messenger.outbox.lane import Dispatch
+from flask_messenger.outbox.pacing import Pacer
+from flask_messenger.outbox.policy import Decision, decide
+from flask_messenger.outbox.verdicts import DisconnectedError, NotYetError, UnreadyError
+from flask_messenger.state import MessengerState
+from flask_messenger.tenancy import workspace_scope
+from flask_messenger.tiers import Access, feature_access
+
+logger = logging.getLogger(__name__)
+
+ACCESS_SECONDS: Final = 1.0
+"""How long the host's answer about a plan is used before it is asked again."""
+MEDIA_WAIT: Final = timedelta(milliseconds=250)
+MOST_KEPT: Final = 5_000
+
+
+class Preparer:
+    """Turns dispatches into calls; keeps what it looked up for a moment."""
+
+    def __init__(self, held: MessengerState) -> None:
+        self._held = held
+        self._accesses: dict[tuple[str, str], tuple[Access, float]] = {}
+        self._tokens: dict[tuple[uuid.UUID, str], str] = {}
+
+    def prepare(self, dispatch: Dispatch) -> Call | Outcome:
+        """Return the call, or why there will be none; asks the host, hence no open transaction."""
+        try:
+            if dispatch.lane.account_status == DISCONNECTED:
+                raise DisconnectedError
+            self._check_plan(dispatch)
+            decision = decide_again(dispatch)
+            return self._call(dispatch, tag=decision.tag)
+        except (ContentError, PolicyError, TierError) as error:
+            return Outcome(dispatch=dispatch, error=error)
+        except (DisconnectedError, NotYetError) as error:
+            return Outcome(dispatch=dispatch, error=error)
+        except MessengerError:
+            logger.error("account_unready account_id=%s", dispatch.lane.account_id)  # noqa: TRY400
+            return Outcome(dispatch=dispatch, error=UnreadyError())
+        except Exception as error:  # noqa: BLE001 - the host's plan loader, or a row nobody foresaw
+            logger.error(  # noqa: TRY400 - the text may quote the message
+                "message_unready message_id=%s error=%s", dispatch.message_id, type(error).__name__
+            )
+            return Outcome(dispatch=dispatch, error=UnreadyError())
+
+    def _check_plan(self, dispatch: Dispatch) -> None:
+        feature = channel_named(dispatch.lane.channel).feature
+        access = self._access(dispatch.lane.workspace_id, feature)
+        if not access.allowed:
+            raise TierError(
+                feature=access.feature, plan=access.plan, needed_plan=access.needed_plan
+            )
+
+    def _access(self, workspace_id: str, feature: str) -> Access:
+        now = time.monotonic()
+        found = self._accesses.get((workspace_id, feature))
+        if found is not None and found[1] > now:
+            return found[0]
+        with workspace_scope(workspace_id):
+            access = feature_access(self._held, workspace_id, feature)
+        self._held.db.session.rollback()  # what the host read is not to stay open over a call
+        if len(self._accesses) >= MOST_KEPT:
+            self._accesses.clear()
+        self._accesses[workspace_id, feature] = (access, now + ACCESS_SECONDS)
+        return access
+
+    def _call(self, dispatch: Dispatch, *, tag: str | None) -> Call:
+        meta_app = self._held.settings.apps.get(dispatch.app_name)
+        token = self.open_token(dispatch)
+        if meta_app is None or token is None:
+            raise UnreadyError
+        content = dispatch.content
+        channel = channel_named(dispatch.lane.channel)
+        channel.check_content(content)
+        if isinstance(content, Media) and content.type in {"audio", "video"}:
+            self._wait_for_media(dispatch)
+        request = channel.build_message(
+            content,
+            recipient_id=dispatch.recipient_id,
+            metadata=f"{METADATA_PREFIX}{dispatch.message_id}",
+            tag=tag,
+            reply_to_external_id=dispatch.reply_to_external_id,
+        )
+        return Call(dispatch=dispatch, app=meta_app, token=token, request=request, tag=tag)
+
+    def _wait_for_media(self, dispatch: Dispatch) -> None:
+        if not self._held.get(Pacer).take_media(dispatch.lane.account_id):
+            raise NotYetError(MEDIA_WAIT)
+
+    def open_token(self, dispatch: Dispatch) -> str | None:
+        """Return the account's token; None where there is none, or where it does not open."""
+        sealed = dispatch.token_sealed
+        if sealed is None:
+            return None
+        key = (dispatch.lane.account_id, sealed)
+        token = self._tokens.get(key)
+        if token is None:
+            context = f"messenger_accounts:{dispatch.lane.account_id}:token"
+            try:
+                token = self._held.get(KeyRing).open(sealed, context=context)
+            except SecretError:
+                logger.error("token_unreadable account_id=%s", dispatch.lane.account_id)  # noqa: TRY400
+                return None
+            if len(self._tokens) >= MOST_KEPT:
+                self._tokens.clear()
+            self._tokens[key] = token
+        return token
+
+
+def decide_again(dispatch: Dispatch) -> Decision:
+    """Return how the message goes out now; it may have waited past its window.
+
+    Without the margin: that was there for the wait, and Meta itself judges the last seconds.
+
+    Raises:
+        PolicyError: it may not.
+    """
+    decision = decide(
+        channel=dispatch.lane.channel,
+        last_inbound_at=dispatch.last_inbound_at,
+        sender=dispatch.sender,
+        human_agent_enabled=dispatch.human_agent_enabled,
+        now=utc_now(),
+    )
+    decision.check()
+    return decision

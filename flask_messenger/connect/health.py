@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 GRANT_REPLACED: Final = "grant_replaced"
 TOKEN_EXPIRED: Final = "token_expired"  # noqa: S105 - the name of a reason
 UNSUBSCRIBED: Final = "unsubscribed"
+SUBSCRIPTION_LOST: Final = "subscription_lost"
 
 
 def mark_needs_reauth(session: Session, account: Account, reason: str) -> bool:

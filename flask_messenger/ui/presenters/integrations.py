@@ -6,7 +6,7 @@ from typing import Final
 
 from flask_messenger.channels.base import Channel
 from flask_messenger.connect.attempts import Attempt
-from flask_messenger.connect.health import GRANT_REPLACED, UNSUBSCRIBED
+from flask_messenger.connect.health import GRANT_REPLACED, SUBSCRIPTION_LOST, UNSUBSCRIBED
 from flask_messenger.connect.reasons import REASONS
 from flask_messenger.inbox.queries import AccountRow
 from flask_messenger.models.accounts import ACTIVE, DISCONNECTED, NEEDS_REAUTH
@@ -210,7 +210,7 @@ def fix_view(row: AccountRow, reader: Reader, connect: Connect) -> Fix | None:
 
 def _arriving(reason: str | None) -> str:
     """Say whether people are still heard: without its subscription a Page is deaf."""
-    if reason in {GRANT_REPLACED, UNSUBSCRIBED}:
+    if reason in {GRANT_REPLACED, SUBSCRIPTION_LOST, UNSUBSCRIBED}:
         return "New messages may not arrive until it is reconnected"
     return "Messages still arrive"
 
@@ -220,6 +220,8 @@ def _cause(status: str, reason: str | None) -> str:
         return "A later login at Facebook no longer covers this Page."
     if reason == UNSUBSCRIBED:
         return "This Page was unsubscribed while it was being reconnected."
+    if reason == SUBSCRIPTION_LOST:
+        return "Facebook stopped sending this Page's messages, and would not begin again."
     if status == NEEDS_REAUTH:
         return "Facebook ended this login."
     return "Facebook reports a problem with this Page."

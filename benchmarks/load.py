@@ -6,22 +6,32 @@ import json
 import socket
 import threading
 import time
+from typing import Any
 
 from benchmarks.surroundings import APP_SECRET, PAGE_ID
 
 RECEIVE_BYTES = 4096
 
 
-def make_body(number: int, *, person: str = "200000000000001", text: str = "hello") -> bytes:
-    """Return one delivery with one text message."""
+def make_body(
+    number: int, *, person: str = "200000000000001", text: str = "hello", entries: int = 1
+) -> bytes:
+    """Return one delivery with one text message in each of its entries."""
+    all_entries = [
+        _make_entry(f"m_bench_{number}_{index}_{time.time_ns()}", person, text)
+        for index in range(entries)
+    ]
+    return json.dumps({"object": "page", "entry": all_entries}, separators=(",", ":")).encode()
+
+
+def _make_entry(message_id: str, person: str, text: str) -> dict[str, Any]:
     event = {
         "sender": {"id": person},
         "recipient": {"id": PAGE_ID},
         "timestamp": int(time.time() * 1000),
-        "message": {"mid": f"m_bench_{number}_{time.time_ns()}", "text": text},
+        "message": {"mid": message_id, "text": text},
     }
-    entry = {"id": PAGE_ID, "time": event["timestamp"], "messaging": [event]}
-    return json.dumps({"object": "page", "entry": [entry]}, separators=(",", ":")).encode()
+    return {"id": PAGE_ID, "time": event["timestamp"], "messaging": [event]}
 
 
 def make_request(body: bytes) -> bytes:

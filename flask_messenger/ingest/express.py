@@ -34,23 +34,22 @@ CONNECT_SECONDS: Final = 2
 
 _ONE: Final = b"messenger_journal_one"
 _MANY: Final = b"messenger_journal_many"
-# A repeat is harmless, so an INSERT nobody knows the end of can be sent again: the ids are ours.
-# Without naming the id, which would ask for the right to read the table.
 _STATEMENTS: Final = {
     _ONE: b"""
         INSERT INTO messenger_webhook_entries
             (id, app_name, object, received_at, raw, state, attempts)
         VALUES ($1::uuid, $2::text, $3::text, $4::timestamptz, $5::bytea, 'pending', 0)
-        ON CONFLICT DO NOTHING
         """,
     _MANY: b"""
         INSERT INTO messenger_webhook_entries
             (id, app_name, object, received_at, raw, state, attempts)
         SELECT given.id, $2::text, $3::text, $4::timestamptz, given.raw, 'pending', 0
         FROM unnest($1::uuid[], $5::bytea[]) AS given (id, raw)
-        ON CONFLICT DO NOTHING
         """,
 }
+# For a second try of what may be there already. Not for the first one: PostgreSQL inserts each
+# row twice over for it. It does not name the id, which would ask for the right to read the table.
+_UNLESS_THERE: Final = b"ON CONFLICT DO NOTHING"
 _BINARY: Final = (pq.Format.BINARY,) * 5
 _GOOD: Final = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 _POSTGRES_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -128,11 +127,18 @@ class ExpressWriter:
                 self.close()  # those beside it died of the same
             else:
                 return
-        self._write_over(self._connect(), rows, ends_at)
+        self._write_over(self._connect(), rows, ends_at, is_repeat=True)
 
-    def _write_over(self, connection: "_Connection", rows: JournalRows, ends_at: float) -> None:
+    def _write_over(
+        self,
+        connection: "_Connection",
+        rows: JournalRows,
+        ends_at: float,
+        *,
+        is_repeat: bool = False,
+    ) -> None:
         try:
-            connection.insert(rows, ends_at)
+            connection.insert(rows, ends_at, is_repeat=is_repeat)
         except BaseException:
             connection.close()
             raise
@@ -207,8 +213,8 @@ class _Connection:
     def close(self) -> None:
         self._raw.close()
 
-    def insert(self, rows: JournalRows, ends_at: float) -> None:
-        """Store the rows.
+    def insert(self, rows: JournalRows, ends_at: float, *, is_repeat: bool) -> None:
+        """Store the rows; where it `is_repeat`, those that are not there yet.
 
         Raises:
             psycopg.Error: the server refused, or is gone.
@@ -216,10 +222,11 @@ class _Connection:
         """
         name = _ONE if len(rows.ids) == 1 else _MANY
         values = _encode(rows)
-        if self._is_prepared:
+        if self._is_prepared and not is_repeat:
             self._wire.send_query_prepared(name, values, _BINARY)
         else:
-            self._wire.send_query_params(_STATEMENTS[name], values, None, _BINARY)
+            statement = _STATEMENTS[name] + (_UNLESS_THERE if is_repeat else b"")
+            self._wire.send_query_params(statement, values, None, _BINARY)
         self._finish(ends_at)
 
     def _finish(self, ends_at: float) -> None:

@@ -2,11 +2,15 @@
 
 from flask_messenger.api import (
     accounts,
+    audit,
     conversations,
     docs,
     events,
+    health,
+    journal,
     me,
     messages,
+    privacy,
     send,
     settings,
 )
@@ -15,12 +19,16 @@ from flask_messenger.api.security import protect_blueprint
 
 __all__ = [
     "accounts",
+    "audit",
     "bp",
     "conversations",
     "docs",
     "events",
+    "health",
+    "journal",
     "me",
     "messages",
+    "privacy",
     "protect_blueprint",
     "send",
     "settings",

@@ -150,6 +150,8 @@ TAGS: Final = {
     "messages": "What was written, and sending.",
     "workspace": "Who is asking, what they may do, what the workspace chose.",
     "events": "What changes, as it happens.",
+    "journal": "What Meta sent, and having it applied again. For admins.",
+    "privacy": "Personal data: exports, erasures, who did what. For admins.",
 }
 
 spec = SpecTree(

@@ -118,9 +118,11 @@ def _erase(app: Flask, session: Session, request: DataRequest) -> bool:
     ends_at = time.monotonic() + TURN_SECONDS
     place = Place.read(request.progress)
     changed = 0
-    while not place.is_end and time.monotonic() < ends_at:
+    while not place.is_end:
         count, place = clean_journal(session, account, external_id, place)
         changed += count
+        if time.monotonic() > ends_at:
+            break
     bodies = int(request.result.get("journal_bodies", 0)) + changed
     request.result = {**request.result, "journal_bodies": bodies}
     request.progress = place.write()

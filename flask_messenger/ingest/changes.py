@@ -11,16 +11,45 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.waiting import DELETED, EDITED, REACTED, Item
 from flask_messenger.models import Attachment, Message, Reaction
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.models.upsert import chunks, insert_for, update_many
+from flask_messenger.models.upsert import insert_for, match_many, update_many
 
 MessageKey = tuple[uuid.UUID, str]
+
+_messages: Final = Message.__table__
+_attachments: Final = Attachment.__table__
+_reactions: Final = Reaction.__table__
+_KEY: Final = (_messages.c.account_id, _messages.c.external_id)
+_LOCK: Final = (
+    select(
+        _messages.c.id,
+        *_KEY,
+        _messages.c.workspace_id,
+        _messages.c.conversation_id,
+        _messages.c.text,
+        _messages.c.edit_number,
+        _messages.c.edited_at,
+        _messages.c.deleted_at,
+    )
+    .order_by(_messages.c.id)
+    .with_for_update()
+)
+_SAID: Final = select(
+    _reactions.c.message_id,
+    _reactions.c.actor,
+    _reactions.c.at,
+    _reactions.c.is_removed,
+    _reactions.c.emoji,
+    _reactions.c.name,
+)
+_DROP_FILES: Final = delete(_attachments).returning(_attachments.c.id)
+_DROP_REACTIONS: Final = delete(_reactions).returning(_reactions.c.id)
 
 EMPTIED: Final[dict[str, Any]] = {
     "text": None,
@@ -82,25 +111,7 @@ def apply_changes(session: Session, items: Iterable[Item]) -> Changed:
 
 
 def _lock_targets(session: Session, keys: Iterable[MessageKey]) -> dict[MessageKey, Target]:
-    columns = (
-        Message.id,
-        Message.account_id,
-        Message.external_id,
-        Message.workspace_id,
-        Message.conversation_id,
-        Message.text,
-        Message.edit_number,
-        Message.edited_at,
-        Message.deleted_at,
-    )
-    key = tuple_(Message.account_id, Message.external_id)
-    targets = [
-        Target(*row)
-        for part in chunks(set(keys))
-        for row in session.execute(
-            select(*columns).where(key.in_(part)).order_by(Message.id).with_for_update()
-        )
-    ]
+    targets = [Target(*row) for row in match_many(session, _LOCK, _KEY, set(keys))]
     return {(each.account_id, each.external_id or ""): each for each in targets}
 
 
@@ -126,9 +137,8 @@ def _delete(
             changed.deleted_in.add(target.conversation_id)
     update_many(session, Message.__table__, rows)
     ids = {row["id"] for row in rows}
-    for part in chunks(ids):
-        session.execute(delete(Attachment.__table__).where(Attachment.message_id.in_(part)))
-        session.execute(delete(Reaction.__table__).where(Reaction.message_id.in_(part)))
+    match_many(session, _DROP_FILES, (_attachments.c.message_id,), ids)
+    match_many(session, _DROP_REACTIONS, (_reactions.c.message_id,), ids)
     return gone | ids
 
 
@@ -214,18 +224,10 @@ def _order_of(item: Item) -> _Order:
 def _find_reactions(
     session: Session, message_ids: Iterable[uuid.UUID]
 ) -> dict[tuple[uuid.UUID, str], _Order]:
-    columns = (
-        Reaction.message_id,
-        Reaction.actor,
-        Reaction.at,
-        Reaction.is_removed,
-        Reaction.emoji,
-        Reaction.name,
-    )
+    rows = match_many(session, _SAID, (_reactions.c.message_id,), set(message_ids))
     return {
         (row.message_id, row.actor): (row.at, row.is_removed, row.emoji or "", row.name or "")
-        for part in chunks(set(message_ids))
-        for row in session.execute(select(*columns).where(Reaction.message_id.in_(part)))
+        for row in rows
     }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, String, and_, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, String, and_, bindparam, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch
@@ -35,7 +35,7 @@ from flask_messenger.ingest.waiting import (
 from flask_messenger.models import Account, Conversation, Identity, Message, Receipt
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import utc_now
-from flask_messenger.models.upsert import chunks, raise_many, update_many
+from flask_messenger.models.upsert import match_many, raise_many, update_many
 from flask_messenger.realtime import Change
 
 DOUBTED: Final = (words.UNKNOWN, words.DISCARDED)
@@ -49,6 +49,41 @@ BELOW: Final = {
 """The states a receipt lifts. What Meta delivered was sent, whatever we believed."""
 
 MessageKey = tuple[uuid.UUID, str]
+
+_messages: Final = Message.__table__
+_KEY: Final = (_messages.c.account_id, _messages.c.external_id)
+_THREAD_OF: Final = select(*_KEY, _messages.c.conversation_id)
+_MAY_FAIL: Final = (
+    select(
+        _messages.c.id, *_KEY, _messages.c.status, _messages.c.error_slug, _messages.c.error_code
+    )
+    .where(
+        _messages.c.direction == words.OUTBOUND,
+        _messages.c.status.in_((words.SENT, words.FAILED, *DOUBTED)),
+    )
+    .order_by(_messages.c.id)
+    .with_for_update()
+)
+"""The messages that a word of Meta's can make `failed`, locked."""
+
+
+def _is_below(status: str) -> ColumnElement[bool]:
+    is_below = _messages.c.status.in_(BELOW[status])
+    if status != words.SENT:
+        return is_below
+    return or_(is_below, and_(_messages.c.status == words.FAILED, ~is_undelivered()))
+
+
+_LIFT: Final = {
+    status: update(_messages)
+    .where(_messages.c.direction == words.OUTBOUND, _is_below(status))
+    .values(status=status, updated_at=bindparam("now"), **NO_TROUBLE)
+    .returning(_messages.c.id)
+    for status in BELOW
+}
+_LOCK: Final = (
+    select(Conversation.__table__.c.id).order_by(Conversation.__table__.c.id).with_for_update()
+)
 
 
 @dataclass(slots=True)
@@ -124,13 +159,7 @@ def _find_messages(
     Looked up before they are lifted: a message that another drain commits between the two would
     else count as found, and its receipt be lost.
     """
-    columns = (Message.account_id, Message.external_id, Message.conversation_id)
-    key = tuple_(Message.account_id, Message.external_id)
-    return {
-        (row.account_id, row.external_id): row.conversation_id
-        for part in chunks(keys)
-        for row in session.execute(select(*columns).where(key.in_(part)))
-    }
+    return {(row[0], row[1]): row[2] for row in match_many(session, _THREAD_OF, _KEY, keys)}
 
 
 def _lift_messages(session: Session, items: Iterable[Item]) -> set[uuid.UUID]:
@@ -145,66 +174,26 @@ def _lift_messages(session: Session, items: Iterable[Item]) -> set[uuid.UUID]:
 
 
 def _lift_to(session: Session, status: str, items: Iterable[Item]) -> set[uuid.UUID]:
-    table = Message.__table__
-    key = tuple_(table.c.account_id, table.c.external_id)
-    lifted: set[uuid.UUID] = set()
-    for part in chunks({each.message_key for each in items}):
-        statement = (
-            update(table)
-            .where(
-                key.in_(part),
-                table.c.direction == words.OUTBOUND,
-                _is_below(status),
-            )
-            .values(status=status, updated_at=utc_now(), **NO_TROUBLE)
-            .returning(table.c.id)
-        )
-        lifted.update(session.scalars(statement))
-    return lifted
-
-
-def _is_below(status: str) -> ColumnElement[bool]:
-    table = Message.__table__
-    if status != words.SENT:
-        return table.c.status.in_(BELOW[status])
-    failed_here = (table.c.status == words.FAILED) & ~is_undelivered()
-    return or_(table.c.status.in_(BELOW[status]), failed_here)
+    keys = {each.message_key for each in items}
+    return {row[0] for row in match_many(session, _LIFT[status], _KEY, keys, now=utc_now())}
 
 
 def _mark_undelivered(session: Session, items: Iterable[Item]) -> set[uuid.UUID]:
     """Note what Meta could not deliver; of several reasons the lowest code stays, in any order."""
     codes: dict[MessageKey, list[int]] = defaultdict(list)
     for each in items:
-        codes[each.message_key] += [
-            code for code in (each.details.get("code"),) if code is not None
-        ]
-    columns = (Message.id, Message.account_id, Message.external_id, Message.status)
-    columns_of_error = (Message.error_slug, Message.error_code)
-    key = tuple_(Message.account_id, Message.external_id)
+        codes[each.message_key] += [each.details["code"]] if "code" in each.details else []
     rows: list[dict[str, Any]] = []
     lifted: set[uuid.UUID] = set()
-    for part in chunks(codes):
-        statement = (
-            select(*columns, *columns_of_error)
-            .where(
-                key.in_(part),
-                Message.direction == words.OUTBOUND,
-                Message.status.in_((words.SENT, words.FAILED, *DOUBTED)),
-            )
-            .order_by(Message.id)
-            .with_for_update()
-        )
-        for row in session.execute(statement):
-            told = codes[(row.account_id, row.external_id)]
-            is_known = row.status == words.FAILED and row.error_slug == words.UNDELIVERED
-            if is_known and row.error_code is not None:
-                told = [*told, row.error_code]
-            code = min(told, default=None)
-            if is_known and code == row.error_code:
-                continue
-            values = {"status": words.FAILED, "error_slug": words.UNDELIVERED, "error_code": code}
-            rows.append({"id": row.id, **NO_TROUBLE, **values, "updated_at": utc_now()})
-            lifted |= set() if is_known else {row.id}
+    for row in match_many(session, _MAY_FAIL, _KEY, codes):
+        is_known = row.status == words.FAILED and row.error_slug == words.UNDELIVERED
+        known = [row.error_code] if is_known and row.error_code is not None else []
+        code = min([*codes[row.account_id, row.external_id], *known], default=None)
+        if is_known and code == row.error_code:
+            continue
+        values = {"status": words.FAILED, "error_slug": words.UNDELIVERED, "error_code": code}
+        rows.append({"id": row.id, **NO_TROUBLE, **values, "updated_at": utc_now()})
+        lifted |= set() if is_known else {row.id}
     update_many(session, Message.__table__, rows)
     return lifted
 
@@ -219,6 +208,12 @@ class _Settleable:
     location_id: str | None
     person: str | None = field(repr=False)
     conversation_id: uuid.UUID | None
+
+
+def settle_all_waiting(session: Session) -> list[Change]:
+    """Settle every account's: a drain may have died between its commit and its settling."""
+    accounts = set(session.scalars(select(Receipt.account_id).distinct()))
+    return settle_waiting_receipts(session, account_ids=accounts)
 
 
 def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID]) -> list[Change]:
@@ -240,9 +235,7 @@ def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID
             people.account_of[row.conversation_id] = row.account_id
     stored = Stored(keys={(row.account_id, row.reference) for row in matches})
     # Conversations before receipts, as a drain locks them: the two never wait in a circle.
-    for part in chunks(people.account_of):
-        lock = select(Conversation.id).where(Conversation.id.in_(part))
-        session.execute(lock.order_by(Conversation.id).with_for_update())
+    match_many(session, _LOCK, (Conversation.__table__.c.id,), people.account_of)
     settled = apply_receipts(session, Batch(), people, stored)
     refresh_statuses(session, settled.conversation_ids)
     refresh_summaries(session, settled.deleted_in)

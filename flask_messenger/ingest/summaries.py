@@ -12,11 +12,11 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
+    Update,
     and_,
-    case,
+    bindparam,
     func,
     literal,
-    null,
     or_,
     select,
     update,
@@ -27,7 +27,7 @@ from flask_messenger.models import Conversation, Message
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.conversations import OPEN
-from flask_messenger.models.upsert import chunks, greatest
+from flask_messenger.models.upsert import dialect_of, later_of, match_many
 
 NO_TROUBLE: Final[dict[str, Any]] = {
     "error_slug": None,
@@ -46,30 +46,12 @@ _messages: Final = Message.__table__
 
 def refresh_statuses(session: Session, conversation_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
     """Lift outbound messages to what their thread's watermarks say; return the lifted."""
-    lifted: set[uuid.UUID] = set()
-    for status, watermark, below in (
-        (words.READ, _conversations.c.read_until, (words.SENT, words.DELIVERED)),
-        (words.DELIVERED, _conversations.c.delivered_until, (words.SENT,)),
-    ):
-        until = (
-            select(watermark)
-            .where(_conversations.c.id == _messages.c.conversation_id)
-            .scalar_subquery()
-        )
-        for part in chunks(conversation_ids):
-            statement = (
-                update(_messages)
-                .where(
-                    _messages.c.conversation_id.in_(part),
-                    _messages.c.direction == words.OUTBOUND,
-                    or_(_messages.c.status.in_(below), is_undelivered()),
-                    _messages.c.sent_at <= until,
-                )
-                .values(status=status, updated_at=utc_now(), **NO_TROUBLE)
-                .returning(_messages.c.id)
-            )
-            lifted.update(session.scalars(statement))
-    return lifted
+    ids, key = set(conversation_ids), (_messages.c.conversation_id,)
+    return {
+        row[0]
+        for status in (words.READ, words.DELIVERED)
+        for row in match_many(session, _LIFT[status], key, ids, now=utc_now())
+    }
 
 
 def refresh_summaries(
@@ -79,16 +61,13 @@ def refresh_summaries(
     reopened: Collection[uuid.UUID] = (),
 ) -> None:
     """Work out last message, last inbound time and unread count; reopen where somebody wrote."""
-    now = utc_now()
-    for part in chunks(conversation_ids):
-        session.execute(
-            update(_conversations)
-            .where(_conversations.c.id.in_(part))
-            .values(**_summary(session), updated_at=now, **_reopening(set(part) & set(reopened)))
-        )
+    now, key = utc_now(), (_conversations.c.id,)
+    refresh = _REFRESH[dialect_of(session)]
+    match_many(session, refresh, key, set(conversation_ids), now=now)
+    match_many(session, _REOPEN, key, set(reopened), now=now)
 
 
-def _summary(session: Session) -> dict[str, Any]:
+def _summary(dialect: str) -> dict[str, Any]:
     """Return each figure, worked out from the rows of the conversation that is updated.
 
     A message that was taken back opened the window all the same, and is not left to be read.
@@ -99,7 +78,7 @@ def _summary(session: Session) -> dict[str, Any]:
     return {
         "last_message_at": _of_messages(func.max(_messages.c.sent_at)),
         "last_message_id": _last_message_id(),
-        "last_inbound_at": greatest(session, newest_inbound, _conversations.c.acted_until),
+        "last_inbound_at": later_of(dialect, newest_inbound, _conversations.c.acted_until),
         "unread_count": _of_messages(
             func.count(),
             _messages.c.direction == words.INBOUND,
@@ -151,11 +130,37 @@ def _last_message_id() -> ScalarSelect[Any]:
     )
 
 
-def _reopening(reopened: Collection[uuid.UUID]) -> dict[str, Any]:
-    if not reopened:
-        return {}
-    concerned = _conversations.c.id.in_(sorted(reopened))
-    return {
-        "status": case((concerned, OPEN), else_=_conversations.c.status),
-        "snoozed_until": case((concerned, null()), else_=_conversations.c.snoozed_until),
-    }
+def _lift(status: str, watermark: ColumnElement[Any], below: tuple[str, ...]) -> Update:
+    until = (
+        select(watermark)
+        .where(_conversations.c.id == _messages.c.conversation_id)
+        .scalar_subquery()
+    )
+    return (
+        update(_messages)
+        .where(
+            _messages.c.direction == words.OUTBOUND,
+            or_(_messages.c.status.in_(below), is_undelivered()),
+            _messages.c.sent_at <= until,
+        )
+        .values(status=status, updated_at=bindparam("now"), **NO_TROUBLE)
+        .returning(_messages.c.id)
+    )
+
+
+_LIFT: Final = {
+    words.READ: _lift(words.READ, _conversations.c.read_until, (words.SENT, words.DELIVERED)),
+    words.DELIVERED: _lift(words.DELIVERED, _conversations.c.delivered_until, (words.SENT,)),
+}
+_REFRESH: Final = {
+    dialect: update(_conversations)
+    .values(**_summary(dialect), updated_at=bindparam("now"))
+    .returning(_conversations.c.id)
+    for dialect in ("postgresql", "sqlite")
+}
+_REOPEN: Final = (
+    update(_conversations)
+    .where(_conversations.c.status != OPEN)
+    .values(status=OPEN, snoozed_until=None, updated_at=bindparam("now"))
+    .returning(_conversations.c.id)
+)

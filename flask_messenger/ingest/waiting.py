@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, tuple_
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from flask_messenger.events import DeletionEvent, EditEvent, ReactionEvent
 from flask_messenger.ingest.batch import Batch, RoutedChange, RoutedReceipt
 from flask_messenger.models import Receipt
 from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.models.upsert import chunks, greatest, insert_for
+from flask_messenger.models.upsert import greatest, insert_for, match_many
 
 WATERMARK: Final = "watermark:"
 
@@ -27,6 +27,18 @@ DELETED: Final = "deleted"
 EDITED: Final = "edited"
 REACTED: Final = "reacted"
 CHANGES: Final = frozenset({DELETED, EDITED, REACTED})
+
+_receipts: Final = Receipt.__table__
+_REFERENCE: Final = (_receipts.c.account_id, _receipts.c.reference)
+_TAKE: Final = delete(_receipts).returning(
+    *_REFERENCE,
+    _receipts.c.workspace_id,
+    _receipts.c.kind,
+    _receipts.c.mark,
+    _receipts.c.identity_external_id,
+    _receipts.c.at,
+    _receipts.c.details,
+)
 
 ItemKey = tuple[uuid.UUID, str, str, str]
 """Account, kind, reference and mark."""
@@ -150,23 +162,7 @@ def take_waiting(
 ) -> list[Item]:
     """Remove and return what waited for these messages, and for the threads of these people."""
     references = {*message_keys, *((account, WATERMARK + person) for account, person in people)}
-    table = Receipt.__table__
-    key = tuple_(table.c.account_id, table.c.reference)
-    columns = (
-        table.c.account_id,
-        table.c.workspace_id,
-        table.c.kind,
-        table.c.reference,
-        table.c.mark,
-        table.c.identity_external_id,
-        table.c.at,
-        table.c.details,
-    )
-    return [
-        _item(row)
-        for part in chunks(references)
-        for row in session.execute(delete(table).where(key.in_(part)).returning(*columns))
-    ]
+    return [_item(row) for row in match_many(session, _TAKE, _REFERENCE, references)]
 
 
 def _item(row: Any) -> Item:

@@ -73,11 +73,16 @@ def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def greatest(session: Session, first: Any, second: Any) -> ColumnElement[Any]:
-    """Return the later of two columns, None counting as before everything.
+    """Return the later of two columns, None counting as before everything."""
+    return later_of(dialect_of(session), first, second)
+
+
+def later_of(dialect: str, first: Any, second: Any) -> ColumnElement[Any]:
+    """Return the later of two columns, for a statement that is built before any session.
 
     PostgreSQL's `greatest` passes over nulls; SQLite's `max` of two values does not.
     """
-    if dialect_of(session) == "postgresql":
+    if dialect == "postgresql":
         return func.greatest(first, second)
     return func.max(func.coalesce(first, second), func.coalesce(second, first))
 

@@ -43,10 +43,10 @@ def worker(queues: str, processes: str) -> None:
     # The processes are forked: none of them may share a connection that is open here.
     with app.app_context():
         state_of(app).db.engine.dispose()
-    Supervisor(app, _plan(app, names, processes)).run()
+    Supervisor(app, plan_processes(app, names, processes)).run()
 
 
-def _plan(app: Flask, names: list[str], processes: str) -> dict[str, int]:
+def plan_processes(app: Flask, names: list[str], processes: str) -> dict[str, int]:
     """Return how many processes to keep, by group. The schedule goes with `default`."""
     numbers = dict(state_of(app).settings.worker_processes)
     try:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    not_,
     or_,
     select,
     update,
@@ -93,6 +94,12 @@ def is_undelivered() -> ColumnElement[bool]:
     return and_(_messages.c.status == words.FAILED, _messages.c.error_slug == words.UNDELIVERED)
 
 
+def _is_shown() -> ColumnElement[bool]:
+    """Match what belongs to a thread: not what was put away, and not what is for later."""
+    is_put_off = and_(_messages.c.status == words.QUEUED, _messages.c.send_at.is_not(None))
+    return and_(_messages.c.status.not_in((words.DISCARDED, words.CANCELLED)), not_(is_put_off))
+
+
 def _long_ago() -> ColumnElement[Any]:
     return literal(LONG_AGO, type_=_conversations.c.seen_until.type)
 
@@ -103,7 +110,7 @@ def _of_messages(value: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[A
         select(value)
         .where(
             _messages.c.conversation_id == _conversations.c.id,
-            _messages.c.status != words.DISCARDED,
+            _is_shown(),
             *conditions,
         )
         .correlate(_conversations)
@@ -121,7 +128,7 @@ def _last_message_id() -> ScalarSelect[Any]:
         select(_messages.c.id)
         .where(
             _messages.c.conversation_id == _conversations.c.id,
-            _messages.c.status != words.DISCARDED,
+            _is_shown(),
         )
         .order_by(_messages.c.sent_at.desc(), func.coalesce(_messages.c.external_id, "~").desc())
         .limit(1)

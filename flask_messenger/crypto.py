@@ -1,6 +1,7 @@
 """Secrets at rest: AES-256-GCM with rotating keys, bound to the row that holds them.
 
-`python -m flask_messenger.crypto` prints a fresh value for MESSENGER_ENCRYPTION_KEYS.
+`python -m flask_messenger.crypto` prints a fresh value for MESSENGER_ENCRYPTION_KEYS; it needs no
+application. Where there is one, `flask messenger keys generate` does the same.
 """
 
 import base64
@@ -31,6 +32,11 @@ class KeyRing:
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(self._ciphers)})"
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The names of the keys, newest first: the one that seals, then those that only open."""
+        return tuple(self._ciphers)
 
     def seal(self, plain: str, *, context: str) -> str:
         """Encrypt `plain` for the place that `context` names."""

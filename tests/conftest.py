@@ -15,11 +15,20 @@ from sqlalchemy.engine import URL, make_url
 
 from tests.network import NetworkGuard
 from tests.servers import DRIVER, create_database, run_postgres, run_valkey
-from tests.support.fixtures import app, client, factory, host, new_app
+from tests.support.fixtures import (
+    app,
+    client,
+    factory,
+    host,
+    new_app,
+    owner_app,
+    tables_owner,
+)
+from tests.support.roles import Roles, make_roles
 from tools.chromium import ADVICE, find_chromium
 
 # The application's fixtures, for every test.
-__all__ = ["app", "client", "factory", "host", "new_app"]
+__all__ = ["app", "client", "factory", "host", "new_app", "owner_app", "tables_owner"]
 
 DATABASES = ("postgresql", "sqlite")
 OUR_SETTINGS = ("META_", "MESSENGER_", "FLASK_")
@@ -65,8 +74,16 @@ def postgres_server() -> Iterator[URL]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres_server: URL) -> Iterator[str]:
+def postgres_roles(postgres_server: URL) -> Iterator[Roles]:
+    """Return the roles that applications work as in this run; its databases go before them."""
+    with make_roles(postgres_server) as roles:
+        yield roles
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: URL, postgres_roles: Roles) -> Iterator[str]:
     """Return the URL of the PostgreSQL database that the tests of this run share."""
+    del postgres_roles  # made before, so that the database is gone when they go
     with create_database(postgres_server) as url:
         yield url
 

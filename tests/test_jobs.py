@@ -8,7 +8,7 @@ import responses
 from flask import Flask
 from flask.testing import FlaskClient
 from rq import Queue, SimpleWorker
-from sqlalchemy import text, update
+from sqlalchemy import Engine, text, update
 
 from flask_messenger import (
     conversation_updated,
@@ -236,20 +236,19 @@ def test_the_host_hears_of_delivered_and_read(
 
 
 def test_a_part_of_the_sweep_that_fails_stops_no_other(
-    app: Flask, client: FlaskClient, factory: Factory
+    app: Flask, client: FlaskClient, factory: Factory, tables_owner: Engine
 ) -> None:
     factory.account(external_id=PAGE, token=None)
     meta.post(client, meta.delivery(meta.entry(PAGE, meta.message(PAGE, PERSON, "Hello"))))
     state_of(app).get(DrainWaker).close()
     redis_client = state_of(app).get(redis.Redis)
     redis_client.flushall()
-    engine = state_of(app).db.engine
-    with engine.begin() as connection:
+    with tables_owner.begin() as connection:
         connection.execute(text("ALTER TABLE messenger_messages RENAME TO messenger_hidden"))
     try:
         jobs.sweep()
     finally:
-        with engine.begin() as connection:
+        with tables_owner.begin() as connection:
             connection.execute(text("ALTER TABLE messenger_hidden RENAME TO messenger_messages"))
 
     assert Queue(jobs.QUEUES["ingest"], connection=redis_client).count == 1

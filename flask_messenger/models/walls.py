@@ -137,6 +137,17 @@ WEB_FUNCTIONS: Final = {
 """What a request may ask across workspaces. They run as the owner of the tables; none of them
 answers with anything of another workspace but ids that the asker named, or the workspace's."""
 
+WEB_CALLS: Final = frozenset(
+    {"messenger_search", *(each.partition("(")[0] for each in WEB_FUNCTIONS)}
+)
+"""Functions that run as their owner and that the web's role may call; the others are workers'."""
+
+OWNERS_FUNCTIONS: Final = r"""
+    SELECT p.oid::regprocedure::text FROM pg_proc p
+    WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'messenger\_%'
+      AND p.prosecdef
+"""
+
 
 def protect(connection: Connection, *tables: str) -> None:
     """Wall off `tables`, as the others are. For migrations that make a table: one line.
@@ -159,10 +170,11 @@ def protect_all(connection: Connection) -> None:
         return
     protect(connection, *scoped_tables(connection))
     schema = connection.scalar(text("SELECT quote_ident(current_schema())"))
-    for name, function in WEB_FUNCTIONS.items():
+    for function in WEB_FUNCTIONS.values():
         body = function.format(as_owner=AS_OWNER.format(schema=schema), end=END)
         connection.exec_driver_sql(body)
-        connection.exec_driver_sql(f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC")
+    for name in connection.scalars(text(OWNERS_FUNCTIONS)).all():
+        connection.execute(text(f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"))
 
 
 def unprotect_all(connection: Connection) -> None:

@@ -439,7 +439,7 @@ def test_page_that_moves_to_a_hidden_location_meanwhile_is_not_taken_over(
     account = make("account", external_id="1001", status="disconnected", location_id="l1")
 
     def move(_request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
-        with Session(state_of(app).db.engine) as session, system_scope("test"):
+        with Session(state_of(app).db.engine) as session, workspace_scope("w1"):
             session.get_one(Account, account.id).location_id = "l2"
             session.commit()
         return 200, {}, '{"success":true}'

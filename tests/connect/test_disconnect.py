@@ -11,7 +11,7 @@ from flask_messenger.crypto import KeyRing
 from flask_messenger.models import Account, AuditEntry, Conversation, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state_of
-from flask_messenger.tenancy import system_scope
+from flask_messenger.tenancy import workspace_scope
 from tests.connect.conftest import API, PERSON, URL
 from tests.support.app import APP_ID, APP_SECRET, PAGE_TOKEN
 
@@ -137,7 +137,7 @@ def test_two_who_disconnect_at_once_both_succeed(app, disconnect, make, meta, ro
     account = make("account", external_id="1001")
 
     def end_it(_request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
-        with Session(state_of(app).db.engine) as session, system_scope("test"):
+        with Session(state_of(app).db.engine) as session, workspace_scope("w1"):
             row = session.get_one(Account, account.id)
             end_connection(session, row, actor="u2", reason="by_user", now=utc_now())
             session.commit()
@@ -151,7 +151,7 @@ def test_two_who_disconnect_at_once_both_succeed(app, disconnect, make, meta, ro
 
 
 def seal_anew(app, account_id) -> None:
-    with Session(state_of(app).db.engine) as session, system_scope("test"):
+    with Session(state_of(app).db.engine) as session, workspace_scope("w1"):
         row = session.get_one(Account, account_id)
         row.seal_token(state_of(app).get(KeyRing), "EAAnew")
         session.commit()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from flask_messenger.ingest.journal import insert_rows, make_rows
 from flask_messenger.ingest.receive import Delivery
@@ -353,11 +353,10 @@ def test_an_account_that_needs_reconnecting_still_receives(
 # The trigger that makes the database refuse one row needs PostgreSQL's language.
 @pytest.mark.databases("postgresql")
 def test_one_bad_entry_never_blocks_a_batch(
-    app: Flask, client: FlaskClient, factory: Factory
+    app: Flask, client: FlaskClient, factory: Factory, tables_owner: Engine
 ) -> None:
     factory.account(external_id=PAGE)
-    engine = state_of(app).db.engine
-    with engine.begin() as connection:
+    with tables_owner.begin() as connection:
         connection.execute(
             text(
                 "CREATE OR REPLACE FUNCTION refuse_bad() RETURNS trigger LANGUAGE plpgsql AS "
@@ -376,7 +375,7 @@ def test_one_bad_entry_never_blocks_a_batch(
             send(client, meta.message(PAGE, PERSON, each))
         drain(app)
     finally:
-        with engine.begin() as connection:
+        with tables_owner.begin() as connection:
             connection.execute(text("DROP TRIGGER refuse_bad ON messenger_messages"))
             connection.execute(text("DROP FUNCTION refuse_bad"))
 

@@ -9,8 +9,8 @@ from flask_messenger.models import Base, schema
 from flask_messenger.state import state_of
 
 
-def test_migrations_and_models_say_the_same(app: Flask) -> None:
-    engine = state_of(app).db.engine
+def test_migrations_and_models_say_the_same(owner_app: Flask) -> None:
+    engine = state_of(owner_app).db.engine
     options = {"include_name": schema.is_ours, "version_table": schema.VERSION_TABLE}
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
@@ -18,8 +18,8 @@ def test_migrations_and_models_say_the_same(app: Flask) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_upgrade_is_repeatable_and_downgrade_leaves_nothing(app: Flask) -> None:
-    engine = state_of(app).db.engine
+def test_upgrade_is_repeatable_and_downgrade_leaves_nothing(owner_app: Flask) -> None:
+    engine = state_of(owner_app).db.engine
     schema.upgrade(engine)
     assert schema.current_revision(engine) == schema.newest_revision()
 
@@ -34,8 +34,8 @@ def test_every_table_of_ours_has_our_prefix() -> None:
     assert all(name.startswith("messenger_") for name in Base.metadata.tables)
 
 
-def test_the_commands_say_where_the_database_is(app: Flask) -> None:
-    runner = app.test_cli_runner()
+def test_the_commands_say_where_the_database_is(owner_app: Flask) -> None:
+    runner = owner_app.test_cli_runner()
 
     upgraded = runner.invoke(args=["messenger", "db", "upgrade"])
     current = runner.invoke(args=["messenger", "db", "current"])

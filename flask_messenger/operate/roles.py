@@ -1,0 +1,203 @@
+"""The two roles that the processes work as: the web's sees one workspace, the worker's may see all.
+
+Both are groups without a login. Who logs in is a member of one of them: a login made here, or one
+that the host has already (`GRANT messenger_web TO crm;`). Neither owns a table, so neither can
+change a policy. All of it can be done again at any time, and ends in the same grants.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from flask_messenger.errors import ConfigurationError
+from flask_messenger.models.schema import VERSION_TABLE
+from flask_messenger.models.walls import JOURNAL, SYSTEM_POLICY, WEB_CALLS, scoped_tables
+
+WEB_ROLE: Final = "messenger_web"
+WORKER_ROLE: Final = "messenger_worker"
+
+EVERYTHING: Final = "SELECT, INSERT, UPDATE, DELETE"
+APPEND: Final = "SELECT, INSERT"
+READ: Final = "SELECT"
+
+WEB_GRANTS: Final = {
+    "messenger_accounts": "SELECT, INSERT, UPDATE",
+    "messenger_audit_log": APPEND,
+    "messenger_deletion_requests": APPEND,
+    JOURNAL: "SELECT, INSERT, UPDATE",
+    VERSION_TABLE: READ,
+}
+WORKER_GRANTS: Final = {"messenger_audit_log": APPEND, VERSION_TABLE: READ}
+"""What differs from `EVERYTHING`: nobody rewrites the audit log, and a request ends no account."""
+
+OUR_TABLES: Final = r"""
+    SELECT c.relname, c.relispartition, pg_get_userbyid(c.relowner) AS owner FROM pg_class c
+    WHERE c.relnamespace = current_schema()::regnamespace
+      AND c.relname LIKE 'messenger\_%' AND c.relkind IN ('r', 'p')
+    ORDER BY c.relname
+"""
+OUR_FUNCTIONS: Final = r"""
+    SELECT p.proname, p.oid::regprocedure::text FROM pg_proc p
+    WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'messenger\_%'
+      AND p.prosecdef
+    ORDER BY 1
+"""
+"""Those that run as their owner. The others do nothing that their caller could not."""
+PASSES_WALLS: Final = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = :name"
+OWNS_TABLES: Final = r"""
+    SELECT EXISTS (
+        SELECT FROM pg_class
+        WHERE relname LIKE 'messenger\_%' AND pg_has_role(:name, relowner, 'USAGE')
+    )
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Somebody who logs in as a member of one of the roles."""
+
+    name: str
+    role: str
+    password: str | None = field(repr=False)
+    """None leaves it as it is, or to the server's own rules where the login is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement, and what to say of it."""
+
+    says: str
+    statement: str = field(repr=False)
+
+
+def create_roles(
+    connection: Connection,
+    *,
+    web: str = WEB_ROLE,
+    worker: str = WORKER_ROLE,
+    logins: Sequence[Login] = (),
+) -> list[str]:
+    """Make or mend the roles, their grants and their logins; return what was done, line by line.
+
+    Run it as the owner of the tables, with the right to make roles. Never commits.
+
+    Raises:
+        ConfigurationError: this is not PostgreSQL, our tables are not there, or a role could go
+            past the policies whatever is granted.
+    """
+    steps = list(plan_roles(connection, web=web, worker=worker, logins=logins))
+    for step in steps:
+        connection.exec_driver_sql(step.statement)
+    return list(dict.fromkeys(step.says for step in steps))
+
+
+def plan_roles(
+    connection: Connection, *, web: str, worker: str, logins: Sequence[Login] = ()
+) -> Iterator[Step]:
+    """Yield what `create_roles` does, in order; only looks."""
+    if connection.dialect.name != "postgresql":
+        raise ConfigurationError("Roles are PostgreSQL's: this database has none.")
+    if not scoped_tables(connection):
+        raise ConfigurationError("Our tables are not there: run `flask messenger db upgrade`.")
+    if len({web, worker, *(login.name for login in logins)}) < 2 + len(logins):
+        raise ConfigurationError("Every role and every login needs a name of its own.")
+    for role in (web, worker):
+        yield from _make_role(connection, role)
+    yield from _grant_tables(connection, web=web, worker=worker)
+    yield from _grant_functions(connection, web=web, worker=worker)
+    yield from _allow_system(connection, worker=worker)
+    for login in logins:
+        yield from _make_login(connection, login)
+
+
+def _make_role(connection: Connection, role: str) -> Iterator[Step]:
+    name = _quote(connection, role)
+    if not _is_there(connection, role):
+        yield Step(f"role {role}: made, without a login", f"CREATE ROLE {name} NOLOGIN")
+    schema = _quote(connection, str(connection.scalar(text("SELECT current_schema()"))))
+    yield Step(f"role {role}: may use schema {schema}", f"GRANT USAGE ON SCHEMA {schema} TO {name}")
+
+
+def _grant_tables(connection: Connection, *, web: str, worker: str) -> Iterator[Step]:
+    for role, grants in ((web, WEB_GRANTS), (worker, WORKER_GRANTS)):
+        name = _quote(connection, role)
+        for table, is_partition, _ in connection.execute(text(OUR_TABLES)):
+            target = _quote(connection, table)
+            yield Step(
+                f"role {role}: grants brought up to date",
+                f"REVOKE ALL ON {target} FROM {name}",
+            )
+            if not is_partition:
+                granted = grants.get(table, EVERYTHING)
+                yield Step(
+                    f"{role} on {table}: {granted}", f"GRANT {granted} ON {target} TO {name}"
+                )
+
+
+def _grant_functions(connection: Connection, *, web: str, worker: str) -> Iterator[Step]:
+    both = ", ".join(_quote(connection, role) for role in (web, worker))
+    for name, function in connection.execute(text(OUR_FUNCTIONS)):
+        roles = (web, worker) if name in WEB_CALLS else (worker,)
+        granted = ", ".join(_quote(connection, role) for role in roles)
+        yield Step(
+            f"{' and '.join(roles)} on {name}(): EXECUTE",
+            f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC, {both};"
+            f" GRANT EXECUTE ON FUNCTION {function} TO {granted}",
+        )
+
+
+def _allow_system(connection: Connection, *, worker: str) -> Iterator[Step]:
+    """Let the worker's role, and the owner of each table, have the system scope."""
+    owners = {row.relname: row.owner for row in connection.execute(text(OUR_TABLES))}
+    for table in scoped_tables(connection):
+        roles = ", ".join(_quote(connection, role) for role in (owners[table], worker))
+        yield Step(
+            f"role {worker}: may have the system scope",
+            f"ALTER POLICY {SYSTEM_POLICY} ON {_quote(connection, table)} TO {roles}",
+        )
+
+
+def _make_login(connection: Connection, login: Login) -> Iterator[Step]:
+    name = _quote(connection, login.name)
+    verb = "ALTER" if _is_there(connection, login.name) else "CREATE"
+    done = "was there" if verb == "ALTER" else "made"
+    password = f" PASSWORD '{_encrypt(connection, login)}'" if login.password else ""
+    yield Step(
+        f"login {login.name}: {done}{', password set' if password else ''}",
+        f"{verb} ROLE {name} LOGIN{password}",
+    )
+    yield Step(
+        f"login {login.name}: is a member of {login.role}",
+        f"GRANT {_quote(connection, login.role)} TO {name}",
+    )
+
+
+def _encrypt(connection: Connection, login: Login) -> str:
+    """Return what the server stores of a password: the server's log may quote statements."""
+    driver = connection.connection.driver_connection
+    encrypted: bytes = driver.pgconn.encrypt_password(  # type: ignore[union-attr]
+        str(login.password).encode(), login.name.encode(), b"scram-sha-256"
+    )
+    return encrypted.decode()
+
+
+def _is_there(connection: Connection, role: str) -> bool:
+    """Say whether a role exists.
+
+    Raises:
+        ConfigurationError: it would see everything, whatever we grant.
+    """
+    passes_walls = connection.scalar(text(PASSES_WALLS), {"name": role})
+    if passes_walls is None:
+        return False
+    if passes_walls:
+        raise ConfigurationError(f"{role} is a superuser or has BYPASSRLS: no policy holds it.")
+    if connection.scalar(text(OWNS_TABLES), {"name": role}):
+        raise ConfigurationError(f"{role} owns our tables, so it could take the policies away.")
+    return True
+
+
+def _quote(connection: Connection, name: str) -> str:
+    return connection.dialect.identifier_preparer.quote(name)

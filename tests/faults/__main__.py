@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from tests.faults import faults, misbehaviour
+from tests.faults import faults, misbehaviour, surroundings
 from tests.faults.report import Row, head
 from tests.faults.run import Fault, run_fault
 
-FAULTS = (*faults.FAULTS, *misbehaviour.FAULTS)
+FAULTS = (*faults.FAULTS, *misbehaviour.FAULTS, *surroundings.FAULTS)
 
 
 @click.command()

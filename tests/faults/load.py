@@ -4,6 +4,7 @@ Both remember what was promised to them: a webhook that was answered 200, a mess
 took. What gets no answer, or another one, is tried again, as Meta and a careful caller do.
 """
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -12,8 +13,9 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.faults.meta import Webhook, make_delivery
 from tests.support.app import APP_SECRET
@@ -25,7 +27,7 @@ CONNECTIONS_IN = 8
 CONNECTIONS_OUT = 4
 API_SECONDS = 15.0
 RETRY_SECONDS = 0.2
-TAKEN = (200, 202)
+TAKEN = ("200", "202")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +92,25 @@ class Load:
             thread.join()
 
     def _run(self) -> None:
-        do = self._prepare()
-        while True:
-            with self._lock:
-                number = next(self._numbers)
-            wait = self.began + number / self.per_second - time.monotonic()
-            if number >= self.total or self._stopping.wait(max(0.0, wait)):
-                return
-            do(number)
+        with contextlib.closing(self._connect()) as connection:
+            while True:
+                with self._lock:
+                    number = next(self._numbers)
+                wait = self.began + number / self.per_second - time.monotonic()
+                if number >= self.total or self._stopping.wait(max(0.0, wait)):
+                    return
+                self._send(connection, number)
 
     def _note(self, answer: str) -> None:
         with self._lock:
             self.answers[answer] += 1
 
-    def _prepare(self) -> Callable[[int], None]:
+    def _connect(self) -> Any:
+        """Return what one thread sends over; it has a `close`."""
+        raise NotImplementedError
+
+    def _send(self, connection: Any, number: int) -> None:
+        """Send one, until it is taken or there is no more time."""
         raise NotImplementedError
 
 
@@ -121,16 +128,14 @@ class Inbound(Load):
     repeats: int = field(default=1, kw_only=True)
     accepted: dict[str, float] = field(default_factory=dict)
 
-    def _prepare(self) -> Callable[[int], None]:
-        webhook = Webhook(self.target.webhook_url, APP_SECRET)
+    def _connect(self) -> Webhook:
+        return Webhook(self.target.webhook_url, APP_SECRET)
 
-        def send(number: int) -> None:
-            body = self.make_body(number)
-            for _ in range(self.repeats):
-                if webhook.post_until_taken(body, self._note, self._stopping):
-                    self.accepted.setdefault(self.mid(number), time.time())
-
-        return send
+    def _send(self, connection: Webhook, number: int) -> None:
+        body = self.make_body(number)
+        for _ in range(self.repeats):
+            if connection.post_until_taken(body, self._note, self._stopping):
+                self.accepted.setdefault(self.mid(number), time.time())
 
     def mid(self, number: int) -> str:
         return f"m_{self.run}_{number}"
@@ -160,28 +165,26 @@ class Outbound(Load):
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8], kw_only=True)
     accepted: dict[str, float] = field(default_factory=dict)
 
-    def _prepare(self) -> Callable[[int], None]:
-        api = Api(self.target)
+    def _connect(self) -> "Api":
+        return Api(self.target)
 
-        def send(number: int) -> None:
-            key = f"{self.run}-{number}"
-            address = self.addresses[number % len(self.addresses)]
-            wanted = {
-                "account_id": address.account_id,
-                "recipient_id": address.person_id,
-                "text": key,
-                "idempotency_key": key,
-            }
-            while True:
-                answer = api.post("/api/messenger/send", wanted)
-                self._note(answer)
-                if answer in map(str, TAKEN):
-                    self.accepted[key] = time.time()
-                    return
-                if self._stopping.wait(RETRY_SECONDS * (1 + random.random())):  # noqa: S311
-                    return
-
-        return send
+    def _send(self, connection: "Api", number: int) -> None:
+        key = f"{self.run}-{number}"
+        address = self.addresses[number % len(self.addresses)]
+        wanted: dict[str, object] = {
+            "account_id": address.account_id,
+            "recipient_id": address.person_id,
+            "text": key,
+            "idempotency_key": key,
+        }
+        while True:
+            answer = connection.post("/api/messenger/send", wanted)
+            self._note(answer)
+            if answer in TAKEN:
+                self.accepted[key] = time.time()
+                return
+            if self._stopping.wait(RETRY_SECONDS * (1 + random.random())):  # noqa: S311 - spreads
+                return
 
 
 class Api:
@@ -203,7 +206,11 @@ class Api:
             answer = self._connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            self._connection = None
+            self.close()
             return type(error).__name__
         return str(answer.status)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

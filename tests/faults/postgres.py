@@ -23,6 +23,40 @@ REPLICA = "replica"
 CONNECT = {"connect_timeout": 3, "user": "postgres"}
 
 
+class SmallDisk:
+    """A file system of a few megabytes, in memory, which can be filled to the last byte."""
+
+    def __init__(self, folder: Path, megabytes: int) -> None:
+        self.folder = folder
+        self._megabytes = megabytes
+        self._balloon = folder / "balloon"
+
+    def mount(self, stack: contextlib.ExitStack) -> None:
+        """Mount it; `stack` takes it away.
+
+        Raises:
+            OSError, subprocess.CalledProcessError: this machine does not let us.
+        """
+        self.folder.mkdir()
+        stack.callback(self.folder.rmdir)
+        options = ["-t", "tmpfs", "-o", f"size={self._megabytes}m,mode=755"]
+        mount = ["mount", *options, "messenger-faults", str(self.folder)]
+        subprocess.run(mount, check=True, capture_output=True)
+        stack.callback(subprocess.run, ["umount", "--lazy", str(self.folder)], check=False)
+
+    def fill(self) -> None:
+        """Leave no room at all."""
+        piece = bytes(64 * 1024)
+        with self._balloon.open("wb", buffering=0) as file:
+            for size in (len(piece), 4096):
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(piece[:size])
+
+    def make_room(self) -> None:
+        self._balloon.unlink()
+
+
 class Postgres:
     """One instance: its data, its address, and the process while there is one."""
 
@@ -35,9 +69,24 @@ class Postgres:
         host: str = "127.0.0.1",
         within: Sequence[str] = (),
         settings: dict[str, str] | None = None,
+        disk: SmallDisk | None = None,
+        is_all_on_disk: bool = False,
     ) -> None:
+        """Keep where it is.
+
+        Args:
+            name: of its data folder and its log.
+            folder: where both are.
+            port, host: where it listens.
+            within: a command in front of its own, such as `ip netns exec NAME`.
+            settings: more of its settings.
+            disk: a small one for its tables.
+            is_all_on_disk: whether its log (WAL) is on the small disk, too.
+        """
         self.host, self.port = host, port
-        self.data = folder / name
+        self.disk = disk
+        self.data = (disk.folder if disk and is_all_on_disk else folder) / name
+        self._tables = disk.folder / "tables" if disk and not is_all_on_disk else None
         self._within = within
         self._settings = settings or {}
         self._process = Process(
@@ -68,6 +117,16 @@ class Postgres:
         self._own(self.data)
         self._run("initdb", "-D", str(self.data), "-U", "postgres", "-E", "utf8", "--no-sync")
         self._let_in()
+
+    def create_database(self) -> None:
+        """Make the application's database, empty."""
+        if self._tables is None:
+            self.execute(f"CREATE DATABASE {DATABASE}", database="postgres")
+            return
+        self._own(self._tables)
+        place = f"CREATE TABLESPACE small LOCATION '{self._tables}'"
+        self.execute(place, database="postgres")
+        self.execute(f"CREATE DATABASE {DATABASE} TABLESPACE small", database="postgres")
 
     def _let_in(self) -> None:
         with (self.data / "pg_hba.conf").open("a", encoding="ascii") as file:

@@ -3,7 +3,7 @@
 import collections
 import contextlib
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +18,7 @@ INBOUND = (
     "SELECT external_id, count(*) FROM messenger_messages"
     " WHERE direction = 'inbound' GROUP BY external_id"
 )
-OUTBOUND = (
-    "SELECT idempotency_key, status, id::text, conversation_id::text FROM messenger_messages"
-    " WHERE direction = 'outbound' ORDER BY id"
-)
+OUTBOUND = "SELECT idempotency_key, status FROM messenger_messages WHERE direction = 'outbound'"
 
 WAITING = (
     "SELECT (SELECT count(*) FROM messenger_webhook_entries WHERE state = 'pending')"
@@ -40,7 +37,7 @@ class Verdict:
         duplicated_out: got more than once by the customer.
         misreported: said to have failed, and the customer got it.
         strangers: outgoing messages that nobody of ours wrote: an echo that was not recognised.
-        disordered: got before one that was written earlier in the same conversation.
+        disordered: got after one of the same conversation that was written later.
         unsettled: still on its way at the end.
         statuses: how many outgoing messages ended as what.
     """
@@ -92,14 +89,17 @@ def count_stored(server: Postgres, inbound: Collection[str]) -> int:
 
 
 def judge(
-    server: Postgres, inbound: Iterable[str], outbound: Iterable[str], got: list[dict[str, Any]]
+    server: Postgres,
+    inbound: Iterable[str],
+    outbound: Mapping[str, float],
+    got: list[dict[str, Any]],
 ) -> Verdict:
     """Compare promises with rows, and rows with what the customers got.
 
     Args:
         server: where the rows are.
         inbound: ids of the messages that were accepted.
-        outbound: keys of the messages that the API took; each is also the message's text.
+        outbound: keys of the messages that the API took, and when; a key is also the text.
         got: what Meta wrote down, in its order.
     """
     verdict = Verdict()
@@ -108,9 +108,9 @@ def judge(
     verdict.duplicated_in = sum(count - 1 for count in stored.values())
     rows = server.execute(OUTBOUND)
     times = collections.Counter(str(line["text"]) for line in got)
-    statuses = {key: status for key, status, _, _ in rows if key is not None}
+    statuses = {key: status for key, status in rows if key is not None}
     verdict.statuses = dict(collections.Counter(statuses.values()))
-    verdict.strangers = sum(key is None for key, *_ in rows)
+    verdict.strangers = sum(key is None for key, _ in rows)
     verdict.lost_out = sum(
         key not in statuses or (statuses[key] in SENT and not times[key]) for key in outbound
     )
@@ -119,16 +119,18 @@ def judge(
         status == "failed" and times[key] > 0 for key, status in statuses.items()
     )
     verdict.unsettled = sum(status in OPEN for status in statuses.values())
-    verdict.disordered = _count_disordered(rows, got)
+    verdict.disordered = _count_disordered(outbound, got)
     return verdict
 
 
-def _count_disordered(rows: list[tuple[Any, ...]], got: list[dict[str, Any]]) -> int:
-    place = {str(line["text"]): number for number, line in enumerate(got)}
-    latest: dict[str, int] = {}
+def _count_disordered(outbound: Mapping[str, float], got: list[dict[str, Any]]) -> int:
+    """Count messages that one person got after another that was taken later."""
+    latest: dict[str, float] = {}
     count = 0
-    for key, _, _, conversation in rows:
-        if key in place:
-            count += place[key] < latest.get(conversation, -1)
-            latest[conversation] = max(latest.get(conversation, -1), place[key])
+    for line in got:
+        taken_at = outbound.get(str(line["text"]))
+        if taken_at is not None:
+            person = str(line["person"])
+            count += taken_at < latest.get(person, 0.0)
+            latest[person] = max(latest.get(person, 0.0), taken_at)
     return count

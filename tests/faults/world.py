@@ -32,7 +32,7 @@ from tests.faults.load import (
     page_of,
     person_id,
 )
-from tests.faults.postgres import DATABASE, Postgres, application_url
+from tests.faults.postgres import Postgres, SmallDisk, application_url
 from tests.faults.processes import Process, find_free_port, is_listening, wait_until
 from tests.faults.simulated import SimulatedInbound, Simulator
 from tests.faults.valkey import Valkey
@@ -46,10 +46,40 @@ from tests.support.app import (
     make_config,
     migrate,
 )
+from tools.fault_programs import find_libfaketime
 
 UNKNOWN_AFTER_SECONDS = 15
 """How long a run waits for an echo; the default is two minutes."""
+DISK_MEGABYTES = {"tables": 96, "everything": 320}
 GUNICORN = ("--worker-class", "gthread", "--log-level", "warning", "--no-control-socket")
+
+
+class Clocks:
+    """The clocks of some processes: files that libfaketime reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def set(self, name: str, seconds: int) -> None:
+        """Move a clock so far from the true time."""
+        new = self._folder / f"{name}.clock.new"
+        new.write_text(f"{seconds:+d}\n", encoding="ascii")
+        new.replace(self._folder / f"{name}.clock")
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return what makes a process live by this clock. Waiting is not faked."""
+        self.set(name, 0)
+        return {
+            "LD_PRELOAD": str(find_libfaketime()),
+            "FAKETIME_TIMESTAMP_FILE": str(self._folder / f"{name}.clock"),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+
+def clock_of(clocks: Clocks | None, name: str) -> dict[str, str]:
+    return clocks.environment(name) if clocks else {}
 
 
 @dataclass
@@ -61,6 +91,7 @@ class World:
         target: where the web is.
         replica: of `postgres`, where the run has one.
         simulator: where Meta is the simulator.
+        clocks: of the web and the worker, where they can be moved.
         account_ids: of the connected Pages.
     """
 
@@ -73,6 +104,7 @@ class World:
     target: Target
     replica: Postgres | None = None
     simulator: Simulator | None = None
+    clocks: Clocks | None = None
     account_ids: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -94,10 +126,9 @@ class World:
         return Inbound(total, per_second, CONNECTIONS_IN, target=self.target, repeats=repeats)
 
     def make_outbound(self, total: int, per_second: float) -> Outbound:
-        """Return the load of agents who answer."""
-        return Outbound(
-            total, per_second, CONNECTIONS_OUT, target=self.target, addresses=self.addresses
-        )
+        """Return the load of agents who answer: few people, so that lanes have several to send."""
+        people = self.addresses[: max(CONNECTIONS_OUT * 4, total // 20)]
+        return Outbound(total, per_second, CONNECTIONS_OUT, target=self.target, addresses=people)
 
     def read_got(self) -> list[dict[str, Any]]:
         """Return what the customers got, in its order."""
@@ -145,7 +176,8 @@ def build_world(
     *,
     with_replica: bool = False,
     is_simulated: bool = False,
-    environment: Mapping[str, str] | None = None,
+    disk: str | None = None,
+    with_clocks: bool = False,
 ) -> World:
     """Start everything; `stack` ends it.
 
@@ -154,9 +186,10 @@ def build_world(
         stack: ends what was started.
         with_replica: give PostgreSQL a replica that every commit waits for.
         is_simulated: let Meta be the simulator.
-        environment: more for the web and the worker.
+        disk: put PostgreSQL's `tables`, or `everything` of it, on a small disk.
+        with_clocks: let the web and the worker have clocks that can be moved.
     """
-    postgres, replica = start_postgres(folder, stack, with_replica=with_replica)
+    postgres, replica = start_postgres(folder, stack, with_replica=with_replica, disk=disk)
     valkey = Valkey("main", folder, port=find_free_port())
     stack.callback(valkey.kill)
     valkey.start()
@@ -165,15 +198,16 @@ def build_world(
     application = {
         **make_environment(application_url(*servers), valkey.url, f"http://127.0.0.1:{meta_port}"),
         **(simulated.app_environment() if is_simulated else {}),
-        **(environment or {}),
     }
     simulator = Simulator(folder, meta_port, target) if is_simulated else None
     meta = simulator.process if simulator else make_meta(folder, meta_port, target)
     stack.callback(meta.kill)
     meta.start()
     wait_until(lambda: is_listening("127.0.0.1", meta_port), "Meta answers")
-    web, worker = make_web(folder, target, application), make_worker(folder, application)
-    world = World(folder, postgres, valkey, web, worker, meta, target, replica, simulator)
+    clocks = Clocks(folder) if with_clocks else None
+    web = make_web(folder, target, application | clock_of(clocks, "web"))
+    worker = make_worker(folder, application | clock_of(clocks, "worker"))
+    world = World(folder, postgres, valkey, web, worker, meta, target, replica, simulator, clocks)
     stack.callback(web.kill)
     stack.callback(worker.kill)
     tokens = simulator.connect_pages() if simulator else dict.fromkeys(PAGES, PAGE_TOKEN)
@@ -184,14 +218,25 @@ def build_world(
 
 
 def start_postgres(
-    folder: Path, stack: contextlib.ExitStack, *, with_replica: bool
+    folder: Path, stack: contextlib.ExitStack, *, with_replica: bool, disk: str | None
 ) -> tuple[Postgres, Postgres | None]:
     """Start PostgreSQL with an empty database, and its replica where one is wanted."""
-    primary = Postgres("primary", folder, port=find_free_port())
+    small = None
+    if disk is not None:
+        small = SmallDisk(folder / "disk", DISK_MEGABYTES[disk])
+        small.mount(stack)
+    primary = Postgres(
+        "primary",
+        folder,
+        port=find_free_port(),
+        disk=small,
+        is_all_on_disk=disk == "everything",
+        settings={"max_wal_size": "64MB"} if disk else None,
+    )
     stack.callback(primary.kill)
     primary.init()
     primary.start()
-    primary.execute(f"CREATE DATABASE {DATABASE}", database="postgres")
+    primary.create_database()
     if not with_replica:
         return primary, None
     replica = Postgres("replica", folder, port=find_free_port())

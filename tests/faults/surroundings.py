@@ -1,0 +1,105 @@
+"""Faults of the machine: a full disk, and clocks that jump."""
+
+import contextlib
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from tests.faults.postgres import Postgres, SmallDisk
+from tests.faults.processes import wait_until
+from tests.faults.run import Fault, Run, Size
+from tools.fault_programs import advise, find_libfaketime
+
+HOUR_SECONDS = 3600
+JUMPS = (HOUR_SECONDS, -HOUR_SECONDS, 0)
+SMALL = Size(1_000, 40, 15.0, away_seconds=4.0)
+FULL = Size(20_000, 800, 120.0, blows=2, away_seconds=15.0)
+
+
+def fill_disk(run: Run) -> None:
+    """Fill the disk of the tables to the last byte; make room after a while."""
+    disk = run.world.postgres.disk
+    assert disk is not None
+    for _ in range(run.size.blows):
+        disk.fill()
+        time.sleep(run.size.away_seconds)
+        disk.make_room()
+        _bring_back(run.world.postgres)
+        run.mended()
+        time.sleep(run.size.seconds / (run.size.blows + 3))
+
+
+def _bring_back(postgres: Postgres) -> None:
+    """Start PostgreSQL where it gave up: without room for its log it may not come back alone."""
+    with contextlib.suppress(RuntimeError):
+        wait_until(lambda: postgres.answers or not postgres.is_alive, "PostgreSQL is back")
+    if not postgres.is_alive:
+        postgres.start()
+
+
+def jump_clocks(run: Run) -> None:
+    """Move the clock of the web and of the worker, together and apart, and back."""
+    clocks = run.world.clocks
+    assert clocks is not None
+    for web_seconds, worker_seconds in (
+        *((jump, jump) for jump in JUMPS),
+        (HOUR_SECONDS, -HOUR_SECONDS),
+        (-HOUR_SECONDS, HOUR_SECONDS),
+        (0, 0),
+    ):
+        clocks.set("web", web_seconds)
+        clocks.set("worker", worker_seconds)
+        time.sleep(run.size.seconds / 8)
+    run.mended()
+
+
+def cannot_mount() -> str | None:
+    """Return why no small disk can be made here; None where it can."""
+    if os.geteuid() != 0:
+        return "only root may mount a small disk"
+    return None if _can_mount() else "this machine does not let us mount a small disk"
+
+
+def _can_mount() -> bool:
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        with contextlib.ExitStack() as stack:
+            SmallDisk(Path("/tmp") / f"messenger-mount-{os.getpid()}", 1).mount(stack)  # noqa: S108
+        return True
+    return False
+
+
+def cannot_fake_clocks() -> str | None:
+    """Return why clocks cannot be moved here; None where they can."""
+    return None if find_libfaketime() else f"no libfaketime. {advise(['libfaketime'])}"
+
+
+FAULTS = (
+    Fault(
+        "disk_full",
+        "the disk of the tables full",
+        fill_disk,
+        SMALL,
+        FULL,
+        world={"disk": "tables"},
+        missing=cannot_mount,
+    ),
+    Fault(
+        "disk_full_log",
+        "the disk of PostgreSQL's log (WAL) full",
+        fill_disk,
+        SMALL,
+        FULL,
+        world={"disk": "everything"},
+        missing=cannot_mount,
+    ),
+    Fault(
+        "clocks_jump",
+        "clocks an hour ahead, an hour back, apart",
+        jump_clocks,
+        SMALL,
+        FULL,
+        world={"with_clocks": True},
+        missing=cannot_fake_clocks,
+    ),
+)

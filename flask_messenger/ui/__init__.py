@@ -1,6 +1,16 @@
-"""The pages: settings, health, the choice of Pages after a login, the inbox, a deletion."""
+"""The pages: settings, health, journal, personal data, choice of Pages, inbox, deletion."""
 
-from flask_messenger.ui import acting, deletion, health, inbox, sending, settings
+from flask_messenger.ui import acting, deletion, health, inbox, journal, privacy, sending, settings
 from flask_messenger.ui.blueprint import bp
 
-__all__ = ["acting", "bp", "deletion", "health", "inbox", "sending", "settings"]
+__all__ = [
+    "acting",
+    "bp",
+    "deletion",
+    "health",
+    "inbox",
+    "journal",
+    "privacy",
+    "sending",
+    "settings",
+]

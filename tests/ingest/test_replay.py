@@ -69,7 +69,7 @@ def test_entries_are_put_back_by_id_account_time_and_state(
         narrow(state="unrouted"): 1,
         narrow(since=now - timedelta(hours=1)): 5,
         narrow(until=now - timedelta(hours=1)): 0,
-        narrow(since=now - timedelta(hours=1), state="done", workspace_id="w1"): 2,
+        narrow(since=now - timedelta(hours=1), state="done", workspace_id="w1"): 3,
         narrow(ids=(new_id(),)): 0,
         narrow(state="no such state"): 0,
     }

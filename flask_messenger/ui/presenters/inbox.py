@@ -230,6 +230,7 @@ class PersonView:
     facts: Sequence[tuple[str, str]] = field(default=(), repr=False)
     panel: object = field(default=None, repr=False)
     panel_note: str = ""
+    data_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

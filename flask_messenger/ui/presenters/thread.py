@@ -142,6 +142,11 @@ def person_view(
         facts=[(name, value) for name, value in facts if value],
         panel=panel,
         panel_note=panel_note,
+        data_url=(
+            reader.link("messenger_ui.person_data", identity_id=identity.id)
+            if reader.tenant.may("settings")
+            else None
+        ),
     )
 
 

@@ -35,8 +35,10 @@ SIMULATOR_APP_ID: Final = "1000000000000001"
 SIMULATOR_APP_SECRET: Final = "simulator-app-secret"  # noqa: S105 - published, opens nothing real
 SIMULATOR_VERIFY_TOKEN: Final = "simulator-verify-token"  # noqa: S105 - published, as above
 ENCRYPTION_KEY_BYTES: Final = 32
-DEFAULT_PROCESSES: Final[Mapping[str, int]] = {"ingest": 1, "outbox": 1, "default": 2, "bulk": 1}
-"""Of one host's worker, by queue group. Two for `default`: one workspace gets half of them."""
+APP_NAME_LENGTH: Final = 64
+"""Journal and accounts keep the name of an app in a column of this length."""
+DEFAULT_PROCESSES: Final[Mapping[str, int]] = {"ingest": 1, "outbox": 1, "default": 2, "bulk": 2}
+"""Of one host's worker, by queue group. Two where one workspace gets half of them."""
 MAX_PROCESSES: Final = 64
 
 
@@ -50,6 +52,8 @@ class MetaApp:
     app_secret_previous: str | None = field(default=None, repr=False)
     verify_token: str = field(repr=False)
     login_config_id: str | None = None
+    speaks_for: tuple[str, ...] = ()
+    """Other apps of ours for whose accounts this one's deliveries count too."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -110,6 +114,11 @@ class Settings:
     def default_app(self) -> MetaApp:
         """The app new connections go through: the one named `default`, else the first."""
         return self.apps.get("default") or next(iter(self.apps.values()))
+
+    @property
+    def speaks_for(self) -> Mapping[str, frozenset[str]]:
+        """For the accounts of which other apps each app's deliveries count."""
+        return {name: frozenset(app.speaks_for) for name, app in self.apps.items()}
 
     @classmethod
     def from_config(
@@ -272,6 +281,9 @@ def _read_apps(reader: _Reader, *, simulated: bool) -> dict[str, MetaApp]:
         plain["verify_token"] = plain["verify_token"] or SIMULATOR_VERIFY_TOKEN
     if any(plain.values()) or not named:
         named = {"default": plain, **named}
+    for name in named:
+        if len(name) > APP_NAME_LENGTH:
+            reader.problem("META_APPS", f"has a name of more than {APP_NAME_LENGTH} characters")
     return {name: _read_app(reader, name, values) for name, values in named.items()}
 
 
@@ -288,7 +300,16 @@ def _read_app(reader: _Reader, name: str, values: Any) -> MetaApp:
         app_secret_previous=_optional(given.get("app_secret_previous")),
         verify_token=str(given.get("verify_token") or ""),
         login_config_id=_optional(given.get("login_config_id")),
+        speaks_for=_read_speaks_for(reader, name, given.get("speaks_for")),
     )
+
+
+def _read_speaks_for(reader: _Reader, name: str, value: Any) -> tuple[str, ...]:
+    names = [] if value is None else value
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        reader.problem(f"META_APPS[{name}].speaks_for", "must be a list of names of other apps")
+        return ()
+    return tuple(names)
 
 
 def read_processes(text: str) -> dict[str, int]:
@@ -313,7 +334,7 @@ def _read_processes(reader: _Reader) -> dict[str, int]:
     try:
         return read_processes(reader.text(name, ""))
     except ValueError:
-        reader.problem(name, "must look like ingest=2,outbox=1,default=2,bulk=1")
+        reader.problem(name, "must look like ingest=2,outbox=1,default=2,bulk=2")
         return dict(DEFAULT_PROCESSES)
 
 

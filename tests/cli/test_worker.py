@@ -49,7 +49,7 @@ class StubbornError(psycopg.OperationalError):
         (
             ["ingest", "outbox", "default", "bulk"],
             "",
-            {"ingest": 1, "outbox": 1, "default": 2, "bulk": 1, "schedule": 1},
+            {"ingest": 1, "outbox": 1, "default": 2, "bulk": 2, "schedule": 1},
         ),
         (["ingest"], "ingest=3,bulk=9", {"ingest": 3}),
         (["ingest", "default"], "default=0", {"ingest": 1}),
@@ -64,7 +64,7 @@ def test_the_plan_says_how_many_processes(
 def test_settings_say_how_many_where_the_command_does_not(new_app: Callable[..., Flask]) -> None:
     app = new_app(MESSENGER_WORKER_PROCESSES="ingest=4")
 
-    assert plan_processes(app, ["ingest", "bulk"], "bulk=2") == {"ingest": 4, "bulk": 2}
+    assert plan_processes(app, ["ingest", "bulk"], "bulk=3") == {"ingest": 4, "bulk": 3}
 
 
 @pytest.mark.parametrize("arguments", [["--queues", "nonsense"], ["--processes", "ingest=many"]])

@@ -14,10 +14,12 @@ from benchmarks.surroundings import REPOSITORY
 BENCHMARKS: Final = (
     "webhook",
     "latency",
+    "outbox",
+    "inbox",
 )
 """What `all` runs, in this order: a module each, imported when it is run."""
 
-ALONE: Final[tuple[str, ...]] = ()
+ALONE: Final[tuple[str, ...]] = ("sustained",)
 """What takes so long that it is run by its own name only."""
 
 REPORTS: Final = REPOSITORY / "docs" / "benchmarks"

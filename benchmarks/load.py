@@ -14,24 +14,29 @@ RECEIVE_BYTES = 4096
 
 
 def make_body(
-    number: int, *, person: str = "200000000000001", text: str = "hello", entries: int = 1
+    number: int,
+    *,
+    person: str = "200000000000001",
+    text: str = "hello",
+    entries: int = 1,
+    page_id: str = PAGE_ID,
 ) -> bytes:
     """Return one delivery with one text message in each of its entries."""
     all_entries = [
-        _make_entry(f"m_bench_{number}_{index}_{time.time_ns()}", person, text)
+        _make_entry(page_id, f"m_bench_{number}_{index}_{time.time_ns()}", person, text)
         for index in range(entries)
     ]
     return json.dumps({"object": "page", "entry": all_entries}, separators=(",", ":")).encode()
 
 
-def _make_entry(message_id: str, person: str, text: str) -> dict[str, Any]:
+def _make_entry(page_id: str, message_id: str, person: str, text: str) -> dict[str, Any]:
     event = {
         "sender": {"id": person},
-        "recipient": {"id": PAGE_ID},
+        "recipient": {"id": page_id},
         "timestamp": int(time.time() * 1000),
         "message": {"mid": message_id, "text": text},
     }
-    return {"id": PAGE_ID, "time": event["timestamp"], "messaging": [event]}
+    return {"id": page_id, "time": event["timestamp"], "messaging": [event]}
 
 
 def make_request(body: bytes) -> bytes:

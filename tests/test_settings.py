@@ -56,6 +56,11 @@ def test_every_missing_setting_is_named_in_one_line() -> None:
         ("META_APPS", "[1]"),
         ("META_APPS", "{"),
         ("META_APPS", {"eu": {"app_id": "2"}}),
+        ("META_APPS", {"e" * 65: {"app_id": "2", "app_secret": "s", "verify_token": "v"}}),
+        (
+            "META_APPS",
+            {"eu": {"app_id": "2", "app_secret": "s", "verify_token": "v", "speaks_for": "us"}},
+        ),
         ("MESSENGER_ENCRYPTION_KEYS", "k1:short"),
         ("MESSENGER_ENCRYPTION_KEYS", f"{KEY},{KEY}"),
         ("MESSENGER_ENCRYPTION_KEYS", KEY.replace("k1", "k 1")),
@@ -65,6 +70,11 @@ def test_every_missing_setting_is_named_in_one_line() -> None:
         ("MESSENGER_GRAPH_TIMEOUT_SECONDS", "soon"),
         ("MESSENGER_GRAPH_TIMEOUT_SECONDS", "nan"),
         ("MESSENGER_WEBHOOK_MAX_BYTES", "0"),
+        ("MESSENGER_WEBHOOK_CONNECTIONS", "0"),
+        ("MESSENGER_WEBHOOK_DATABASE_SECONDS", "0"),
+        ("MESSENGER_WEBHOOK_REFUSALS_A_MINUTE", "0"),
+        ("MESSENGER_SPOOL_MAX_BYTES", "-1"),
+        ("MESSENGER_SPOOL_REPLICAS", "-1"),
     ],
 )
 def test_a_malformed_setting_is_named(name: str, value: Any) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch, Outcome, ReadEntry, RoutedAccount
-from flask_messenger.ingest.entries import route
+from flask_messenger.ingest.entries import OTHER_APP, route
 from flask_messenger.ingest.erased import Erased, clean_entries, find_erased
 from flask_messenger.ingest.messages import store_messages
 from flask_messenger.ingest.people import find_people
@@ -73,13 +73,14 @@ def find_accounts(session: Session, keys: set[AccountKey]) -> dict[AccountKey, R
         Account.location_id,
         Account.channel,
         Account.external_id,
+        Account.app_name,
     ).where(
         Account.status != DISCONNECTED,
         tuple_(Account.channel, Account.external_id).in_(sorted(keys)),
     )
     return {
         (row.channel, row.external_id): RoutedAccount(
-            row.id, row.workspace_id, row.location_id, row.channel
+            row.id, row.workspace_id, row.location_id, row.channel, row.app_name
         )
         for row in session.execute(statement)
     }
@@ -93,15 +94,28 @@ def _route(
         workspace_ids: set[str] = set()
         keys = {(entry.channel, event.account_external_id) for event in entry.events}
         for channel, external_id in keys or {(entry.channel, entry.external_id or "")}:
-            account = accounts.get((channel or "", external_id))
+            account = _account_for(entry, accounts.get((channel or "", external_id)))
             if account is not None:
                 workspace_ids.add(account.workspace_id)
         for event in entry.events:
-            account = accounts.get((entry.channel or "", event.account_external_id))
+            found = accounts.get((entry.channel or "", event.account_external_id))
+            account = _account_for(entry, found)
             if account is not None and not erased.covers(account.id, event):
                 batch.add(account, event)
         route(entry, workspace_ids)
     return batch
+
+
+def _account_for(entry: ReadEntry, account: RoutedAccount | None) -> RoutedAccount | None:
+    """Return the account if `entry` may speak for it.
+
+    Who holds one app's secret can sign anything with it. So what an app says of an account that is
+    connected through another one is not believed; it stays in the journal and says why.
+    """
+    if account is None or account.app_name in entry.app_names:
+        return account
+    entry.error = OTHER_APP
+    return None
 
 
 def _heard(batch: Batch) -> dict[uuid.UUID, datetime]:

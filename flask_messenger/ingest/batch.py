@@ -25,6 +25,8 @@ class ClaimedEntry:
     id: uuid.UUID
     object: str
     raw: bytes = field(repr=False)
+    app_name: str
+    """The Meta app whose secret signed it."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class ReadEntry:
     error: str | None = None
     workspace_id: str | None = None
     unhandled: dict[str, int] = field(default_factory=dict)
+    app_names: frozenset[str] = frozenset()
+    """The apps for whose accounts it may speak: the one that signed it, as a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class RoutedAccount:
     workspace_id: str
     location_id: str | None
     channel: str
+    app_name: str
+    """The Meta app it was connected through."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,10 @@ _KEYS: Final = text(
 ).bindparams(_AFTER)
 _OF_EACH: Final = text(
     f"""
-    SELECT entry.id, entry.object, entry.raw
+    SELECT entry.id, entry.object, entry.raw, entry.app_name
     FROM unnest(CAST(:keys AS text[])) AS given (key)
     CROSS JOIN LATERAL (
-        SELECT id, object, raw FROM messenger_webhook_entries
+        SELECT id, object, raw, app_name FROM messenger_webhook_entries
         WHERE {_WAITS} AND {KEY} = given.key COLLATE "C"
         ORDER BY id LIMIT :share FOR UPDATE SKIP LOCKED
     ) AS entry
@@ -71,7 +71,7 @@ def claim(session: Session, *, limit: int) -> list[ClaimedEntry]:
 
 def _claim_oldest(session: Session, *, limit: int) -> list[ClaimedEntry]:
     statement = (
-        select(WebhookEntry.id, WebhookEntry.object, WebhookEntry.raw)
+        select(WebhookEntry.id, WebhookEntry.object, WebhookEntry.raw, WebhookEntry.app_name)
         .where(WebhookEntry.state == PENDING)
         .order_by(WebhookEntry.id)
         .limit(limit)
@@ -82,17 +82,15 @@ def _claim_oldest(session: Session, *, limit: int) -> list[ClaimedEntry]:
 
 def _claim_fairly(session: Session, *, after: uuid.UUID, limit: int) -> list[ClaimedEntry]:
     """Share `limit` among the accounts with entries younger than `after`."""
+    session.execute(_IN_INDEX_ORDER, {"sort": "off"})
     found = session.execute(_KEYS, {"after": after, "most": limit})
     keys = [row.key for row in found]
-    if not keys:
-        return []
-    share = -(-limit // len(keys))
+    share = -(-limit // max(1, len(keys)))
     values = {"after": after, "keys": keys, "share": share, "most": limit}
-    session.execute(_IN_INDEX_ORDER, {"sort": "off"})
-    entries = [_entry(row) for row in session.execute(_OF_EACH, values)]
+    entries = [_entry(row) for row in session.execute(_OF_EACH, values)] if keys else []
     session.execute(_IN_INDEX_ORDER, {"sort": "on"})
     return entries
 
 
 def _entry(row: Any) -> ClaimedEntry:
-    return ClaimedEntry(row.id, row.object, row.raw)
+    return ClaimedEntry(row.id, row.object, row.raw, row.app_name)

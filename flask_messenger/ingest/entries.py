@@ -1,9 +1,9 @@
 """Journal rows: read what a drain claimed, and write what came of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
@@ -17,13 +17,25 @@ from flask_messenger.models import WebhookEntry
 from flask_messenger.models.journal import DONE, FAILED, UNROUTED
 from flask_messenger.models.upsert import update_many
 
+OTHER_APP: Final = "signed_by_another_app"
+"""Why an entry is unrouted though its account is connected."""
+NOBODY_ELSE: Final[Mapping[str, frozenset[str]]] = {}
 
-def read_entries(claimed: Iterable[ClaimedEntry]) -> list[ReadEntry]:
-    """Parse each claimed entry; one that cannot be read is failed here and costs no other."""
-    return [_read(entry) for entry in claimed]
+
+def read_entries(
+    claimed: Iterable[ClaimedEntry], *, speaks_for: Mapping[str, frozenset[str]] = NOBODY_ELSE
+) -> list[ReadEntry]:
+    """Parse each claimed entry; one that cannot be read is failed here and costs no other.
+
+    `speaks_for` says for the accounts of which other apps an app may sign.
+    """
+    return [
+        _read(entry, speaks_for.get(entry.app_name, frozenset()) | {entry.app_name})
+        for entry in claimed
+    ]
 
 
-def _read(claimed: ClaimedEntry) -> ReadEntry:
+def _read(claimed: ClaimedEntry, app_names: frozenset[str]) -> ReadEntry:
     channel = BY_WEBHOOK_OBJECT.get(claimed.object)
     try:
         content = read_entry(claimed.raw)
@@ -42,6 +54,7 @@ def _read(claimed: ClaimedEntry) -> ReadEntry:
         # No account of ours yet, as far as reading tells; routing says otherwise.
         state=UNROUTED,
         unhandled=dict(unhandled),
+        app_names=app_names,
     )
 
 

@@ -35,7 +35,8 @@ class DrainWaker:
 
     def wake(self) -> None:
         """Ask for a drain soon. Call it after the commit, or the worker may look too early."""
-        self._wanted.set()
+        if not self._wanted.is_set():
+            self._wanted.set()
         # A thread does not survive a fork, and web servers fork: so it is started on first use.
         if self._thread is None or not self._thread.is_alive():
             self._start()

@@ -143,6 +143,56 @@ def test_the_journal_says_which_app_signed(new_app: NewApp) -> None:
         assert [each.app_name for each in rows(app, WebhookEntry)] == ["eu"]
 
 
+def two_apps(new_app: NewApp, **tenant: object) -> Flask:
+    """An application of two Meta apps, where whoever owns the second may know its secret only."""
+    values = {"app_id": "77", "app_secret": "tenant-secret", "verify_token": "t", **tenant}
+    return new_app(META_APPS=json.dumps({"tenant": values}))
+
+
+def post_signed_by_the_tenant(app: Flask, *page_ids: str) -> None:
+    entries = [meta.entry(each, meta.message(each, "9", f"for {each}")) for each in page_ids]
+    body = json.dumps(meta.delivery(*entries)).encode()
+    headers = {"X-Hub-Signature-256": meta.sign(body, "tenant-secret")}
+    assert meta.post(app.test_client(), body, **headers).status_code == 200
+
+
+def test_an_app_does_not_speak_for_accounts_of_another(new_app: NewApp) -> None:
+    app = two_apps(new_app)
+    with app.app_context():
+        factory = Factory(app)
+        factory.account("victim", external_id="555")
+        factory.account("tenant", external_id="777", app_name="tenant")
+
+        post_signed_by_the_tenant(app, "555", "777")
+        drain(app)
+
+        assert [(each.workspace_id, each.text) for each in rows(app, Message)] == [
+            ("tenant", "for 777")
+        ]
+        assert [(each.state, each.error) for each in rows(app, WebhookEntry)] == [
+            ("unrouted", "signed_by_another_app"),
+            ("done", None),
+        ]
+
+
+def test_an_app_may_be_told_to_speak_for_another(new_app: NewApp) -> None:
+    app = two_apps(new_app, speaks_for=["default"])
+    with app.app_context():
+        Factory(app).account(external_id="555")
+
+        post_signed_by_the_tenant(app, "555")
+        drain(app)
+
+        assert [each.text for each in rows(app, Message)] == ["for 555"]
+
+
+def test_a_nul_in_the_object_costs_nothing(app: Flask, client: FlaskClient) -> None:
+    answer = meta.post(client, b'{"object":"pa\\u0000ge","entry":[{"id":"1"}]}')
+
+    assert answer.status_code == 200
+    assert [each.object for each in rows(app, WebhookEntry)] == ["pa?ge"]
+
+
 AWKWARD = [
     pytest.param(b'{"id":"1","messaging":' + b"[" * 5000 + b"]" * 5000 + b"}", id="deep"),
     pytest.param(b'{"id":"1","x":' + b"[" * 200_000 + b"]" * 200_000 + b"}", id="very deep"),

@@ -143,7 +143,7 @@ class Factory:
             channel=values.pop("channel", "facebook"),
             external_id=values.pop("external_id", f"10000{number}"),
             name=values.pop("name", f"Page {number}"),
-            app_name="default",
+            app_name=values.pop("app_name", "default"),
             connected_at=utc_now(),
             **values,
         )

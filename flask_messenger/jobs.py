@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
@@ -147,8 +147,11 @@ def drain() -> None:
 class _QueuedNews:
     """Turns what a drain stored into pieces of work, a few messages each."""
 
-    def stored(self, message_ids: Iterable[uuid.UUID]) -> None:
-        _put_chunks("announce_chunk", message_ids)
+    def stored(self, message_ids: Mapping[uuid.UUID, str]) -> None:
+        by_workspace: dict[str, list[str]] = defaultdict(list)
+        for message_id, workspace_id in message_ids.items():
+            by_workspace[workspace_id].append(str(message_id))
+        _put_pieces("announce_chunk", by_workspace)
 
     def lifted(self, message_ids: Iterable[uuid.UUID]) -> None:
         _put_chunks("announce_status_chunk", message_ids)
@@ -259,9 +262,13 @@ def put_bulk(
 
 
 def _put_chunks(name: str, message_ids: Iterable[uuid.UUID]) -> None:
+    _put_pieces(name, _by_workspace(message_ids))
+
+
+def _put_pieces(name: str, by_workspace: Mapping[str, list[str]]) -> None:
     pieces = [
         Piece(workspace_id=workspace_id, name=name, args=(ids[start : start + ANNOUNCE_CHUNK],))
-        for workspace_id, ids in _by_workspace(message_ids).items()
+        for workspace_id, ids in by_workspace.items()
         for start in range(0, len(ids), ANNOUNCE_CHUNK)
     ]
     _put("default", pieces)

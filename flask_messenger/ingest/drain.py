@@ -7,13 +7,13 @@ leases and there is nothing to clean up.
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 import redis
 from flask import Flask
-from sqlalchemy import exists, literal, select, text, update
+from sqlalchemy import exists, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -21,12 +21,12 @@ from flask_messenger.errors import MessengerError
 from flask_messenger.ingest.apply import apply_batch
 from flask_messenger.ingest.batch import Outcome, ReadEntry
 from flask_messenger.ingest.claim import claim
-from flask_messenger.ingest.entries import finish_entries, read_entries
+from flask_messenger.ingest.entries import NOBODY_ELSE, finish_entries, read_entries
 from flask_messenger.ingest.receipts import settle_waiting_receipts
 from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.journal import FAILED, PENDING
-from flask_messenger.models.upsert import dialect_of, greatest, is_transient
+from flask_messenger.models.upsert import dialect_of, is_transient, match_many, raise_many
 from flask_messenger.realtime import Change, publish
 from flask_messenger.state import state_of
 
@@ -39,8 +39,11 @@ BUDGET_SECONDS: Final = 30.0
 class News(Protocol):
     """Who hears what was committed, to tell the host."""
 
-    def stored(self, message_ids: Iterable[uuid.UUID]) -> None:
-        """Hear of new messages, and of messages of ours that an echo settled."""
+    def stored(self, message_ids: Mapping[uuid.UUID, str]) -> None:
+        """Hear of new messages, and of messages of ours that an echo settled.
+
+        Each with its workspace.
+        """
         ...
 
     def lifted(self, message_ids: Iterable[uuid.UUID]) -> None:
@@ -52,9 +55,24 @@ def _never() -> bool:
     return False
 
 
+BAD_ENTRY: Final = (
+    MessengerError,
+    DBAPIError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What an entry may raise that nobody thought of; it is set aside and costs no other."""
+
 TRANSIENT_TRIES: Final = 5
 MAX_EVENTS: Final = 5000
 """An entry may hold thousands of events; statements have a limit of parameters."""
+
+
+_LOCK_ACCOUNTS: Final = (
+    select(Account.__table__.c.id).order_by(Account.__table__.c.id).with_for_update(key_share=True)
+)
 
 
 def has_pending(session: Session) -> bool:
@@ -76,11 +94,12 @@ def drain_all(app: Flask, *, news: News, stopping: Callable[[], bool] = _never) 
     failures = 0
     account_ids: set[uuid.UUID] = set()
     heard: dict[uuid.UUID, datetime] = {}
+    limit = held.settings.drain_batch_size
     ends_at = time.monotonic() + BUDGET_SECONDS
     is_over = False
     while not is_over:
         try:
-            outcome = drain_batch(session, limit=held.settings.drain_batch_size)
+            outcome = drain_batch(session, limit=limit, speaks_for=held.settings.speaks_for)
         except DBAPIError as error:
             session.rollback()
             failures += 1
@@ -93,8 +112,12 @@ def drain_all(app: Flask, *, news: News, stopping: Callable[[], bool] = _never) 
         account_ids |= outcome.account_ids
         heard = _latest(heard, outcome.heard)
         publish(held.get(redis.Redis), changes_of(outcome))
-        news.stored([message.id for message in (*outcome.messages, *outcome.settled)])
+        news.stored(
+            {each.id: each.account.workspace_id for each in (*outcome.messages, *outcome.settled)}
+        )
         news.lifted(outcome.lifted)
+        if outcome.entries < limit // 2:
+            break  # that was all; whatever comes now wakes the next drain
         is_over = stopping() or time.monotonic() > ends_at
     _after_drain(app, session, account_ids, heard)
     return is_over
@@ -112,48 +135,79 @@ def _after_drain(
     account_ids: set[uuid.UUID],
     heard: dict[uuid.UUID, datetime],
 ) -> None:
-    """Note who was heard, then settle receipts that crossed their message in another drain."""
+    """Settle receipts that crossed their message in another drain, then note who was heard."""
     if not account_ids:
         return
-    _note_heard(session, heard)
     _begin_writing(session)
     settled = settle_waiting_receipts(session, account_ids=account_ids)
+    if settled:
+        session.commit()
+        publish(state_of(app).get(redis.Redis), settled)
+    _note_heard(session, heard)
     session.commit()
-    publish(state_of(app).get(redis.Redis), settled)
 
 
 def _note_heard(session: Session, heard: dict[uuid.UUID, datetime]) -> None:
     """Say on the accounts when somebody last wrote to them.
 
-    In a transaction of its own: every drain writes to these few rows, and none should hold them
-    while it works on a batch.
+    At the end of a transaction: every drain writes to these few rows, in one order, and none
+    should hold them while it works on a batch.
     """
     table = Account.__table__
-    for account_id, at in sorted(heard.items()):
-        moment = literal(at, type_=table.c.last_inbound_at.type)
-        session.execute(
-            update(table)
-            .where(table.c.id == account_id)
-            .values(last_inbound_at=greatest(session, table.c.last_inbound_at, moment))
-        )
-        session.commit()
+    match_many(session, _LOCK_ACCOUNTS, (table.c.id,), heard)
+    rows = [{"id": account_id, "last_inbound_at": at} for account_id, at in heard.items()]
+    raise_many(session, table, rows)
 
 
-def drain_batch(session: Session, *, limit: int) -> Outcome | None:
+def drain_batch(
+    session: Session, *, limit: int, speaks_for: Mapping[str, frozenset[str]] = NOBODY_ELSE
+) -> Outcome | None:
     """Claim up to `limit` entries, apply them and commit; None where nothing waits.
 
-    One bad entry never blocks a batch: on an error the batch is split in halves until the bad one
-    stands alone and is marked `failed`.
+    `speaks_for` says for the accounts of which other apps an app may sign.
+
+    One bad entry never blocks a batch: where it fails, it is done once more with a savepoint, and
+    split in halves until the bad entry stands alone and is marked `failed`.
     """
+    entries = _claim(session, limit, speaks_for)
+    if not entries:
+        return None
+    try:
+        if _is_large(entries):
+            return _drain_in_parts(session, entries)
+        outcome = apply_batch(session, entries)
+        finish_entries(session, entries, now=utc_now())
+        session.commit()
+    except BAD_ENTRY as bad:
+        session.rollback()
+        if isinstance(bad, DBAPIError) and is_transient(bad):
+            raise
+        # Another drain may have taken them since; what is claimed now is looked at with care.
+        entries = _claim(session, limit, speaks_for)
+        return _drain_in_parts(session, entries) if entries else Outcome()
+    outcome.entries = len(entries)
+    return outcome
+
+
+def _claim(
+    session: Session, limit: int, speaks_for: Mapping[str, frozenset[str]]
+) -> list[ReadEntry]:
     _begin_writing(session)
     claimed = claim(session, limit=limit)
     if not claimed:
         session.rollback()
-        return None
+    return read_entries(claimed, speaks_for=speaks_for)
+
+
+def _is_large(entries: Sequence[ReadEntry]) -> bool:
+    return len(entries) > 1 and sum(len(entry.events) for entry in entries) > MAX_EVENTS
+
+
+def _drain_in_parts(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
     outcome = Outcome()
-    _apply_or_split(session, read_entries(claimed), outcome)
+    _apply_or_split(session, entries, outcome)
     session.commit()
-    outcome.entries = len(claimed)
+    outcome.entries = len(entries)
     return outcome
 
 
@@ -167,14 +221,14 @@ def _begin_writing(session: Session) -> None:
 
 
 def _apply_or_split(session: Session, entries: Sequence[ReadEntry], outcome: Outcome) -> None:
-    if len(entries) > 1 and sum(len(entry.events) for entry in entries) > MAX_EVENTS:
+    if _is_large(entries):
         _split(session, entries, outcome)
         return
     try:
         with session.begin_nested():
             part = apply_batch(session, entries)
             finish_entries(session, entries, now=utc_now())
-    except (MessengerError, DBAPIError, ArithmeticError, LookupError, TypeError, ValueError) as bad:
+    except BAD_ENTRY as bad:
         if isinstance(bad, DBAPIError) and is_transient(bad):
             raise
         if len(entries) == 1:

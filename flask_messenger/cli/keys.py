@@ -66,7 +66,7 @@ def _show(columns: Sequence[ColumnKeys]) -> None:
     for key_id in older:
         count = sum(each.by_key[key_id] for each in columns)
         click.echo(
-            f"{key_id} is still used {count} times: run `flask messenger keys rotate`."
+            f"{key_id} still seals {count} of them: run `flask messenger keys rotate`."
             if count
             else f"{key_id} is no longer used: remove it once every process seals with {newest} and"
             " no delivery waits in Redis."

@@ -17,6 +17,7 @@ from flask_messenger.models import Account, Base, Conversation, Identity, Messag
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
+from tests.support.roles import elsewhere
 
 GRAPH_URL = "https://graph.example.test"
 APP_ID = "4242"
@@ -127,7 +128,7 @@ class Factory:
 
     @contextmanager
     def _saving(self, row: Any) -> Iterator[Any]:
-        with system_scope("factory"):
+        with elsewhere(), system_scope("factory"):
             yield row
             self.session.add(row)
             self.session.commit()

@@ -8,6 +8,7 @@ test makes or looks at rows. Nothing is done as the owner of the tables but migr
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,23 @@ OURS = "messenger_"
 TAKE_ON = "SET LOCAL ROLE "
 LOOK_AROUND = f"SELECT set_config('{SYSTEM_SETTING}', '{SYSTEM_ON}', true)"
 KEY, LOOKS = "test_role", "test_looks_around"
+
+
+_elsewhere: ContextVar[bool] = ContextVar("test_elsewhere", default=False)
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """Work as the worker's role in the middle of a request: somebody else does, at that moment."""
+    token = _elsewhere.set(True)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
+
+
+def _is_in_request() -> bool:
+    return has_request_context() and not _elsewhere.get()
 
 
 @dataclass
@@ -122,7 +140,7 @@ def work_as_roles(engine: Engine, roles: Roles) -> None:
     def choose(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
         if OURS not in statement or cursor.connection.autocommit:
             return
-        role = "NONE" if has_request_context() else roles.worker
+        role = "NONE" if _is_in_request() else roles.worker
         if connection.info.get(KEY, "NONE") != role:
             connection.exec_driver_sql(TAKE_ON + role)
             connection.info[KEY] = role
@@ -140,7 +158,7 @@ def _look_around(connection: Connection, cursor: Any, statement: str, *_: Any) -
     """Let a test read attributes and tables outside of any scope: our own code never does."""
     if OURS not in statement or statement == TELL_SCOPE or cursor.connection.autocommit:
         return
-    if has_request_context():
+    if _is_in_request():
         return
     if _scope.get() is not None:
         connection.info.pop(LOOKS, None)

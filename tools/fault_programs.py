@@ -11,9 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-LIBRARY_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
-FAKETIME = "libfaketime.so.1"
-PACKAGES = {"haproxy": "haproxy", "ip": "iproute2", "libfaketime": "libfaketime"}
+PACKAGES = {"haproxy": "haproxy", "ip": "iproute2", "cc": "gcc libc6-dev"}
 
 
 def find_haproxy() -> str | None:
@@ -26,19 +24,12 @@ def find_ip() -> str | None:
     return shutil.which("ip") or _existing(["/usr/sbin/ip", "/sbin/ip"])
 
 
-def find_libfaketime() -> str | None:
-    """Return the path of the library that fakes a process's clock; None where there is none."""
-    patterns = (f"faketime/{FAKETIME}", f"*/faketime/{FAKETIME}", FAKETIME)
-    found = (
-        path
-        for folder in LIBRARY_FOLDERS
-        for pattern in patterns
-        for path in Path(folder).glob(pattern)
-    )
-    return str(next(found, "")) or None
+def find_compiler() -> str | None:
+    """Return the path of a C compiler; None where there is none."""
+    return shutil.which("cc")
 
 
-FINDERS = {"haproxy": find_haproxy, "ip": find_ip, "libfaketime": find_libfaketime}
+FINDERS = {"haproxy": find_haproxy, "ip": find_ip, "cc": find_compiler}
 
 
 def list_missing() -> list[str]:
@@ -61,7 +52,7 @@ def can_install() -> bool:
 def install(names: Iterable[str]) -> None:
     """Install Debian's packages; a failure shows as still missing afterwards."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    packages = [PACKAGES[name] for name in names]
+    packages = [package for name in names for package in PACKAGES[name].split()]
     subprocess.run(["apt-get", "-qq", "update"], env=environment, check=False)
     subprocess.run(
         ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages],

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.faults.postgres import Postgres, SmallDisk
 from tests.faults.processes import wait_until
 from tests.faults.run import Fault, Run, Size
-from tools.fault_programs import advise, find_libfaketime
+from tools.fault_programs import advise, find_compiler
 
 HOUR_SECONDS = 3600
 JUMPS = (HOUR_SECONDS, -HOUR_SECONDS, 0)
@@ -71,7 +71,7 @@ def _can_mount() -> bool:
 
 def cannot_fake_clocks() -> str | None:
     """Return why clocks cannot be moved here; None where they can."""
-    return None if find_libfaketime() else f"no libfaketime. {advise(['libfaketime'])}"
+    return None if find_compiler() else f"no C compiler. {advise(['cc'])}"
 
 
 FAULTS = (

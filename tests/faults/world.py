@@ -19,6 +19,7 @@ from flask_messenger.models.accounts import ACTIVE
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 from tests.faults import simulated
+from tests.faults.clocks import Clocks
 from tests.faults.host import WORKSPACE
 from tests.faults.load import (
     CONNECTIONS_IN,
@@ -46,36 +47,11 @@ from tests.support.app import (
     make_config,
     migrate,
 )
-from tools.fault_programs import find_libfaketime
 
 UNKNOWN_AFTER_SECONDS = 15
 """How long a run waits for an echo; the default is two minutes."""
 DISK_MEGABYTES = {"tables": 96, "everything": 320}
 GUNICORN = ("--worker-class", "gthread", "--log-level", "warning", "--no-control-socket")
-
-
-class Clocks:
-    """The clocks of some processes: files that libfaketime reads."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def set(self, name: str, seconds: int) -> None:
-        """Move a clock so far from the true time."""
-        new = self._folder / f"{name}.clock.new"
-        new.write_text(f"{seconds:+d}\n", encoding="ascii")
-        new.replace(self._folder / f"{name}.clock")
-
-    def environment(self, name: str) -> dict[str, str]:
-        """Return what makes a process live by this clock. Waiting is not faked."""
-        self.set(name, 0)
-        return {
-            "LD_PRELOAD": str(find_libfaketime()),
-            "FAKETIME_TIMESTAMP_FILE": str(self._folder / f"{name}.clock"),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "DONT_FAKE_MONOTONIC": "1",
-        }
 
 
 def clock_of(clocks: Clocks | None, name: str) -> dict[str, str]:

@@ -28,7 +28,7 @@ from flask_messenger.inbox.filters import (
     visible_to,
 )
 from flask_messenger.inbox.pages import Page, Position, check_limit, decode_cursor, encode_cursor
-from flask_messenger.models import Account, Attachment, Conversation, Identity, Message
+from flask_messenger.models import Account, Attachment, Conversation, Identity, Message, Reaction
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.conversations import OPEN
 from flask_messenger.models.messages import FAILED, OUTBOUND, QUEUED, SENDING, UNKNOWN
@@ -60,10 +60,11 @@ class ConversationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
-    """A message with its attachments, in their order."""
+    """A message with its attachments, in their order, and the reactions it has now."""
 
     message: Message
     attachments: Sequence[Attachment]
+    reactions: Sequence[Reaction] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,7 +388,28 @@ def _with_attachments(session: Session, messages: Sequence[Message]) -> Sequence
         )
         for attachment in session.scalars(statement):
             by_message[attachment.message_id].append(attachment)
-    return [MessageRow(message=message, attachments=by_message[message.id]) for message in messages]
+    reactions = _reactions_to(session, messages)
+    return [
+        MessageRow(
+            message=message,
+            attachments=by_message[message.id],
+            reactions=reactions[message.id],
+        )
+        for message in messages
+    ]
+
+
+def _reactions_to(session: Session, messages: Sequence[Message]) -> dict[uuid.UUID, list[Reaction]]:
+    by_message: dict[uuid.UUID, list[Reaction]] = {message.id: [] for message in messages}
+    if by_message:
+        statement = (
+            select(Reaction)
+            .where(Reaction.message_id.in_(by_message), Reaction.is_removed.is_(False))
+            .order_by(Reaction.at, Reaction.actor)
+        )
+        for reaction in session.scalars(statement):
+            by_message[reaction.message_id].append(reaction)
+    return by_message
 
 
 def _beyond(

@@ -1,7 +1,7 @@
 """Storing the messages of a batch: each once, echoes of our own beside the row that sent them."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -31,6 +31,7 @@ _KNOWN: Final = select(
     _messages.c.sent_by,
     _messages.c.error_slug,
 )
+_KNOWN_LOCKED: Final = _KNOWN.order_by(_messages.c.id).with_for_update()
 
 SETTLED_BY_ECHO: Final = frozenset(
     {words.QUEUED, words.SENDING, words.FAILED, words.UNKNOWN, words.DISCARDED}
@@ -67,14 +68,28 @@ def store_messages(session: Session, batch: Batch, people: People) -> Stored:
     """Insert what is new, settle what an echo is of, and leave the rest as it is."""
     unique = _merge_repeats(batch.messages)
     stored = Stored(keys=set(unique))
-    known = _find_known(session, unique.values())
-    # An echo that names nobody may be of a row of ours in a thread that is not locked yet.
-    if lock_more(session, people, {row.conversation_id for row in known.values()}):
-        known = _find_known(session, unique.values())
+    new = _change_known(session, unique.values(), people, stored)
+    crossed = _insert(session, new, people, stored)
+    # Another drain stored these meanwhile. Ours may say more: whom an echo went to.
+    _change_known(session, crossed, people, stored)
+    return stored
+
+
+def _change_known(
+    session: Session, messages: Collection[RoutedMessage], people: People, stored: Stored
+) -> list[RoutedMessage]:
+    """Bring messages that are there already up to date; return those that are not."""
+    known = _find_known(session, messages)
+    rows = set(known.values())
+    # An echo that names nobody may be of a row in a thread that is not locked yet, or in none.
+    if lock_more(session, people, {row.conversation_id for row in rows}) or any(
+        row.conversation_id is None for row in rows
+    ):
+        known = _find_known(session, messages, is_locking=True)
     new: list[RoutedMessage] = []
     changes: list[dict[str, Any]] = []
     settled: list[dict[str, Any]] = []
-    for routed in unique.values():
+    for routed in messages:
         row = _own_row(routed, known) or known.get(routed.key)
         if row is None:
             new.append(routed)
@@ -86,8 +101,7 @@ def store_messages(session: Session, batch: Batch, people: People) -> Stored:
             _note_known(stored, row, routed, people)
     update_many(session, Message.__table__, changes)
     update_many(session, Message.__table__, settled)
-    _insert(session, new, people, stored)
-    return stored
+    return new
 
 
 def _merge_repeats(messages: Iterable[RoutedMessage]) -> dict[MessageKey, RoutedMessage]:
@@ -113,12 +127,15 @@ def _merge(first: MessageEvent, second: MessageEvent) -> MessageEvent:
     )
 
 
-def _find_known(session: Session, routed: Iterable[RoutedMessage]) -> dict[Any, _Known]:
+def _find_known(
+    session: Session, messages: Iterable[RoutedMessage], *, is_locking: bool = False
+) -> dict[Any, _Known]:
     """Return the rows there already, by (account, external id) and by their own id."""
-    messages = list(routed)
+    keys = {each.key for each in messages}
     own_ids = {own_id for each in messages if (own_id := _echoed_id(each))}
-    rows = match_many(session, _KNOWN, _KEY, {each.key for each in messages})
-    rows += match_many(session, _KNOWN, (_messages.c.id,), own_ids)
+    statement = _KNOWN_LOCKED if is_locking else _KNOWN
+    rows = match_many(session, statement, _KEY, keys)
+    rows += match_many(session, statement, (_messages.c.id,), own_ids)
     known: dict[Any, _Known] = {}
     for row in rows:
         found = _Known(*row)
@@ -192,9 +209,12 @@ def _note_known(stored: Stored, row: _Known, routed: RoutedMessage, people: Peop
             )
 
 
-def _insert(session: Session, new: list[RoutedMessage], people: People, stored: Stored) -> None:
+def _insert(
+    session: Session, new: list[RoutedMessage], people: People, stored: Stored
+) -> list[RoutedMessage]:
+    """Insert messages; return those that another drain has inserted at the same time."""
     if not new:
-        return
+        return []
     rows = {each.key: _row(each, people) for each in sorted(new, key=lambda each: each.key)}
     # Another drain may hold the same redelivery. The constraint stops the second one; the SELECT
     # above would not.
@@ -216,6 +236,7 @@ def _insert(session: Session, new: list[RoutedMessage], people: People, stored: 
         _note_added(stored, row, routed)
         attachments += _attachment_rows(row["id"], routed)
     insert_missing(session, Attachment.__table__, attachments, key=("message_id", "position"))
+    return [routed for routed in new if routed.key not in inserted]
 
 
 def _note_added(stored: Stored, row: dict[str, Any], routed: RoutedMessage) -> None:

@@ -51,7 +51,8 @@ class Item:
     Attributes:
         kind: a message's status, or one of `CHANGES`.
         reference: the message's external id, or `watermark:` and the person.
-        mark: tells several of one kind about one message apart; empty where the latest counts.
+        mark: tells several of one kind about one message apart; of those with one mark the latest
+            counts.
         person: whose thread it is; None where Meta does not say.
         details: what the kind needs beside the time, such as an edit's text.
     """
@@ -105,19 +106,21 @@ def add_items(items: dict[ItemKey, Item], new: Iterable[Item]) -> None:
 
 def _of_receipt(routed: RoutedReceipt) -> Iterator[Item]:
     account, event = routed.account, routed.event
-    references = list(event.message_external_ids)
+    details = {} if event.error_code is None else {"code": event.error_code}
+    mark = _digest(event.identity_external_id, details)
+    references = [(reference, mark) for reference in event.message_external_ids]
     if event.is_watermark:
-        references.append(WATERMARK + event.identity_external_id)
-    for reference in references:
+        references.append((WATERMARK + event.identity_external_id, ""))
+    for reference, mark in references:
         yield Item(
             account_id=account.id,
             workspace_id=account.workspace_id,
             kind=event.kind,
             reference=reference,
-            mark="" if event.error_code is None else str(event.error_code),
+            mark=mark,
             person=event.identity_external_id,
             at=event.at,
-            details={} if event.error_code is None else {"code": event.error_code},
+            details=details,
         )
 
 
@@ -129,7 +132,7 @@ def _of_change(routed: RoutedChange) -> Item:
         workspace_id=account.workspace_id,
         kind=kind,
         reference=event.message_external_id,
-        mark=_digest(event.at, details),
+        mark=_digest(event.identity_external_id, details, at=event.at),
         person=event.identity_external_id,
         at=event.at,
         details=details,
@@ -150,8 +153,8 @@ def _details_of(event: ReactionEvent | EditEvent | DeletionEvent) -> tuple[str, 
     return DELETED, {}
 
 
-def _digest(at: datetime, details: dict[str, Any]) -> str:
-    said = json.dumps([at.isoformat(), details], sort_keys=True)
+def _digest(person: str | None, details: dict[str, Any], *, at: datetime | None = None) -> str:
+    said = json.dumps([person, details, at and at.isoformat()], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 

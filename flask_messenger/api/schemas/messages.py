@@ -9,6 +9,8 @@ from flask_messenger.api.schemas.base import Answer, Cursor, Limit, MayOmit, Que
 from flask_messenger.inbox.queries import MessagePage, MessageRow
 from flask_messenger.models import Attachment as AttachmentModel
 from flask_messenger.models import Message as MessageModel
+from flask_messenger.models import Reaction as ReactionModel
+from flask_messenger.models.messages import INBOUND
 
 
 class MessagesQuery(Question):
@@ -33,6 +35,21 @@ class Attachment(Answer):
         return cls(id=row.id, type=row.type, url=row.url, title=row.title)
 
 
+class Reaction(Answer):
+    """What somebody thinks of a message."""
+
+    by: str = Field(description="`customer` or `account`.")
+    emoji: str | None
+    name: str | None = Field(description="Meta's word for it, such as `love`.")
+    at: Time
+
+    @classmethod
+    def of(cls, row: ReactionModel) -> "Reaction":
+        """Return what is shown of `row`."""
+        by = "customer" if row.direction == INBOUND else "account"
+        return cls(by=by, emoji=row.emoji, name=row.name, at=row.at)
+
+
 class MessageError(Answer):
     """Why a message did not go out."""
 
@@ -53,12 +70,17 @@ class Message(Answer):
     text: str | None
     content: dict[str, Any] = Field(description="What there is besides text and attachments.")
     attachments: list[Attachment]
+    reactions: list[Reaction] = Field(description="One of each who reacted.")
     status: str = Field(
         description="`received`; or `queued`, `sending`, `sent`, `delivered`, `read`, `failed`, "
         "`unknown` (perhaps sent: a person decides), `discarded`."
     )
     error: MessageError | None
     sent_at: Time
+    edited_at: Time | None = Field(description="When its text was last changed.")
+    deleted_at: Time | None = Field(
+        description="When whoever wrote it took it back: text and attachments are gone."
+    )
     sent_by: str = Field(description="`customer`, `person`, `bot` or `page_inbox`.")
     sent_by_id: str | None = Field(description="The host's user, where a person of it wrote.")
     sent_by_name: str | None
@@ -81,9 +103,12 @@ class Message(Answer):
             text=message.text,
             content=message.content,
             attachments=[Attachment.of(each) for each in row.attachments],
+            reactions=[Reaction.of(each) for each in row.reactions],
             status=message.status,
             error=_error_of(message),
             sent_at=message.sent_at,
+            edited_at=message.edited_at,
+            deleted_at=message.deleted_at,
             sent_by=message.sent_by,
             sent_by_id=message.sent_by_ref,
             sent_by_name=message.sent_by_name,

@@ -103,6 +103,14 @@ class AttachmentView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionView:
+    """One reaction under a bubble: what it looks like, and who reacted, for those who listen."""
+
+    look: str = field(repr=False)
+    words: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateView:
     """How far an outbound message came, in a word and a shape.
 
@@ -132,8 +140,9 @@ class MessageView:
     Attributes:
         dom_id: the idempotency key's where the page itself made one, so that the bubble shown
             before the server's answer and the one after are the same element.
-        look: `in`, `out`, `other` (sent by somebody else for us), `bad` or `unsure`.
-        note: what happened other than writing: "tapped “Classes”".
+        look: `in`, `out`, `other` (sent by somebody else for us), `bad`, `unsure` or `gone` (taken
+            back by whoever wrote it).
+        note: what happened other than writing: "tapped “Classes”", "edited".
     """
 
     id: str
@@ -147,6 +156,7 @@ class MessageView:
     author_icon: str = ""
     note: str = field(default="", repr=False)
     attachments: Sequence[AttachmentView] = ()
+    reactions: Sequence[ReactionView] = ()
     state: StateView | None = None
     actions: Sequence[ActionView] = ()
 

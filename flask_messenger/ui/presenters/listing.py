@@ -12,7 +12,7 @@ from flask_messenger.ui.presenters.inbox import Pill, RowView
 from flask_messenger.ui.presenters.people import avatar_of
 from flask_messenger.ui.presenters.reader import Reader, channel_label, iso, person_name
 from flask_messenger.ui.presenters.times import snoozed_until, time_ago, time_left
-from flask_messenger.ui.presenters.words import STATES, attachment_words, author
+from flask_messenger.ui.presenters.words import MESSAGE_DELETED, STATES, attachment_words, author
 
 SOON: Final = timedelta(hours=2)
 """A window that closes within this time is shown in the row."""
@@ -97,6 +97,8 @@ def preview(message: Message, reader: Reader, *, attachment_type: str = "") -> s
 
 
 def _without_words(message: Message, attachment_type: str) -> str:
+    if message.deleted_at is not None:
+        return MESSAGE_DELETED
     if message.kind == "media":
         return f"Sent {attachment_words(attachment_type)[1]}"
     if message.kind in ("postback", "quick_reply"):

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from flask_messenger.inbox.queries import MessageRow
-from flask_messenger.models import Message
+from flask_messenger.models import Message, Reaction
 from flask_messenger.models.messages import (
     BY_BOT,
     BY_PAGE_INBOX,
@@ -21,11 +21,13 @@ from flask_messenger.ui.presenters.inbox import (
     AttachmentView,
     DayView,
     MessageView,
+    ReactionView,
     StateView,
 )
 from flask_messenger.ui.presenters.reader import Reader, iso
 from flask_messenger.ui.presenters.times import clock, day_label
 from flask_messenger.ui.presenters.words import (
+    MESSAGE_DELETED,
     STATES,
     attachment_view,
     author,
@@ -36,6 +38,7 @@ from flask_messenger.ui.presenters.words import (
 PAGE_KEY: Final = re.compile(r"[0-9a-f]{32}")
 """The shape of the keys our own pages make; another sender's key may be anything."""
 
+TAPS: Final = ("postback", "quick_reply")
 AUTHOR_ICONS: Final = {BY_PAGE_INBOX: "page", BY_BOT: "bot"}
 
 
@@ -64,7 +67,6 @@ def message_view(row: MessageRow, reader: Reader) -> MessageView:
     """Return one bubble."""
     message = row.message
     is_inbound = message.direction == INBOUND
-    is_tap = message.kind in ("postback", "quick_reply")
     return MessageView(
         id=str(message.id),
         dom_id=dom_id(message),
@@ -75,8 +77,9 @@ def message_view(row: MessageRow, reader: Reader) -> MessageView:
         time_iso=iso(message.sent_at),
         author="" if is_inbound else author(message, reader),
         author_icon=AUTHOR_ICONS.get(message.sent_by, ""),
-        note=f"tapped “{message.text}”" if is_tap and message.text else "tapped" * is_tap,
+        note=_note(message),
         attachments=_attachments(row),
+        reactions=[_reaction(reaction) for reaction in row.reactions],
         state=None if is_inbound else _state(message),
         actions=_actions(message, reader),
     )
@@ -88,7 +91,25 @@ def dom_id(message: Message) -> str:
     return f"fm-k-{key}" if PAGE_KEY.fullmatch(key) else f"fm-m-{message.id}"
 
 
+def _note(message: Message) -> str:
+    """Say what happened other than writing."""
+    if message.deleted_at is not None:
+        return ""
+    notes = ["edited"] if message.edited_at is not None else []
+    if message.kind in TAPS:
+        notes.insert(0, f"tapped “{message.text}”" if message.text else "tapped")
+    return " · ".join(notes)
+
+
+def _reaction(reaction: Reaction) -> ReactionView:
+    look = reaction.emoji or reaction.name or "•"
+    who = "Their reaction" if reaction.direction == INBOUND else "Your reaction"
+    return ReactionView(look=look, words=f"{who}: {look}")
+
+
 def _look(message: Message) -> str:
+    if message.deleted_at is not None:
+        return "gone"
     if message.direction == INBOUND:
         return "in"
     if message.status == FAILED:
@@ -99,9 +120,11 @@ def _look(message: Message) -> str:
 
 
 def _nothing_to_show(row: MessageRow) -> str:
+    if row.message.deleted_at is not None:
+        return MESSAGE_DELETED
     if _attachments(row):
         return ""
-    if row.message.kind in ("postback", "quick_reply"):
+    if row.message.kind in TAPS:
         return "Tapped a button"
     return "Something that cannot be shown here"
 
@@ -123,7 +146,8 @@ def _state(message: Message) -> StateView | None:
 
 def _actions(message: Message, reader: Reader) -> list[ActionView]:
     """Return the ways on for a message somebody has to decide about."""
-    if not reader.tenant.may("reply") or message.direction == INBOUND:
+    is_settled = message.direction == INBOUND or message.deleted_at is not None
+    if is_settled or not reader.tenant.may("reply"):
         return []
     choices = {
         FAILED: (("Try again", "retry"), ("Discard", "discard")),

@@ -14,6 +14,7 @@ from flask_messenger.models.messages import (
     READ,
     SENDING,
     SENT,
+    UNDELIVERED,
     UNKNOWN,
 )
 from flask_messenger.ui.presenters.inbox import AttachmentView, StateView
@@ -22,6 +23,7 @@ from flask_messenger.ui.presenters.reader import SOMEBODY, Reader
 
 PAGE_INBOX: Final = "Page inbox"
 BOT: Final = "Bot"
+MESSAGE_DELETED: Final = "Message deleted"
 
 STATES: Final = {
     QUEUED: StateView(word="Queued", icon="clock"),
@@ -61,6 +63,7 @@ def _causes() -> dict[str, str]:
 
 CAUSES: Final = {
     **_causes(),
+    UNDELIVERED: "Meta took it, but it did not reach the person.",
     "window_closed": "The time to reply was over.",
     "plan_required": "Your plan does not have this channel.",
     "invalid_content": "The channel cannot carry this message.",

@@ -19,7 +19,7 @@ from flask_messenger.tenancy import require_permission
     "listEntries",
     tag="journal",
     answers={200: (Entries, "A page, the newest first.")},
-    problems=(403, 404),
+    problems=(403,),
 )
 def list_entries(query: JournalQuery) -> Entries:
     """List what Meta sent for the workspace's accounts.
@@ -97,7 +97,7 @@ def replay_entry(entry_id: uuid.UUID) -> Response:
     "replayEntries",
     tag="journal",
     answers={202: (Replayed, "They will be applied again in a moment.")},
-    problems=(400, 403, 404, 415),
+    problems=(400, 403, 415),
 )
 def replay_entries(json: Replay) -> Response:
     """Apply entries again: by id, account, time or state. Nothing comes twice.

@@ -57,7 +57,7 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Whether nothing was named: an oversight rather than a wish."""
-        return not (self.ids or self.accounts or self.since or self.until or self.state)
+        return self.accounts is None and not (self.ids or self.since or self.until or self.state)
 
     def criteria(self) -> Iterator[ColumnElement[bool]]:
         """Yield what a journal row has to meet."""

@@ -160,17 +160,13 @@ def select_entries(
 ) -> Selection:
     """Return a selection of what the person may see: of their workspace and their locations.
 
-    `narrowing` is any of `ids`, `since`, `until`, `state` and `error`.
-
-    Raises:
-        NotFoundError: there is no such account, or not for them.
+    `narrowing` is any of `ids`, `since`, `until`, `state` and `error`. Of an account that is not
+    theirs there is nothing to see.
     """
     accounts = None
     if account_id is not None or tenant.location_ids is not None:
         seen = seen_accounts(session, tenant=tenant)
         wanted = [each for each in seen if account_id in {None, each.id}]
-        if account_id is not None and not wanted:
-            raise NotFoundError("There is no such account.")
         accounts = frozenset(AccountName.of(each) for each in wanted)
     return Selection(workspace_id=tenant.workspace_id, accounts=accounts, **narrowing)
 

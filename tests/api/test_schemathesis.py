@@ -17,9 +17,11 @@ from schemathesis.engine import events, from_schema
 from werkzeug.serving import make_server
 
 from flask_messenger import Tenant
+from flask_messenger.models import DataRequest, WebhookEntry
+from flask_messenger.models.base import new_id
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
-from tests.api.conftest import Threads
+from tests.api.conftest import Thread, Threads
 from tests.support.app import ALL_PERMISSIONS, Factory
 
 TOKEN = "Bearer of-a-program"
@@ -41,7 +43,38 @@ def make_rows(app: Flask) -> dict[str, str]:
             "account_id": str(thread.account.id),
             "conversation_id": str(thread.id),
             "message_id": str(failed.id),
+            **make_admin_rows(threads, thread),
         }
+
+
+def make_admin_rows(threads: Threads, thread: Thread) -> dict[str, str]:
+    """Make a journal entry, and an export that is done; return their ids."""
+    account, identity_id = thread.account, thread.identity.id
+    entry = WebhookEntry(
+        id=new_id(),
+        app_name="default",
+        object="page",
+        raw=b'{"id": "1", "messaging": []}',
+        state="done",
+        external_id=account.external_id,
+        workspace_id="w1",
+    )
+    export = DataRequest(
+        id=new_id(),
+        workspace_id="w1",
+        kind="export",
+        account_id=account.id,
+        identity_id=identity_id,
+        requested_by="u1",
+    )
+    ids = {
+        "entry_id": str(entry.id),
+        "identity_id": str(identity_id),
+        "request_id": str(export.id),
+    }
+    threads.factory.session.add_all([entry, export])
+    threads.factory.session.commit()
+    return ids
 
 
 def let_bearer_in(app: Flask) -> None:

@@ -22,7 +22,7 @@ from flask_messenger.connect.login import Login
 from flask_messenger.connect.oauth import REQUIRED_SCOPES
 from flask_messenger.crypto import KeyRing
 from flask_messenger.graph.users import Permissions, Person
-from flask_messenger.models import Base, PendingConnection
+from flask_messenger.models import Base, DataRequest, PendingConnection, WebhookEntry
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
@@ -48,9 +48,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "messenger_api.mark_seen": {"json": {}},
     "messenger_integrations.post_connection": {"json": {"pages": [{"id": "1"}]}},
     "messenger_integrations.post_location": {"json": {"location_id": "l2"}},
+    "messenger_api.erase_person": {"json": {"confirmation": "Their Customer"}},
     "messenger_ui.assign": {"data": {"assignee": "u2"}},
     "messenger_ui.snooze": {"data": {"until": UNTIL}},
     "messenger_ui.send": {"data": {"text": "Hi"}},
+    "messenger_ui.erase_person": {"data": {"confirmation": "Their Customer"}},
     "messenger_ui.move": {"data": {"location_id": "l2"}},
     "messenger_ui.connect_chosen": {"data": {"page": "1"}},
 }
@@ -64,11 +66,14 @@ class Foreign:
     conversation_id: uuid.UUID
     message_id: uuid.UUID
     attempt_id: uuid.UUID
+    identity_id: uuid.UUID
+    entry_id: uuid.UUID
+    request_id: uuid.UUID
     recipient_id: str
 
     @classmethod
     def unknown(cls) -> "Foreign":
-        return cls(*(uuid.uuid4() for _ in range(4)), recipient_id="31337")
+        return cls(*(uuid.uuid4() for _ in range(7)), recipient_id="31337")
 
     def hide(self, text: str) -> str:
         """Return `text` without the ids, to compare it with the answer about other ids."""
@@ -99,15 +104,36 @@ def theirs(app: Flask, factory: Factory, threads: Threads) -> Foreign:
         expires_at=utc_now() + timedelta(hours=1),
     )
     recipient_id = threads.reload(thread.identity).external_id
+    identity_id, page_id = thread.identity.id, account.external_id
+    entry = WebhookEntry(
+        id=new_id(),
+        app_name="default",
+        object="page",
+        raw=json.dumps({"id": page_id, "messaging": [{"text": "their secret"}]}).encode(),
+        state="done",
+        external_id=page_id,
+        workspace_id="w2",
+    )
+    request = DataRequest(
+        id=new_id(),
+        workspace_id="w2",
+        kind="export",
+        account_id=account.id,
+        identity_id=identity_id,
+        requested_by="u1",
+    )
     with system_scope("test"):
         pending.seal_payload(state_of(app).get(KeyRing), json.dumps(login.as_dict()))
-        factory.session.add(pending)
+        factory.session.add_all([pending, entry, request])
         factory.session.commit()
         return Foreign(
             account_id=account.id,
             conversation_id=thread.id,
             message_id=failed.id,
             attempt_id=pending.id,
+            identity_id=identity_id,
+            entry_id=entry.id,
+            request_id=request.id,
             recipient_id=recipient_id,
         )
 
@@ -194,6 +220,12 @@ IN_REQUESTS: dict[str, Callable[[Api, Foreign], TestResponse]] = {
         },
     ),
     "filter by account": lambda api, ids: api.get(f"/conversations?account_id={ids.account_id}"),
+    "journal by account": lambda api, ids: api.get(f"/journal?account_id={ids.account_id}"),
+    "replay by id": lambda api, ids: api.post("/journal/replay", json={"ids": [str(ids.entry_id)]}),
+    "replay by account": lambda api, ids: api.post(
+        "/journal/replay", json={"account_id": str(ids.account_id)}
+    ),
+    "journal page by id": lambda api, ids: api.get(f"/messenger/journal?id={ids.entry_id}"),
     "filter by location and text": lambda api, _: api.get(
         "/conversations?location_id=l2&text=their"
     ),

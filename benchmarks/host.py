@@ -1,6 +1,8 @@
 """The host application of the benchmarks: the extension and nothing else."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -10,12 +12,16 @@ from flask_messenger import Messenger, Tenant
 WORKSPACE = "bench"
 
 
-def create_app() -> Flask:
-    """Return the application; everybody who asks is an agent of one workspace."""
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """Return the application; everybody who asks is an agent of one workspace.
+
+    Without `config` the settings come from the environment.
+    """
     app = Flask("bench")
     app.config["SECRET_KEY"] = "benchmark"  # noqa: S105 - of this run only
-    app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["BENCH_DATABASE_URL"]
+    app.config["SQLALCHEMY_DATABASE_URI"] = os.environ.get("BENCH_DATABASE_URL")
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 8}
+    app.config.update(config or {})
     db = SQLAlchemy()
     db.init_app(app)
     messenger = Messenger()

@@ -82,7 +82,7 @@ def run_web(
     command += ["--log-level", "warning", "--keep-alive", "60", "--no-control-socket"]
     command += ["--graceful-timeout", "1"]  # a stream of events never ends by itself
     with run_process(around, command, f"web-{port}"):
-        _wait_for(port)
+        wait_for(port)
         yield port
 
 
@@ -106,7 +106,7 @@ def run_process(around: Surroundings, command: list[str], name: str) -> Iterator
                 process.kill()
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

@@ -264,11 +264,15 @@ def _claim_statement() -> Update:
     )
     claimed = heads.cte("heads")
     # The status is asked again of the row itself: PostgreSQL looks at the newest version of a row
-    # it had to wait for.
+    # it had to wait for. As an expression, so that no planner comes through the index of all that
+    # is queued: these rows are found by their ids.
     kept = [column for column in claimed.c if column.name not in {"attempts", "sending_since"}]
     return (
         update(_messages)
-        .where(_messages.c.id == claimed.c.message_id, _messages.c.status == IS_QUEUED)
+        .where(
+            _messages.c.id == claimed.c.message_id,
+            _messages.c.status.concat(literal_column("''")) == IS_QUEUED,
+        )
         .values(_claimed(now))
         .returning(_messages.c.attempts, _messages.c.sending_since, *kept)
     )

@@ -24,7 +24,7 @@ from flask_messenger.models import (
     WorkspaceSettings,
 )
 from flask_messenger.models.accounts import DISCONNECTED
-from flask_messenger.models.base import new_id
+from flask_messenger.models.base import new_id, new_id_at
 from flask_messenger.models.messages import OUTBOUND, QUEUED
 from flask_messenger.models.upsert import insert_for
 from flask_messenger.outbox.policy import Decision, decide
@@ -33,6 +33,8 @@ from flask_messenger.state import MessengerState
 from flask_messenger.tiers import check_feature
 
 MAX_KEY_LENGTH: Final = 255
+LONGEST_AHEAD: Final = timedelta(days=365)
+"""How far ahead a message can be put off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,14 @@ class Composed:
 
     Attributes:
         created: whether this call made it; False where its idempotency key was used before.
+        will_be_closed: whether it is put off until after its window closes, so that it fails
+            unless the person writes again before.
     """
 
     message: Message
     thread: Thread
     created: bool
+    will_be_closed: bool = False
 
     @property
     def change(self) -> Change:
@@ -91,6 +96,7 @@ def compose(
     idempotency_key: str | None = None,
     reply_to_external_id: str | None = None,
     location_ids: frozenset[str] | None = None,
+    send_at: datetime | None = None,
     now: datetime,
 ) -> Composed:
     """Check everything that can be checked now, and queue a message.
@@ -111,13 +117,14 @@ def compose(
         idempotency_key: the same key and content again return the message that is there.
         reply_to_external_id: Meta's id of the message of this conversation that is quoted.
         location_ids: the locations the tenant sees; None means all.
+        send_at: when it is to go out (aware); None for at once. The policy is asked again then.
         now: aware.
 
     Raises:
         NotFoundError: no such conversation for this tenant.
         ConflictError: the key was used for something else, or the account is disconnected.
         TierError: the workspace's plan does not have the channel.
-        InvalidRequestError: the key, the quoted message or (ContentError) the content.
+        InvalidRequestError: the key, the time, the quoted message or (ContentError) the content.
         PolicyError: no policy window is open.
     """
     thread = _find_thread(
@@ -129,11 +136,12 @@ def compose(
         location_ids=location_ids,
     )
     _check_key(idempotency_key)
-    values = _content_values(content, reply_to_external_id)
+    values = {**_content_values(content, reply_to_external_id), "send_at": send_at}
     if idempotency_key is not None:
         earlier = _find_earlier(session, thread, idempotency_key)
         if earlier is not None:
             return _same_again(earlier, thread, values)
+    _check_time(send_at, now=now)
     decision = check_may_send(session, held, thread, content=content, sender=sender, now=now)
     _check_reply(session, thread, reply_to_external_id)
     message = _insert(
@@ -157,8 +165,15 @@ def compose(
         return _same_again(earlier, thread, values)
     if isinstance(content, Media):
         _attach(session, message, content, now=now)
-    note_last_message(session, message.conversation_id, message_id=message.id, at=now)
-    return Composed(message=message, thread=thread, created=True)
+    if send_at is None:
+        note_last_message(session, message.conversation_id, message_id=message.id, at=now)
+    closes_at = decision.closes_at
+    return Composed(
+        message=message,
+        thread=thread,
+        created=True,
+        will_be_closed=bool(send_at and closes_at and send_at >= closes_at),
+    )
 
 
 def check_may_send(
@@ -255,6 +270,16 @@ def _check_key(key: str | None) -> None:
         raise InvalidRequestError(message, field="idempotency_key")
 
 
+def _check_time(send_at: datetime | None, *, now: datetime) -> None:
+    if send_at is None:
+        return
+    if send_at <= now:
+        raise InvalidRequestError("This time is past. Choose a later one.", field="send_at")
+    if send_at > now + LONGEST_AHEAD:
+        message = f"A message can be put off for {LONGEST_AHEAD.days} days."
+        raise InvalidRequestError(message, field="send_at")
+
+
 def _content_values(content: Content, reply_to_external_id: str | None) -> dict[str, Any]:
     return {
         "kind": content.kind,
@@ -296,15 +321,20 @@ def _check_reply(session: Session, thread: Thread, external_id: str | None) -> N
 def _insert(
     session: Session, thread: Thread, values: dict[str, Any], *, now: datetime
 ) -> Message | None:
-    """Insert a queued message; return None where its idempotency key is taken."""
+    """Insert a queued message; return None where its idempotency key is taken.
+
+    One that is put off gets the place in its lane, and in its thread, of the time it is for.
+    """
+    send_at: datetime | None = values["send_at"]
     row = {
-        "id": new_id(),
+        "id": new_id_at(send_at) if send_at else new_id(),
         "workspace_id": thread.account.workspace_id,
         "account_id": thread.account.id,
         "conversation_id": thread.conversation.id,
         "direction": OUTBOUND,
         "status": QUEUED,
-        "sent_at": now,
+        "sent_at": send_at or now,
+        "next_attempt_at": send_at,
         "attempts": 0,
         "created_at": now,
         "updated_at": now,

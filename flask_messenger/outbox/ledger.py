@@ -14,10 +14,12 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Integer,
+    Select,
     String,
     Uuid,
     any_,
     bindparam,
+    case,
     column,
     exists,
     func,
@@ -33,7 +35,6 @@ from flask_messenger.models.base import UtcDateTime
 from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
 from flask_messenger.models.upsert import dialect_of
 from flask_messenger.outbox import records
-from flask_messenger.outbox.claim import IS_SENDING
 from flask_messenger.outbox.records import OUT, SETTLED
 from flask_messenger.outbox.verdicts import Verdict
 
@@ -72,11 +73,8 @@ def write_together(session: Session, verdicts: Sequence[Verdict], *, now: dateti
     if dialect_of(session) != "postgresql":
         written.odd.extend(decided)
         return written
-    held = _lock(session, decided)
-    written.later = [each for each in decided if _conversation_of(each) not in held]
-    free = [each for each in decided if _conversation_of(each) in held]
-    _write_sent(session, [each for each in free if each.status == SENT], held, written, now=now)
-    _write_ended(session, [each for each in free if each.status != SENT], written, now=now)
+    _write_sent(session, [each for each in decided if each.status == SENT], written, now=now)
+    _write_ended(session, [each for each in decided if each.status != SENT], written, now=now)
     return written
 
 
@@ -117,14 +115,14 @@ def _conversation_of(verdict: Verdict) -> uuid.UUID:
     return verdict.dispatch.lane.conversation_id
 
 
-def _lock(session: Session, verdicts: Sequence[Verdict]) -> dict[uuid.UUID, Any]:
-    """Lock the free ones of these conversations; return their watermarks."""
+def _lock(session: Session, verdicts: Sequence[Verdict]) -> set[uuid.UUID]:
+    """Lock those of these conversations that are free; return them."""
     ids = sorted({_conversation_of(each) for each in verdicts})
-    return {row.id: row for row in session.execute(_LOCK, {"ids": ids})}
+    return set(session.scalars(_LOCK, {"ids": ids}))
 
 
 _LOCK: Final = (
-    select(_conversations.c.id, _conversations.c.delivered_until, _conversations.c.read_until)
+    select(_conversations.c.id)
     .where(_conversations.c.id == any_(bindparam("ids", type_=ARRAY(Uuid()))))
     .order_by(_conversations.c.id)
     .with_for_update(skip_locked=True, key_share=True)
@@ -132,47 +130,33 @@ _LOCK: Final = (
 
 
 def _write_sent(
-    session: Session,
-    verdicts: Sequence[Verdict],
-    held: dict[uuid.UUID, Any],
-    written: Written,
-    *,
-    now: datetime,
+    session: Session, verdicts: Sequence[Verdict], written: Written, *, now: datetime
 ) -> None:
     if not verdicts:
         return
-    by_id = {each.dispatch.message_id: each for each in verdicts}
-    rows = session.execute(_MARK_SENT, _sent_parameters(verdicts, held, now=now))
-    news = {row.id: (row.status, True) for row in rows}
-    written.sent.update(news)
-    if len(news) < len(verdicts):
-        rest = [each for each in verdicts if each.dispatch.message_id not in news]
-        known = session.execute(_COMPLETE, _sent_parameters(rest, held, now=now))
+    rows = list(session.execute(_MARK_SENT, _sent_parameters(verdicts, now=now)))
+    written.sent.update({row.id: (row.status, True) for row in rows if row.id is not None})
+    held = {row.conversation_id for row in rows}
+    written.later += [each for each in verdicts if _conversation_of(each) not in held]
+    rest = [
+        each
+        for each in verdicts
+        if _conversation_of(each) in held and each.dispatch.message_id not in written.sent
+    ]
+    if rest:
+        known = session.execute(_COMPLETE, _sent_parameters(rest, now=now))
         written.sent.update({row.id: (row.status, False) for row in known})
-        written.odd += [each for key, each in by_id.items() if key not in written.sent]
-    if news:
-        _note_last(session, [by_id[each] for each in sorted(news)], now=now)
+        written.odd += [each for each in rest if each.dispatch.message_id not in written.sent]
 
 
-def _sent_parameters(
-    verdicts: Sequence[Verdict], held: dict[uuid.UUID, Any], *, now: datetime
-) -> dict[str, Any]:
+def _sent_parameters(verdicts: Sequence[Verdict], *, now: datetime) -> dict[str, Any]:
     return {
         "ids": [each.dispatch.message_id for each in verdicts],
+        "conversation_ids": [_conversation_of(each) for each in verdicts],
         "external_ids": [each.external_id for each in verdicts],
         "tags": [each.tag for each in verdicts],
-        "statuses": [_status_at(held[_conversation_of(each)], now) for each in verdicts],
         "now": now,
     }
-
-
-def _status_at(watermarks: Any, at: datetime) -> str:
-    """Say how far a message of this time has come, by what its thread's receipts said before."""
-    if watermarks.read_until is not None and watermarks.read_until >= at:
-        return READ
-    if watermarks.delivered_until is not None and watermarks.delivered_until >= at:
-        return DELIVERED
-    return SENT
 
 
 def _given(**columns: tuple[str, Any]) -> Any:
@@ -194,30 +178,67 @@ def _is_another() -> Any:
 _NOW: Final = bindparam("now", type_=UtcDateTime())
 _sent_given: Final = _given(
     id=("ids", Uuid()),
+    conversation_id=("conversation_ids", Uuid()),
     external_id=("external_ids", String()),
     tag=("tags", String()),
-    status=("statuses", String()),
 )
 
-_MARK_SENT: Final = (
-    update(_messages)
-    .where(
-        _messages.c.id == _sent_given.c.id,
-        _messages.c.status.not_in(OUT),
-        ~_is_another(),
+
+def _mark_sent() -> Select[Any]:
+    """Return one statement that locks threads, marks messages and notes them as their last.
+
+    How far a message has come is asked of its thread's watermarks: a receipt may have been first.
+    """
+    held = (
+        select(_conversations.c.id, _conversations.c.delivered_until, _conversations.c.read_until)
+        .where(_conversations.c.id == any_(bindparam("conversation_ids", type_=ARRAY(Uuid()))))
+        .order_by(_conversations.c.id)
+        .with_for_update(skip_locked=True, key_share=True)
+        .cte("held")
     )
-    .values(
-        {
-            **SETTLED,
-            "status": _sent_given.c.status,
-            "external_id": _sent_given.c.external_id,
-            "tag": _sent_given.c.tag,
-            "sent_at": _NOW,
-            "updated_at": _NOW,
-        }
+    marked = (
+        update(_messages)
+        .where(
+            _messages.c.id == _sent_given.c.id,
+            held.c.id == _sent_given.c.conversation_id,
+            _messages.c.status.not_in(OUT),
+            ~_is_another(),
+        )
+        .values(
+            {
+                **SETTLED,
+                "status": case(
+                    (held.c.read_until >= _NOW, READ),
+                    (held.c.delivered_until >= _NOW, DELIVERED),
+                    else_=SENT,
+                ),
+                "external_id": _sent_given.c.external_id,
+                "tag": _sent_given.c.tag,
+                "sent_at": _NOW,
+                "updated_at": _NOW,
+            }
+        )
+        .returning(_messages.c.id, _messages.c.conversation_id, _messages.c.status)
+        .cte("marked")
     )
-    .returning(_messages.c.id, _messages.c.status)
-)
+    is_last = or_(
+        _conversations.c.last_message_at.is_(None), _conversations.c.last_message_at <= _NOW
+    )
+    noted = (
+        update(_conversations)
+        .where(_conversations.c.id == marked.c.conversation_id, is_last)
+        .values(last_message_at=_NOW, last_message_id=marked.c.id, updated_at=_NOW)
+        .cte("noted")
+    )
+    return (
+        select(held.c.id.label("conversation_id"), marked.c.id, marked.c.status)
+        .select_from(held)
+        .outerjoin(marked, marked.c.conversation_id == held.c.id)
+        .add_cte(noted)
+    )
+
+
+_MARK_SENT: Final = _mark_sent()
 
 # An echo came first, or a person said that it was sent: state and time stay as they are.
 _COMPLETE: Final = (
@@ -239,33 +260,14 @@ _COMPLETE: Final = (
 )
 
 
-def _note_last(session: Session, verdicts: Sequence[Verdict], *, now: datetime) -> None:
-    session.execute(
-        _NOTE_LAST,
-        {
-            "ids": [_conversation_of(each) for each in verdicts],
-            "message_ids": [each.dispatch.message_id for each in verdicts],
-            "now": now,
-        },
-    )
-
-
-_last_given: Final = _given(id=("ids", Uuid()), message_id=("message_ids", Uuid()))
-_NOTE_LAST: Final = (
-    update(_conversations)
-    .where(
-        _conversations.c.id == _last_given.c.id,
-        or_(_conversations.c.last_message_at.is_(None), _conversations.c.last_message_at <= _NOW),
-    )
-    .values(last_message_at=_NOW, last_message_id=_last_given.c.message_id, updated_at=_NOW)
-)
-
-
 def _write_ended(
     session: Session, verdicts: Sequence[Verdict], written: Written, *, now: datetime
 ) -> None:
     if not verdicts:
         return
+    held = _lock(session, verdicts)
+    written.later += [each for each in verdicts if _conversation_of(each) not in held]
+    verdicts = [each for each in verdicts if _conversation_of(each) in held]
     parameters = {
         "ids": [each.dispatch.message_id for each in verdicts],
         "begun": [each.dispatch.sending_since for each in verdicts],
@@ -294,7 +296,7 @@ _END: Final = (
     update(_messages)
     .where(
         _messages.c.id == _ended_given.c.id,
-        _messages.c.status == IS_SENDING,
+        _messages.c.status == SENDING,
         _messages.c.sending_since == _ended_given.c.begun,
     )
     .values(

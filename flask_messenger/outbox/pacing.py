@@ -41,7 +41,8 @@ GAP_HOLDS_SECONDS: Final = 300.0
 HANDFULS: Final = 20
 """Of a second's permits; a worker takes one at a time."""
 LEASE_SECONDS: Final = 1.0
-LOOK_AGAIN_SECONDS: Final = 0.1
+LOOK_AGAIN_SECONDS: Final = 0.25
+"""How soon a worker learns what another one found out; what it found out itself it knows at once."""
 MOST_LEASES: Final = 10_000
 
 
@@ -98,7 +99,10 @@ class Pacer:
     def look_ahead(self, account_ids: Collection[uuid.UUID], app_names: Collection[str]) -> None:
         """Read all that `held_until` and `take` will ask of these, in one round trip."""
         owners = [*map(str, account_ids), *app_names]
-        self._look([name(owner) for owner in owners for name in (_pause, _gap)])
+        keys = [name(owner) for owner in owners for name in (_pause, _gap)]
+        fresh_from = time.monotonic() - LOOK_AGAIN_SECONDS / 2
+        if any(key not in self._seen or self._seen[key][1] < fresh_from for key in keys):
+            self._learn(keys)
 
     def take(self, account_id: uuid.UUID, app_name: str, wanted: int) -> int:
         """Return how many messages of the account may go out now, at most `wanted`; count them."""
@@ -194,15 +198,17 @@ class Pacer:
 
     def _look(self, keys: list[str]) -> list[str | None]:
         """Return what the board says, as it was at most a moment ago."""
-        now = time.monotonic()
-        oldest = now - LOOK_AGAIN_SECONDS
-        stale = [key for key in keys if key not in self._seen or self._seen[key][1] < oldest]
-        if stale:
-            if len(self._seen) >= MOST_LEASES:
-                self._seen = {key: each for key, each in self._seen.items() if each[1] >= oldest}
-            for key, value in zip(stale, self._board.get_many(stale), strict=True):
-                self._seen[key] = (value, now)
+        oldest = time.monotonic() - LOOK_AGAIN_SECONDS
+        self._learn([key for key in keys if key not in self._seen or self._seen[key][1] < oldest])
         return [self._seen[key][0] for key in keys]
+
+    def _learn(self, keys: list[str]) -> None:
+        now = time.monotonic()
+        if len(self._seen) >= MOST_LEASES:
+            oldest = now - LOOK_AGAIN_SECONDS
+            self._seen = {key: each for key, each in self._seen.items() if each[1] >= oldest}
+        for key, value in zip(keys, self._board.get_many(keys), strict=True):
+            self._seen[key] = (value, now)
 
 
 def gap_for(percent: float, pace: Pace) -> timedelta:

@@ -22,6 +22,7 @@ from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import (
+    CANCELLED,
     DISCARDED,
     FAILED,
     QUEUED,
@@ -39,6 +40,7 @@ from flask_messenger.tenancy import system_scope
 logger = logging.getLogger(__name__)
 
 UNDECIDED: Final = (FAILED, UNKNOWN)
+TOO_LATE: Final = "It is too late to cancel this message: it is on its way, or done with."
 
 
 def sweep(app: Flask) -> int:
@@ -163,6 +165,30 @@ def discard_message(
     return changed
 
 
+def cancel_message(
+    session: Session, *, tenant: Tenant, message_id: uuid.UUID, now: datetime
+) -> Message:
+    """Take back a message that has not gone out yet. Never commits.
+
+    Exactly one of this and the sending of it wins: both ask for the state they found, and the
+    database lets one of them change it.
+
+    Raises:
+        NotFoundError: no such message for this tenant.
+        ConflictError: it is on its way, or further, or was cancelled before.
+    """
+    message, thread = _find(session, tenant, message_id)
+    lock_conversation(session, thread.conversation.id)
+    if message.status != QUEUED:
+        raise ConflictError(TOO_LATE)
+    values = {"status": CANCELLED, "next_attempt_at": None, "sent_at": now}
+    changed = _change(
+        session, tenant, message, (QUEUED,), values, action="message_cancelled", now=now
+    )
+    refresh_summaries(session, [thread.conversation.id])
+    return changed
+
+
 def mark_as_sent(
     session: Session, *, tenant: Tenant, message_id: uuid.UUID, now: datetime
 ) -> Message:
@@ -225,6 +251,8 @@ def _change(
         .execution_options(synchronize_session=False)
     )
     if cast("CursorResult[Any]", session.execute(statement)).rowcount == 0:
+        if QUEUED in states:
+            raise ConflictError(TOO_LATE)
         raise ConflictError("This message has just changed; nothing has to be decided any more.")
     record(
         session,

@@ -67,6 +67,8 @@ LOCKED_WAIT_SECONDS: Final = 0.01
 LONGEST_LOCKED_WAIT_SECONDS: Final = 0.5
 TROUBLE_SECONDS: Final = 0.5
 """How long the database is left alone after it failed."""
+AHEAD: Final = 2
+"""What part of the threads (one in so many) has its next message claimed before it is free."""
 LONE_SHARE: Final = 0.75
 CROWD_SHARE: Final = 0.5
 """Of all calls at once: what one account may have where it is alone, and where it is not."""
@@ -118,8 +120,8 @@ class Runner:
         self._session: Session = self._held.db.session
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._calls = Calls(threads, self._inbox)
-        # A few more than there are threads, so that none waits for the next claim.
-        self._most = max(1, threads + threads // 4)
+        # More than there are threads, so that none waits for the next claim.
+        self._most = max(1, threads + threads // AHEAD)
         self._ready = Ready()
         self._pacer = self._held.get(Pacer)
         self._outages = Outages(app, self._calls)
@@ -129,6 +131,7 @@ class Runner:
         self._flights: dict[uuid.UUID, Place] = {}
         self._busy: Counter[uuid.UUID] = Counter()
         self._unwritten: list[tuple[Verdict, Place]] = []
+        self._missed: list[Place] = []
         self._woken: set[uuid.UUID] = set()
         self._locked: Counter[uuid.UUID] = Counter()
         self._noted: dict[uuid.UUID, float] = {}
@@ -161,7 +164,7 @@ class Runner:
 
     def _is_idle(self) -> bool:
         """Say whether nothing is under way and nothing could begin now."""
-        under_way = self._flights or self._unwritten or self._locked or self._woken
+        under_way = self._flights or self._unwritten or self._locked or self._woken or self._missed
         return not (under_way or self._inbox.qsize() or self._is_more or self._goes_on)
 
     def _go_round(self) -> None:
@@ -211,7 +214,7 @@ class Runner:
         writing, self._unwritten = self._unwritten, []
         places = self._choose()
         self._goes_on = bool(places)
-        if not writing and not places:
+        if not (writing or places or self._missed):
             return
         now = utc_now()
         claimed: list[Dispatch] = []
@@ -219,6 +222,7 @@ class Runner:
             written = write_together(self._session, [each for each, _ in writing], now=now)
             self._note_accounts(written, writing, now=now)
             claimed = claim_heads(self._session, [each.conversation_id for each in places], now=now)
+            self._return_missed()
             self._session.commit()
         except IntegrityError:
             self._session.rollback()
@@ -229,10 +233,11 @@ class Runner:
             for place in places:
                 self._ready.add(place)
             raise
+        taken = {each.lane.conversation_id for each in claimed}
+        self._missed += [each for each in places if each.conversation_id not in taken]
         self._start(claimed, places)
         self._tell(written, [each for each, _ in writing])
         self._write_rest(written, writing)
-        self._return_missed(places, {each.lane.conversation_id for each in claimed})
 
     def _choose(self) -> list[Place]:
         """Take the lanes whose turn it is, as many as may go."""
@@ -292,13 +297,12 @@ class Runner:
             else:
                 self._calls.make(Sending(made, graph))
 
-    def _return_missed(self, places: Sequence[Place], claimed: Collection[uuid.UUID]) -> None:
+    def _return_missed(self) -> None:
         """Decide when to ask again for the lanes of which nothing was claimed."""
-        missed = [each for each in places if each.conversation_id not in claimed]
+        missed, self._missed = self._missed, []
         if not missed:
             return
         due = find_due(self._session, [each.conversation_id for each in missed])
-        self._session.rollback()
         now = time.time()
         for place in missed:
             key = place.conversation_id

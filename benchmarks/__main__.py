@@ -13,6 +13,7 @@ from benchmarks.surroundings import REPOSITORY
 
 BENCHMARKS: Final = (
     "webhook",
+    "drain",
     "latency",
     "outbox",
     "inbox",

@@ -4,6 +4,7 @@ Workspaces are of two kinds, as they are in life: one `large` that holds a tenth
 and many of `TENANT_MESSAGES` each, whose number grows with the size.
 """
 
+import hashlib
 import logging
 import time
 from typing import Final
@@ -79,6 +80,12 @@ INSERT INTO messenger_conversations (id, workspace_id, account_id, identity_id, 
 """
 
 THREADS_A_STEP: Final = 50_000
+
+
+def word_at(number: int) -> str:
+    """Return one of the words that messages are made of; low numbers are in many."""
+    digest = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
+    return f"w{digest[:7]}"
 
 
 def fill(engine: Engine, *, messages: int) -> None:

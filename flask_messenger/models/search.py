@@ -9,7 +9,7 @@ from flask_messenger.models.conversations import Conversation, Identity
 from flask_messenger.models.messages import Message
 from flask_messenger.models.upsert import dialect_of
 
-MOST: Final = 1_000
+MOST: Final = 500
 """Conversations that a search finds: those with the newest messages that match."""
 
 

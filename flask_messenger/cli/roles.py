@@ -5,12 +5,17 @@ from typing import Final
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError
 
+from flask_messenger.errors import ConfigurationError
 from flask_messenger.operate.roles import WEB_ROLE, WORKER_ROLE, Login, create_roles, plan_roles
 from flask_messenger.state import state
 
 roles = AppGroup("roles", help="The database roles of the web and the worker processes.")
 
+ADVICE: Final = (
+    "Run this as the owner of the tables with CREATEROLE, or give a DBA what --print-sql prints."
+)
 WEB_PASSWORD: Final = "MESSENGER_WEB_PASSWORD"  # noqa: S105 - names of variables
 WORKER_PASSWORD: Final = "MESSENGER_WORKER_PASSWORD"  # noqa: S105
 
@@ -42,19 +47,24 @@ def create(
         )
         if name
     ]
-    engine = state().db.engine
-    with engine.begin() as connection:
-        if print_sql:
-            for step in plan_roles(connection, web=web_role, worker=worker_role, logins=logins):
-                click.echo(f"{step.statement};")
-            return
-        done = create_roles(connection, web=web_role, worker=worker_role, logins=logins)
+    try:
+        with state().db.engine.begin() as connection:
+            if print_sql:
+                steps = plan_roles(connection, web=web_role, worker=worker_role, logins=logins)
+                done = [f"{step.statement};" for step in steps]
+            else:
+                done = create_roles(connection, web=web_role, worker=worker_role, logins=logins)
+                done.append(
+                    f"The host's own tables are the host's: grant {web_role} and {worker_role}"
+                    " what your code does there."
+                )
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+    except DBAPIError as error:
+        reason = str(error.orig).splitlines()[0]
+        raise click.ClickException(f"PostgreSQL refused: {reason}. {ADVICE}") from error
     for line in done:
         click.echo(line)
-    click.echo(
-        f"The host's own tables are the host's: grant {web_role} and {worker_role} what your code"
-        " does there."
-    )
 
 
 def _read_password(login: str, variable: str) -> str:

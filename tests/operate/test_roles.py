@@ -1,0 +1,161 @@
+"""`flask messenger roles create`: what an operator runs, as the owner of the tables."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from flask_messenger import system_scope, workspace_scope
+from flask_messenger.errors import ScopeError
+from flask_messenger.state import state_of
+from tests.servers import connect_to
+from tests.support.walls import count
+
+PASSWORDS = {"MESSENGER_WEB_PASSWORD": "web-secret", "MESSENGER_WORKER_PASSWORD": "worker-secret"}
+
+
+def create(site, app=None, *more, **kwargs):
+    app = app or site.made[0]
+    names = ("--web-role", site.role("web"), "--worker-role", site.role("worker"))
+    return site.run(app, "roles", "create", *names, *more, **kwargs)
+
+
+def logins(site) -> tuple[str, ...]:
+    return ("--web-login", site.role("web_login"), "--worker-login", site.role("worker_login"))
+
+
+def test_the_roles_work_once_they_are_made(site) -> None:
+    shown = create(site, None, *logins(site), env=PASSWORDS)
+
+    assert shown.exit_code == 0, shown.output
+    web, worker = site.role("web"), site.role("worker")
+    assert f"role {web}: made, without a login" in shown.output
+    assert f"{web} on messenger_messages: SELECT, INSERT, UPDATE, DELETE" in shown.output
+    assert f"{web} on messenger_audit_log: SELECT, INSERT" in shown.output
+    assert f"{web} and {worker} on messenger_taken_pages(): EXECUTE" in shown.output
+    assert f"role {worker}: may have the system scope" in shown.output
+    assert f"login {site.role('web_login')}: made, password set" in shown.output
+    assert "The host's own tables are the host's" in shown.output
+    assert "secret" not in shown.output
+    for kind, is_allowed in (("web", False), ("worker", True)):
+        app = site.app(site.role(f"{kind}_login"), f"{kind}-secret")
+        with app.app_context(), state_of(app).db.engine.connect() as connection:
+            with workspace_scope("a"):
+                assert count(connection, "messenger_messages") == 0
+            with system_scope("test"):
+                if is_allowed:
+                    assert count(connection, "messenger_messages") == 0
+                else:
+                    with pytest.raises(ScopeError):
+                        count(connection, "messenger_messages")
+
+
+def test_making_them_again_mends_the_grants_and_nothing_else(site) -> None:
+    first = create(site)
+    owner = site.made[0]
+    with owner.app_context(), state_of(owner).db.engine.begin() as connection:
+        connection.execute(text(f"GRANT ALL ON messenger_audit_log TO {site.role('web')}"))
+        connection.execute(text(f"REVOKE ALL ON messenger_messages FROM {site.role('worker')}"))
+
+    again = create(site)
+
+    assert (first.exit_code, again.exit_code) == (0, 0), again.output
+    assert "made, without a login" not in again.output
+    may = "SELECT has_table_privilege(:role, :table, :what)"
+    with owner.app_context(), state_of(owner).db.engine.connect() as connection:
+        web = {"role": site.role("web"), "table": "messenger_audit_log", "what": "DELETE"}
+        worker = {"role": site.role("worker"), "table": "messenger_messages", "what": "DELETE"}
+        assert connection.scalar(text(may), web) is False
+        assert connection.scalar(text(may), worker) is True
+
+
+def test_a_password_is_asked_for_where_the_environment_has_none(site) -> None:
+    name = site.role("web_login")
+
+    shown = create(site, None, "--web-login", name, input="typed\ntyped\n")
+
+    assert shown.exit_code == 0, shown.output
+    assert "typed" not in shown.output
+    with site.app(name, "typed").app_context():
+        pass
+
+
+def test_the_statements_can_be_printed_for_somebody_else_to_run(site) -> None:
+    shown = create(site, None, "--web-login", site.role("web_login"), "--print-sql")
+
+    assert shown.exit_code == 0, shown.output
+    assert f"CREATE ROLE {site.role('web')} NOLOGIN;" in shown.output
+    assert "PASSWORD" not in shown.output
+    statements = "\n".join(line for line in shown.output.splitlines() if line.endswith(";"))
+    with connect_to(site.server.set(database=site.name)) as connection:
+        found = "SELECT count(*) FROM pg_roles WHERE rolname = %s"
+        assert connection.execute(found, [site.role("web")]).fetchone() == (0,)
+        connection.execute(statements)
+        assert connection.execute(found, [site.role("web")]).fetchone() == (1,)
+
+
+def test_who_may_not_make_roles_is_told_what_to_do(site) -> None:
+    with connect_to(site.server) as connection:
+        connection.execute(f"ALTER ROLE {site.owner} NOCREATEROLE")
+
+    shown = create(site)
+
+    assert shown.exit_code == 1
+    assert "PostgreSQL refused: permission denied to create role" in shown.output
+    assert "--print-sql" in shown.output
+
+
+def test_a_role_that_could_pass_the_walls_is_refused(site) -> None:
+    with connect_to(site.server) as connection:
+        connection.execute(f"CREATE ROLE {site.role('web')} BYPASSRLS")
+
+    shown = create(site)
+
+    assert shown.exit_code == 1
+    assert "is a superuser or has BYPASSRLS" in shown.output
+
+
+def test_the_owner_of_the_tables_is_refused_as_a_role(site) -> None:
+    shown = site.run(site.made[0], "roles", "create", "--web-role", site.owner)
+
+    assert shown.exit_code == 1
+    assert "owns our tables" in shown.output
+
+
+def test_two_roles_of_one_name_are_refused(site) -> None:
+    shown = site.run(site.made[0], "roles", "create", "--web-role", "x", "--worker-role", "x")
+
+    assert shown.exit_code == 1
+    assert "a name of its own" in shown.output
+
+
+@pytest.mark.databases("sqlite")
+def test_sqlite_has_no_roles(app) -> None:
+    shown = app.test_cli_runner().invoke(args=["messenger", "roles", "create"])
+
+    assert shown.exit_code == 1
+    assert "Roles are PostgreSQL's" in shown.output
+
+
+def test_without_our_tables_there_is_nothing_to_grant(site) -> None:
+    owner = site.made[0]
+    with owner.app_context(), state_of(owner).db.engine.begin() as connection:
+        for table in connection.scalars(
+            text("SELECT tablename FROM pg_tables WHERE tablename LIKE 'messenger%'")
+        ).all():
+            connection.execute(text(f"DROP TABLE IF EXISTS {table} CASCADE"))
+
+    shown = create(site)
+
+    assert shown.exit_code == 1
+    assert "db upgrade" in shown.output
+
+
+def test_the_logins_cannot_reach_each_other(site) -> None:
+    create(site, None, *logins(site), env=PASSWORDS)
+    app = site.app(site.role("web_login"), "web-secret")
+
+    with app.app_context(), state_of(app).db.engine.connect() as connection:
+        for role in (site.role("worker"), site.role("worker_login"), site.owner):
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                connection.execute(text(f"SET ROLE {role}"))
+            connection.rollback()

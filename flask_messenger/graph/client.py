@@ -33,7 +33,8 @@ from flask_messenger.settings import MetaApp, Settings
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
-POOL_SIZE: Final = 32
+SPARE_CONNECTIONS: Final = 8
+"""Beside those of the threads that send: for profiles, health and what people wait for."""
 MAX_PAGES: Final = 200
 """Of a listing; a cursor that never ends must not keep a worker forever."""
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -86,6 +87,7 @@ class Graph:
     def __init__(self, settings: Settings) -> None:
         self._base = f"{settings.graph_url}/{settings.graph_version}"
         self._host = str(urlsplit(settings.graph_url).hostname)
+        self._connections = settings.outbox_threads + SPARE_CONNECTIONS
         self._timeout = (CONNECT_TIMEOUT_SECONDS, settings.graph_timeout_seconds)
         self._lock = threading.Lock()
         self._session: requests.Session | None = None
@@ -243,7 +245,7 @@ class Graph:
         """Return this process's session. A fork must not share its parent's connections."""
         with self._lock:
             if self._session is None or self._session_pid != os.getpid():
-                self._session = _new_session()
+                self._session = _new_session(self._base, self._connections)
                 self._session_pid = os.getpid()
             return self._session
 
@@ -267,9 +269,17 @@ def node(external_id: str) -> str:
     return quote(external_id, safe="")
 
 
-def _new_session() -> requests.Session:
+def _new_session(url: str, connections: int) -> requests.Session:
+    """Return a session for calls to `url`.
+
+    What the environment says of proxies and certificates is read here, once: read for every call,
+    as requests would, it is a good part of what a call costs.
+    """
     session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL_SIZE)
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify = found["proxies"], found["verify"]
+    session.trust_env = False
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.headers.update({"Accept": "application/json", "User-Agent": "flask-messenger"})

@@ -77,6 +77,7 @@ def journal() -> ResponseReturnValue:
         ),
         notices=notices,
         nothing=_nothing(chosen),
+        is_more_open=bool(chosen.keys() - {"state", "account"}),
         settings_url=url_for("messenger_ui.settings"),
         zone=zone_name(),
         cookie_path=cookie_path(),

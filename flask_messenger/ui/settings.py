@@ -49,6 +49,7 @@ def settings() -> ResponseReturnValue:
         human_agent=read_settings(session, tenant=reader.tenant).human_agent_enabled,
         human_agent_url=url_for("messenger_ui.switch_answering") if may_switch else None,
         health=_health(reader) if may_switch else None,
+        admin_links=_admin_links() if may_switch else (),
         inbox_url=url_for("messenger_ui.inbox"),
         zone=zone_name(),
         cookie_path=cookie_path(),
@@ -154,6 +155,11 @@ def _channels(reader: Reader) -> list[ChannelView]:
         )
         for name, channel in CHANNELS.items()
     ]
+
+
+def _admin_links() -> list[tuple[str, str]]:
+    pages = {"Journal": "journal", "Personal data": "personal_data", "Audit log": "audit"}
+    return [(label, url_for(f"messenger_ui.{view}")) for label, view in pages.items()]
 
 
 def _health(reader: Reader) -> HealthLine:

@@ -54,6 +54,7 @@ class JournalView:
 
     Attributes:
         chosen: the filters as they were sent, to show again and to replay by.
+        is_more_open: whether a filter among those that fold away was used.
         replay_url: None where nothing narrows the list: not everything is replayed at once.
     """
 
@@ -68,6 +69,7 @@ class JournalView:
     older_url: str | None = None
     notices: Sequence[Notice] = ()
     nothing: str = ""
+    is_more_open: bool = False
     settings_url: str = ""
     zone: str = "UTC"
     cookie_path: str = "/"
@@ -99,7 +101,7 @@ def figures_view(figures: JournalFigures, reader: Reader) -> list[Figure]:
         ago = time_ago_spoken(oldest, now=reader.now, zone=reader.zone)
         waiting = f"{waiting}, the oldest came {ago}"
     return [
-        Figure(label="Waiting", value=waiting, url=_list(reader, PENDING)),
+        Figure(label="Waiting to be applied again", value=waiting, url=_list(reader, PENDING)),
         Figure(
             label="Failed",
             value=f"{figures.failed:,}",

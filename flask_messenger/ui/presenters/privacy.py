@@ -8,7 +8,14 @@ from flask_messenger.models import AuditEntry
 from flask_messenger.models.privacy import DONE, ERASE, EXPIRED, EXPORT, FAILED, QUEUED, RUNNING
 from flask_messenger.privacy.requests import PersonRow, RequestRow
 from flask_messenger.ui.presenters.people import Avatar, avatar_of
-from flask_messenger.ui.presenters.reader import SOMEBODY, Reader, channel_label, iso, person_name
+from flask_messenger.ui.presenters.reader import (
+    SOMEBODY,
+    YOU,
+    Reader,
+    channel_label,
+    iso,
+    person_name,
+)
 from flask_messenger.ui.presenters.settings import Notice
 from flask_messenger.ui.presenters.times import moment, time_ago_spoken
 
@@ -23,20 +30,26 @@ KINDS: Final = {EXPORT: "Export", ERASE: "Erasure"}
 ERRORS: Final = {"person_gone": "The person was erased meanwhile."}
 ACTIONS: Final[Mapping[str, str]] = {
     "account_connected": "Connected an account",
-    "account_reconnected": "Reconnected an account",
     "account_disconnected": "Disconnected an account",
     "account_moved": "Moved an account to another location",
-    "human_agent_switched": "Switched answering for seven days",
+    "account_needs_reauth": "An account needs to be reconnected",
+    "account_reconnected": "Reconnected an account",
     "journal_entry_revealed": "Looked at personal data in the journal",
     "journal_replayed": "Replayed journal entries",
     "login_deleted": "Deleted what a login gave us",
+    "message_cancelled": "Cancelled a message",
     "message_discarded": "Gave up a message",
+    "message_marked_sent": "Marked a message as sent",
+    "message_retried": "Sent a message again",
     "person_erase_requested": "Asked for a person to be erased",
     "person_erased": "Erased a person",
     "person_export_downloaded": "Downloaded a person's data",
-    "person_export_failed": "An export failed",
+    "person_export_failed": "Could not collect a person's data",
     "person_export_requested": "Asked for a person's data",
     "person_exported": "Collected a person's data",
+    "setting_switched": "Switched a setting",
+    "subscription_lost": "A Page no longer sends us its messages",
+    "subscription_restored": "Subscribed to a Page again",
 }
 ACTORS: Final = {"meta": "Meta", "system": "The operator"}
 
@@ -125,7 +138,7 @@ def _request_row(row: RequestRow, reader: Reader) -> DataRequestRow:
     return DataRequestRow(
         id=str(request.id),
         title=f"{KINDS[request.kind]} of {name}",
-        detail=f"{row.account.name} · asked by {_name_of(request.requested_by, reader)}",
+        detail=f"{row.account.name} · asked by {_by(request.requested_by, reader)}",
         time=time_ago_spoken(request.requested_at, now=reader.now, zone=reader.zone),
         state=word,
         kind=kind,
@@ -191,6 +204,11 @@ def _act_detail(entry: AuditEntry) -> str:
     if isinstance(count, int):
         return "1 entry" if count == 1 else f"{count:,} entries"
     return ""
+
+
+def _by(actor: str, reader: Reader) -> str:
+    name = _name_of(actor, reader)
+    return name.lower() if name == YOU else name
 
 
 def _name_of(actor: str, reader: Reader) -> str:

@@ -107,6 +107,7 @@ class SettingsView:
     human_agent: bool = False
     human_agent_url: str | None = None
     health: HealthLine | None = None
+    admin_links: Sequence[tuple[str, str]] = ()
     inbox_url: str = ""
     fragment_url: str = ""
     events_url: str = ""

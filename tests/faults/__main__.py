@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,29 +11,45 @@ from tests.faults import faults, misbehaviour, surroundings
 from tests.faults.report import Row, head
 from tests.faults.run import Fault, run_fault
 
-FAULTS = (*faults.FAULTS, *misbehaviour.FAULTS, *surroundings.FAULTS)
+FAULTS: Sequence[Fault] = (*faults.FAULTS, *misbehaviour.FAULTS, *surroundings.FAULTS)
 
 
-@click.command()
-@click.argument("names", nargs=-1)
-@click.option("--small", is_flag=True, help="Little load: shows that a fault can be done here.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write it there.")
-@click.option("--list", "only_list", is_flag=True, help="Say which there are.")
-def main(names: tuple[str, ...], *, small: bool, json_file: Path | None, only_list: bool) -> None:
-    """Run the faults named, or all; exit with 1 where something was lost or came twice."""
-    known = {fault.name: fault for fault in FAULTS}
-    if unknown := sorted(set(names) - set(known)):
-        raise click.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(known)}")
-    chosen = [known[name] for name in names] or list(FAULTS)
-    if only_list:
-        for fault in chosen:
-            click.echo(f"{fault.name:<26} {fault.what}")
-        return
-    click.echo(head())
-    rows = [row for fault in chosen if (row := run_one(fault, small=small)) is not None]
-    if json_file is not None:
-        json_file.write_text("".join(row.as_json() + "\n" for row in rows), encoding="utf-8")
-    sys.exit(0 if all(row.is_clean for row in rows) else 1)
+def make_command(known: Sequence[Fault]) -> click.Command:
+    """Return the command that runs these faults."""
+
+    @click.command()
+    @click.argument("names", nargs=-1)
+    @click.option("--small", is_flag=True, help="Little load: shows that it can be done here.")
+    @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write there.")
+    @click.option("--list", "only_list", is_flag=True, help="Say which there are.")
+    def main(
+        names: tuple[str, ...], *, small: bool, json_file: Path | None, only_list: bool
+    ) -> None:
+        """Run the faults named, or all; exit with 1 where something was lost or came twice."""
+        chosen = choose(known, names)
+        if only_list:
+            for fault in chosen:
+                click.echo(f"{fault.name:<26} {fault.what}")
+            return
+        click.echo(head())
+        rows = [row for fault in chosen if (row := run_one(fault, small=small)) is not None]
+        if json_file is not None:
+            json_file.write_text("".join(row.as_json() + "\n" for row in rows), encoding="utf-8")
+        sys.exit(0 if all(row.is_clean for row in rows) else 1)
+
+    return main
+
+
+def choose(known: Sequence[Fault], names: Sequence[str]) -> list[Fault]:
+    """Return the faults of these names, or all.
+
+    Raises:
+        click.BadParameter: there is none of that name.
+    """
+    by_name = {fault.name: fault for fault in known}
+    if unknown := sorted(set(names) - set(by_name)):
+        raise click.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(by_name)}")
+    return [by_name[name] for name in names] or list(known)
 
 
 def run_one(fault: Fault, *, small: bool) -> Row | None:
@@ -48,4 +65,4 @@ def run_one(fault: Fault, *, small: bool) -> Row | None:
 
 
 if __name__ == "__main__":
-    main()
+    make_command(FAULTS)()

@@ -3,11 +3,13 @@
 import random
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import psutil
 
 from tests.faults.processes import wait_until
 from tests.faults.run import Fault, Run, Size
+from tests.faults.world import run_world
 
 SMALL = Size(1_000, 40, 8.0)
 MOSTLY = 0.7
@@ -148,7 +150,7 @@ FAULTS = (
         fail_over,
         SMALL,
         FULL,
-        world={"with_replica": True},
+        world=partial(run_world, with_replica=True),
     ),
     Fault("both_away", "PostgreSQL and Valkey away at once", take_both_away, SMALL, FULL),
 )

@@ -157,6 +157,7 @@ class Outbound(Load):
 
     Attributes:
         accepted: key of each message that the API took, and when.
+        asked: when it was first asked to.
         addresses: whom to write to: those who wrote before.
     """
 
@@ -164,6 +165,7 @@ class Outbound(Load):
     addresses: Sequence[Address] = field(kw_only=True)
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8], kw_only=True)
     accepted: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, float] = field(default_factory=dict)
 
     def _connect(self) -> "Api":
         return Api(self.target)
@@ -177,6 +179,7 @@ class Outbound(Load):
             "text": key,
             "idempotency_key": key,
         }
+        self.asked[key] = time.time()
         while True:
             answer = connection.post("/api/messenger/send", wanted)
             self._note(answer)

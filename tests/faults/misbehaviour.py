@@ -1,12 +1,13 @@
 """Faults of Meta itself, by the simulator: as strict as Meta, and told to misbehave."""
 
 import time
+from functools import partial
 from typing import Any
 
 from tests.faults.processes import wait_until
 from tests.faults.run import Fault, Run, Size
 from tests.faults.simulated import PAGES, Simulator
-from tests.faults.world import reconnect_accounts
+from tests.faults.world import reconnect_accounts, run_world
 
 SMALL = Size(300, 60, 10.0, blows=1)
 FULL = Size(2_000, 400, 80.0, blows=3)
@@ -94,7 +95,7 @@ def repeat_and_shuffle(run: Run) -> None:
 
 
 FAULTS = tuple(
-    Fault(name, what, strike, SMALL, FULL, world={"is_simulated": True})
+    Fault(name, what, strike, SMALL, FULL, world=partial(run_world, is_simulated=True))
     for name, what, strike in (
         ("meta_5xx", "Graph answers 5xx", fail_with_5xx),
         ("meta_5xx_after", "Graph takes the message and answers 502", fail_after_taking),

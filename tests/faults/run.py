@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,7 @@ class Fault:
     Attributes:
         strike: does it, while the load is on; returns when all is mended.
         small: the size that shows it works; `full` is the one that counts.
+        world: makes what it strikes at.
         missing: says why it cannot be done here; None where it can.
     """
 
@@ -69,13 +71,13 @@ class Fault:
     strike: Callable[[Run], None]
     small: Size
     full: Size
-    world: dict[str, Any] = field(default_factory=dict)
+    world: Callable[[], AbstractContextManager[World]] = run_world
     missing: Callable[[], str | None] = lambda: None
 
 
 def run_fault(fault: Fault, size: Size) -> Row:
     """Run one fault in a world of its own."""
-    with run_world(**fault.world) as world:
+    with fault.world() as world:
         world.let_people_write()
         return strike_under_load(world, fault, size)
 
@@ -98,7 +100,7 @@ def strike_under_load(world: World, fault: Fault, size: Size) -> Row:
         fault.what,
         len(inbound.accepted),
         len(outbound.accepted),
-        judge(run.server, inbound.accepted, outbound.accepted, got),
+        judge(run.server, inbound.accepted, outbound.accepted, got, asked=outbound.asked),
         back_in=_known(_back_in(run, each) for each in run.mended_at),
         back_out=_known(_back_out(run, got, each) for each in run.mended_at),
         settled_seconds=settled,

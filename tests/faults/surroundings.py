@@ -4,11 +4,13 @@ import contextlib
 import os
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 from tests.faults.postgres import Postgres, SmallDisk
 from tests.faults.processes import wait_until
 from tests.faults.run import Fault, Run, Size
+from tests.faults.world import run_world
 from tools.fault_programs import advise, find_compiler
 
 HOUR_SECONDS = 3600
@@ -81,7 +83,7 @@ FAULTS = (
         fill_disk,
         SMALL,
         FULL,
-        world={"disk": "tables"},
+        world=partial(run_world, disk="tables"),
         missing=cannot_mount,
     ),
     Fault(
@@ -90,7 +92,7 @@ FAULTS = (
         fill_disk,
         SMALL,
         FULL,
-        world={"disk": "everything"},
+        world=partial(run_world, disk="everything"),
         missing=cannot_mount,
     ),
     Fault(
@@ -99,7 +101,7 @@ FAULTS = (
         jump_clocks,
         SMALL,
         FULL,
-        world={"with_clocks": True},
+        world=partial(run_world, with_clocks=True),
         missing=cannot_fake_clocks,
     ),
 )

@@ -57,6 +57,7 @@ def count(*, stored: dict[str, int], rows: list[tuple[str | None, str]], got: li
         ["in1", "in2"],
         {"out1": 1.0, "out2": 2.0},
         lines,
+        asked={"out1": 0.5, "out2": 1.5},
     )
 
 

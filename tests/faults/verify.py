@@ -93,6 +93,8 @@ def judge(
     inbound: Iterable[str],
     outbound: Mapping[str, float],
     got: list[dict[str, Any]],
+    *,
+    asked: Mapping[str, float],
 ) -> Verdict:
     """Compare promises with rows, and rows with what the customers got.
 
@@ -101,6 +103,7 @@ def judge(
         inbound: ids of the messages that were accepted.
         outbound: keys of the messages that the API took, and when; a key is also the text.
         got: what Meta wrote down, in its order.
+        asked: when the API was first asked for each message.
     """
     verdict = Verdict()
     stored = dict(server.execute(INBOUND))
@@ -119,18 +122,23 @@ def judge(
         status == "failed" and times[key] > 0 for key, status in statuses.items()
     )
     verdict.unsettled = sum(status in OPEN for status in statuses.values())
-    verdict.disordered = _count_disordered(outbound, got)
+    verdict.disordered = _count_disordered(outbound, asked, got)
     return verdict
 
 
-def _count_disordered(outbound: Mapping[str, float], got: list[dict[str, Any]]) -> int:
-    """Count messages that one person got after another that was taken later."""
+def _count_disordered(
+    taken: Mapping[str, float], asked: Mapping[str, float], got: list[dict[str, Any]]
+) -> int:
+    """Count messages that one person got after another that was not even asked for before.
+
+    Between asking and being taken nothing is promised: an answer may be lost on the way, and the
+    message have its place in the lane all the same.
+    """
     latest: dict[str, float] = {}
     count = 0
     for line in got:
-        taken_at = outbound.get(str(line["text"]))
-        if taken_at is not None:
-            person = str(line["person"])
-            count += taken_at < latest.get(person, 0.0)
-            latest[person] = max(latest.get(person, 0.0), taken_at)
+        key, person = str(line["text"]), str(line["person"])
+        if key in taken:
+            count += taken[key] < latest.get(person, 0.0)
+            latest[person] = max(latest.get(person, 0.0), asked[key])
     return count

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from flask_messenger.crypto import KeyRing
-from flask_messenger.models import Account
+from flask_messenger.models import Account, schema
 from flask_messenger.models.accounts import ACTIVE
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
@@ -45,7 +45,6 @@ from tests.support.app import (
     Factory,
     make_app,
     make_config,
-    migrate,
 )
 
 UNKNOWN_AFTER_SECONDS = 15
@@ -237,29 +236,42 @@ def make_environment(database_url: str, redis_url: str, meta_url: str) -> dict[s
     }
 
 
-def make_meta(folder: Path, port: int, target: Target) -> Process:
-    command = [sys.executable, "-m", "tests.faults.meta", "--port", str(port)]
+def make_meta(folder: Path, port: int, target: Target, *, host: str = "127.0.0.1") -> Process:
+    command = [sys.executable, "-m", "tests.faults.meta", "--host", host, "--port", str(port)]
     command += ["--log", str(folder / "got.jsonl"), "--callback", target.webhook_url]
     return Process("meta", command, folder=folder, environment={"FAULTS_APP_SECRET": APP_SECRET})
 
 
-def make_web(folder: Path, target: Target, environment: Mapping[str, str]) -> Process:
+def make_web(
+    folder: Path,
+    target: Target,
+    environment: Mapping[str, str],
+    *,
+    name: str = "web",
+    within: Sequence[str] = (),
+) -> Process:
     command = [sys.executable, "-m", "gunicorn", "tests.faults.host:create_app()", *GUNICORN]
     command += ["--workers", "2", "--threads", "6", "--keep-alive", "60"]
     command += ["--bind", f"{target.host}:{target.port}"]
-    return Process("web", command, folder=folder, environment=environment)
+    return Process(name, command, folder=folder, environment=environment, within=within)
 
 
-def make_worker(folder: Path, environment: Mapping[str, str]) -> Process:
+def make_worker(
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    name: str = "worker",
+    within: Sequence[str] = (),
+) -> Process:
     command = [sys.executable, "-m", "flask", "messenger", "worker"]
-    return Process("worker", command, folder=folder, environment=environment)
+    return Process(name, command, folder=folder, environment=environment, within=within)
 
 
 def plant_accounts(database_url: str, redis_url: str, tokens: Mapping[str, str]) -> dict[str, str]:
     """Migrate the database and connect the Pages; return the id of each Page's account."""
     app = make_app(make_config(database_url, redis_url, SERVER_NAME=None))
-    migrate(app)
     with app.app_context():
+        schema.upgrade(state_of(app).db.engine)
         factory = Factory(app)
         accounts = {
             page: factory.account(WORKSPACE, external_id=page, location_id=None, token=token)

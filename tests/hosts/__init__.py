@@ -1,0 +1,1 @@
+"""More than one host: network namespaces on one bridge, and cables that can be cut."""

@@ -32,9 +32,14 @@ POLL_SECONDS: Final = 1.0
 CONNECT_SECONDS: Final = 2.0
 
 
+NICE: Final = {"default": 2, "bulk": 10}
+"""Where processors are short, messages go first, then what the host is told, then the rest."""
+
+
 def work_on(app: Flask, group: str) -> None:
     """Work on a group in this process until SIGTERM or SIGINT, or until the parent is gone."""
     _listen_for_stop()
+    os.nice(NICE.get(group, 0))
     with app.app_context():
         Working(app, group).run()
 

@@ -1,8 +1,10 @@
 """Claiming journal entries: the oldest first, and, where many wait, some of every account.
 
-A batch is claimed by age. Where that does not empty the journal, the other half of the batch is
-shared among all accounts that wait: so a flood of one account's entries, however long, delays
-another's by the batch in hand and no more. Any order gives the same rows in the end.
+Where few wait, a batch is claimed by age. Where more than a batch waits, every other batch holds
+only what waits of accounts that have little: it is small, hence quick. Of the others one half is
+claimed by age, and the other half is shared among all accounts that wait. So a flood of one
+account's entries, however long, delays another's by the batch in hand and its own small one. Any
+order gives the same rows in the end.
 """
 
 import uuid
@@ -18,6 +20,14 @@ from flask_messenger.models.upsert import dialect_of
 
 KEY: Final = 'messenger_journal_key(raw) COLLATE "C"'
 """Whose an entry seems to be, as an index knows it: a look at its first bytes, nothing more."""
+
+LIGHT: Final = 20
+"""An account with no more entries than these is light: its batch is quick."""
+LAST: Final = "messenger_claim"
+"""In `Session.info`: what the last batch was, where more may wait than it held."""
+FULL: Final = "full"
+SOME: Final = "light"
+NO_ID: Final = uuid.UUID(int=0)
 
 _AFTER: Final = bindparam("after", type_=WebhookEntry.__table__.c.id.type)
 
@@ -38,6 +48,25 @@ _KEYS: Final = text(
         FROM waiting WHERE waiting.key IS NOT NULL
     )
     SELECT key FROM waiting WHERE key IS NOT NULL ORDER BY random() LIMIT :most
+    """  # noqa: S608 - our own expression
+).bindparams(_AFTER)
+_OF_LIGHT: Final = text(
+    f"""
+    SELECT entry.id, entry.object, entry.raw, entry.app_name
+    FROM messenger_webhook_entries AS entry
+    WHERE entry.state = 'pending' AND entry.id IN (
+        SELECT few.id
+        FROM unnest(CAST(:keys AS text[])) AS given (key)
+        CROSS JOIN LATERAL (
+            SELECT first.id, count(*) OVER () AS found FROM (
+                SELECT id FROM messenger_webhook_entries
+                WHERE {_WAITS} AND {KEY} = given.key COLLATE "C"
+                ORDER BY {KEY}, id LIMIT :most_of_one
+            ) AS first
+        ) AS few
+        WHERE few.found < :most_of_one
+    )
+    LIMIT :most FOR UPDATE SKIP LOCKED
     """  # noqa: S608 - our own expression
 ).bindparams(_AFTER)
 _OF_EACH: Final = text(
@@ -61,23 +90,54 @@ _IN_INDEX_ORDER: Final = text(
 
 def claim(session: Session, *, limit: int) -> list[ClaimedEntry]:
     """Lock up to `limit` pending entries and return them. Several drains may do so at once."""
-    if dialect_of(session) != "postgresql":
-        return _claim_oldest(session, limit=limit)
+    last = session.info.pop(LAST, None)
+    if last == FULL and dialect_of(session) == "postgresql":
+        light = _claim_light(session, limit=limit)
+        if light:
+            session.info[LAST] = SOME
+            return light
     oldest = _claim_oldest(session, limit=max(1, limit // 2))
     if len(oldest) < limit // 2 or not oldest:
         return oldest
-    return oldest + _claim_fairly(session, after=oldest[-1].id, limit=limit - len(oldest))
+    session.info[LAST] = FULL
+    rest = limit - len(oldest)
+    if dialect_of(session) != "postgresql":
+        return oldest + _claim_oldest(session, limit=rest, after=oldest[-1].id)
+    return oldest + _claim_fairly(session, after=oldest[-1].id, limit=rest)
 
 
-def _claim_oldest(session: Session, *, limit: int) -> list[ClaimedEntry]:
+def may_find_more(session: Session) -> bool:
+    """Say whether more may wait than was claimed last. What comes now wakes the next drain."""
+    return LAST in session.info
+
+
+def _claim_oldest(session: Session, *, limit: int, after: uuid.UUID = NO_ID) -> list[ClaimedEntry]:
     statement = (
         select(WebhookEntry.id, WebhookEntry.object, WebhookEntry.raw, WebhookEntry.app_name)
-        .where(WebhookEntry.state == PENDING)
+        .where(WebhookEntry.state == PENDING, WebhookEntry.id > after)
         .order_by(WebhookEntry.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     return [_entry(row) for row in session.execute(statement)]
+
+
+def _claim_light(session: Session, *, limit: int) -> list[ClaimedEntry]:
+    """Claim all that waits of the accounts that have little, where others have much."""
+    keys = _find_keys(session, after=NO_ID, limit=limit)
+    if len(keys) < 2:  # noqa: PLR2004 - one account has nobody to make way for
+        return []
+    values = {"after": NO_ID, "keys": keys, "most_of_one": LIGHT + 1, "most": limit}
+    session.execute(_IN_INDEX_ORDER, {"sort": "off"})
+    entries = [_entry(row) for row in session.execute(_OF_LIGHT, values)]
+    session.execute(_IN_INDEX_ORDER, {"sort": "on"})
+    return entries
+
+
+def _find_keys(session: Session, *, after: uuid.UUID, limit: int) -> list[str]:
+    """Return accounts with entries younger than `after`; any `limit` of them where more wait."""
+    found = session.execute(_KEYS, {"after": after, "most": limit})
+    return [row.key for row in found]
 
 
 def _claim_fairly(session: Session, *, after: uuid.UUID, limit: int) -> list[ClaimedEntry]:

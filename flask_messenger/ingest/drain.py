@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from flask_messenger.errors import MessengerError
 from flask_messenger.ingest.apply import apply_batch
 from flask_messenger.ingest.batch import Outcome, ReadEntry
-from flask_messenger.ingest.claim import claim
+from flask_messenger.ingest.claim import claim, may_find_more
 from flask_messenger.ingest.entries import NOBODY_ELSE, finish_entries, read_entries
 from flask_messenger.ingest.receipts import settle_waiting_receipts
 from flask_messenger.models import Account, WebhookEntry
@@ -116,8 +116,8 @@ def drain_all(app: Flask, *, news: News, stopping: Callable[[], bool] = _never) 
             {each.id: each.account.workspace_id for each in (*outcome.messages, *outcome.settled)}
         )
         news.lifted(outcome.lifted)
-        if outcome.entries < limit // 2:
-            break  # that was all; whatever comes now wakes the next drain
+        if not may_find_more(session):
+            break
         is_over = stopping() or time.monotonic() > ends_at
     _after_drain(app, session, account_ids, heard)
     return is_over

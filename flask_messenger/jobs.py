@@ -33,7 +33,9 @@ from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
 from flask_messenger.ingest import retention
 from flask_messenger.ingest import spool as spooling
+from flask_messenger.ingest.receipts import settle_all_waiting
 from flask_messenger.ingest.spool import Spool
+from flask_messenger.ingest.waiting import WAITING_KEPT, forget_waiting
 from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
@@ -44,6 +46,7 @@ from flask_messenger.outbox import actions, reconcile
 from flask_messenger.outbox.runner import run_outbox
 from flask_messenger.outbox.wake import publish_wake
 from flask_messenger.privacy import work as personal_data
+from flask_messenger.realtime import publish
 from flask_messenger.state import state
 from flask_messenger.tenancy import system_scope
 from flask_messenger.turns import Piece, Turn, Turns, share_of
@@ -352,6 +355,15 @@ def _sweep_connections() -> None:
     upkeep.tidy(_app())
 
 
+def _sweep_waiting() -> None:
+    """Bring together what a drain left apart that died between its commit and its settling."""
+    session = state().db.session
+    changes = settle_all_waiting(session)
+    forget_waiting(session, before=utc_now() - WAITING_KEPT)
+    session.commit()
+    publish(state().get(redis.Redis), changes)
+
+
 def _sweep_data_requests() -> None:
     """Put requests that a worker died with back among the turns."""
     for workspace_id, request_id in personal_data.find_open(state().db.session):
@@ -451,6 +463,7 @@ SCHEDULE: Final[tuple[Part, ...]] = (
     Part(_sweep_connections),
     Part(_sweep_figures),
     Part(_sweep_subscriptions, every_seconds=30),
+    Part(_sweep_waiting, every_seconds=60),
     Part(_sweep_data_requests, every_seconds=60),
     Part(_sweep_retention, every_seconds=300),
 )

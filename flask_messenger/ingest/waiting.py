@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import delete
@@ -20,6 +20,9 @@ from flask_messenger.ingest.batch import Batch, RoutedChange, RoutedReceipt
 from flask_messenger.models import Receipt
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.upsert import greatest, insert_for, match_many
+
+WAITING_KEPT: Final = timedelta(days=30)
+"""How long something waits for its message. Meta repeats a delivery for a week at most."""
 
 WATERMARK: Final = "watermark:"
 
@@ -210,3 +213,8 @@ def keep_early(session: Session, items: Iterable[Item]) -> None:
         ),
         rows,
     )
+
+
+def forget_waiting(session: Session, *, before: datetime) -> None:
+    """Remove what has waited since `before`: what it is about is never going to come."""
+    session.execute(delete(_receipts).where(_receipts.c.created_at < before))

@@ -3,6 +3,7 @@
 That no order matters is `test_convergence.py`'s business.
 """
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -13,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_messenger.ingest.receipts import settle_all_waiting
+from flask_messenger.ingest.waiting import forget_waiting
 from flask_messenger.models import (
     Account,
     Attachment,
@@ -22,12 +24,13 @@ from flask_messenger.models import (
     Reaction,
     Receipt,
 )
+from flask_messenger.models.base import utc_now
 from flask_messenger.realtime import CHANNEL
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 from tests.support import meta
 from tests.support.app import Factory
-from tests.support.ingest import drain, rows
+from tests.support.ingest import drain, journal_states, rows
 
 PAGE = "555"
 PERSON = "9001"
@@ -246,3 +249,38 @@ def test_the_sweep_settles_what_a_dead_drain_left(
     assert [each.ids["conversation_id"] for each in changes] == [str(rows(app, Conversation)[0].id)]
     assert [each.text for each in rows(app, Message)] == [None]
     assert rows(app, Receipt) == []
+
+
+def test_what_waits_in_vain_is_forgotten(app: Flask, client: FlaskClient) -> None:
+    tell(app, client, edit("never", 1))
+    session = state_of(app).db.session
+
+    with system_scope("test"):
+        forget_waiting(session, before=utc_now() - timedelta(minutes=10))
+        session.commit()
+        assert len(rows(app, Receipt)) == 1
+        forget_waiting(session, before=utc_now() + timedelta(minutes=10))
+        session.commit()
+
+    assert rows(app, Receipt) == []
+
+
+def test_one_entry_may_hold_thousands_of_every_kind(app: Flask, client: FlaskClient) -> None:
+    events: list[dict[str, Any]] = []
+    for number in range(4_000):
+        person, mid = str(9000 + number % 3000), f"m_{number}"
+        mids = {"mids": [mid], "watermark": meta.T0}
+        about = (edit(f"text {number}", 1), reaction("❤"))
+        about[0]["message_edit"]["mid"] = about[1]["reaction"]["mid"] = mid
+        for event in (*about, meta.receipt(PAGE, person, "delivery", **mids)):
+            events.append({**event, "sender": {"id": person}})
+
+    tell(app, client, *events)
+
+    kinds = Counter(
+        each.kind if not each.reference.startswith("watermark:") else "watermark"
+        for each in rows(app, Receipt)
+    )
+    assert journal_states(app) == ["done"]
+    assert kinds == {"edited": 4_000, "reacted": 4_000, "delivered": 4_000}
+    assert len(rows(app, Conversation)) == 3_000  # a reaction makes one; so no watermark waits

@@ -8,7 +8,14 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
 from flask_messenger.errors import ConfigurationError
-from flask_messenger.operate.roles import WEB_ROLE, WORKER_ROLE, Login, create_roles, plan_roles
+from flask_messenger.operate.roles import (
+    READER_ROLE,
+    WEB_ROLE,
+    WORKER_ROLE,
+    Login,
+    create_roles,
+    plan_roles,
+)
 from flask_messenger.state import state
 
 roles = AppGroup("roles", help="The database roles of the web and the worker processes.")
@@ -23,12 +30,16 @@ WORKER_PASSWORD: Final = "MESSENGER_WORKER_PASSWORD"  # noqa: S105
 @roles.command("create")
 @click.option("--web-role", default=WEB_ROLE, show_default=True, help="The role of web processes.")
 @click.option("--worker-role", default=WORKER_ROLE, show_default=True, help="The role of workers.")
+@click.option(
+    "--reader-role", default=READER_ROLE, show_default=True, help="What the search runs as."
+)
 @click.option("--web-login", help=f"Also make a login in it; its password: {WEB_PASSWORD}.")
 @click.option("--worker-login", help=f"Also make a login in it; its password: {WORKER_PASSWORD}.")
 @click.option("--print-sql", is_flag=True, help="Print the statements for a DBA; change nothing.")
 def create(
     web_role: str,
     worker_role: str,
+    reader_role: str,
     web_login: str | None,
     worker_login: str | None,
     *,
@@ -50,10 +61,22 @@ def create(
     try:
         with state().db.engine.begin() as connection:
             if print_sql:
-                steps = plan_roles(connection, web=web_role, worker=worker_role, logins=logins)
+                steps = plan_roles(
+                    connection,
+                    web=web_role,
+                    worker=worker_role,
+                    reader=reader_role,
+                    logins=logins,
+                )
                 done = [f"{step.statement};" for step in steps]
             else:
-                done = create_roles(connection, web=web_role, worker=worker_role, logins=logins)
+                done = create_roles(
+                    connection,
+                    web=web_role,
+                    worker=worker_role,
+                    reader=reader_role,
+                    logins=logins,
+                )
                 done.append(
                     f"The host's own tables are the host's: grant {web_role} and {worker_role}"
                     " what your code does there."

@@ -32,6 +32,14 @@ WEB_GRANTS: Final = {
 WORKER_GRANTS: Final = {"messenger_audit_log": APPEND, VERSION_TABLE: READ}
 """What differs from `EVERYTHING`: nobody rewrites the audit log, and a request ends no account."""
 
+READER_ROLE: Final = "messenger_reader"
+SEARCH_FUNCTION: Final = "messenger_search"
+SEARCHED_TABLES: Final = (
+    "messenger_conversations",
+    "messenger_identities",
+    "messenger_messages",
+)
+
 OUR_TABLES: Final = r"""
     SELECT c.relname, c.relispartition, pg_get_userbyid(c.relowner) AS owner FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace
@@ -46,6 +54,14 @@ OUR_FUNCTIONS: Final = r"""
 """
 """Those that run as their owner. The others do nothing that their caller could not."""
 PASSES_WALLS: Final = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = :name"
+MAY_MAKE_READER: Final = """
+    SELECT rolsuper OR (rolcreaterole AND rolbypassrls) FROM pg_roles WHERE rolname = current_user
+"""
+SEARCH: Final = """
+    SELECT p.oid::regprocedure::text AS function, o.rolsuper OR o.rolbypassrls AS is_free
+    FROM pg_proc p JOIN pg_roles o ON o.oid = p.proowner
+    WHERE p.proname = :name AND p.pronamespace = current_schema()::regnamespace
+"""
 OWNS_TABLES: Final = r"""
     SELECT EXISTS (
         SELECT FROM pg_class
@@ -77,6 +93,7 @@ def create_roles(
     *,
     web: str = WEB_ROLE,
     worker: str = WORKER_ROLE,
+    reader: str = READER_ROLE,
     logins: Sequence[Login] = (),
 ) -> list[str]:
     """Make or mend the roles, their grants and their logins; return what was done, line by line.
@@ -87,16 +104,34 @@ def create_roles(
         ConfigurationError: this is not PostgreSQL, our tables are not there, or a role could go
             past the policies whatever is granted.
     """
-    steps = list(plan_roles(connection, web=web, worker=worker, logins=logins))
+    is_postgres = connection.dialect.name == "postgresql"
+    may_free = is_postgres and connection.scalar(text(MAY_MAKE_READER))
+    steps = list(
+        plan_roles(
+            connection,
+            web=web,
+            worker=worker,
+            reader=reader if may_free else None,
+            logins=logins,
+        )
+    )
     for step in steps:
         connection.exec_driver_sql(step.statement)
     return list(dict.fromkeys(step.says for step in steps))
 
 
 def plan_roles(
-    connection: Connection, *, web: str, worker: str, logins: Sequence[Login] = ()
+    connection: Connection,
+    *,
+    web: str,
+    worker: str,
+    reader: str | None,
+    logins: Sequence[Login] = (),
 ) -> Iterator[Step]:
-    """Yield what `create_roles` does, in order; only looks."""
+    """Yield what `create_roles` does, in order; only looks.
+
+    `reader` is None for whoever may not make a role with BYPASSRLS.
+    """
     if connection.dialect.name != "postgresql":
         raise ConfigurationError("Roles are PostgreSQL's: this database has none.")
     if not scoped_tables(connection):
@@ -108,6 +143,8 @@ def plan_roles(
     yield from _grant_tables(connection, web=web, worker=worker)
     yield from _grant_functions(connection, web=web, worker=worker)
     yield from _allow_system(connection, worker=worker)
+    if reader:
+        yield from _free_search(connection, reader=reader)
     for login in logins:
         yield from _make_login(connection, login)
 
@@ -157,6 +194,35 @@ def _allow_system(connection: Connection, *, worker: str) -> Iterator[Step]:
             f"role {worker}: may have the system scope",
             f"ALTER POLICY {SYSTEM_POLICY} ON {_quote(connection, table)} TO {roles}",
         )
+
+
+def _free_search(connection: Connection, *, reader: str) -> Iterator[Step]:
+    """Let the search use its index, which PostgreSQL refuses to whom a policy holds.
+
+    (Comparing words could tell of rows, so it may not come before the policy.) The function itself
+    looks at the workspace in scope alone, and runs as a role that nobody can log in as.
+    """
+    found = connection.execute(text(SEARCH), {"name": SEARCH_FUNCTION}).one_or_none()
+    if found is None or found.is_free:
+        return
+    name = _quote(connection, reader)
+    schema = _quote(connection, str(connection.scalar(text("SELECT current_schema()"))))
+    if connection.scalar(text(PASSES_WALLS), {"name": reader}) is None:
+        made = f"CREATE ROLE {name} NOLOGIN BYPASSRLS"
+        yield Step(f"role {reader}: made, without a login, for the search alone", made)
+    tables = ", ".join(SEARCHED_TABLES)
+    owner = next(row.owner for row in connection.execute(text(OUR_TABLES)))
+    is_strict = (connection.dialect.server_version_info or (0,)) >= (16,)
+    own = f"GRANT {name} TO {_quote(connection, owner)}"
+    own += " WITH INHERIT TRUE, SET FALSE" if is_strict else ""
+    for statement in (
+        f"GRANT USAGE, CREATE ON SCHEMA {schema} TO {name}",
+        f"GRANT SELECT ON {tables} TO {name}",
+        f"ALTER FUNCTION {found.function} OWNER TO {name}",
+        f"REVOKE CREATE ON SCHEMA {schema} FROM {name}",
+        own,  # or a later migration could not replace the function
+    ):
+        yield Step(f"role {reader}: runs {SEARCH_FUNCTION}()", statement)
 
 
 def _make_login(connection: Connection, login: Login) -> Iterator[Step]:

@@ -64,6 +64,10 @@ PUBLIC_FUNCTIONS: Final = r"""
       ))
     ORDER BY 1
 """
+SEARCH_IS_HELD: Final = """
+    SELECT NOT (o.rolsuper OR o.rolbypassrls) FROM pg_proc p JOIN pg_roles o ON o.oid = p.proowner
+    WHERE p.proname = 'messenger_search' AND p.pronamespace = current_schema()::regnamespace
+"""
 NOT_GRANTED: Final = """
     SELECT t FROM unnest(CAST(:tables AS text[])) t
     WHERE NOT has_table_privilege(to_regclass(t), 'SELECT, INSERT') ORDER BY 1
@@ -82,6 +86,10 @@ def check_walls(connection: Connection, *, process: str) -> Iterator[Finding]:
     yield from _check_tables(connection, tables)
     yield from _check_system_scope(connection, process)
     yield from _check_functions(connection)
+    if connection.scalar(text(SEARCH_IS_HELD)):
+        says = "The search reads every message of a workspace: policies keep it from its index."
+        mend = "As a superuser: `flask messenger roles create`, or what its --print-sql prints."
+        yield note("search", says, mend)
     missing = connection.scalars(text(NOT_GRANTED), {"tables": tables}).all()
     if missing:
         says = f"The role in use may not read or write {', '.join(missing)}."

@@ -39,6 +39,9 @@ class Site:
         self.made.append(app)
         return app
 
+    def superuser(self) -> Flask:
+        return self.app(str(self.server.username), str(self.server.password or ""))
+
     def run(self, app: Flask, *args: str, **kwargs: Any) -> Result:
         return app.test_cli_runner().invoke(args=["messenger", *args], **kwargs)
 

@@ -67,6 +67,7 @@ def test_nothing_is_wrong_where_everything_is_set_up(site) -> None:
     for status, found in (web, worker):
         assert status == 0, found
         assert not [each for each in found.values() if each[0][0] == "wrong"]
+    assert states(web[1])["search"] == {"note"}
     assert web[1]["system scope"] == [("ok", "Not for this role.")]
     assert worker[1]["system scope"] == [("ok", "Allowed.")]
     assert states(worker[1])["keys"] == {"ok"}

@@ -8,14 +8,14 @@ from flask_messenger import system_scope, workspace_scope
 from flask_messenger.errors import ScopeError
 from flask_messenger.state import state_of
 from tests.servers import connect_to
-from tests.support.walls import count
+from tests.support.walls import count, fill
 
 PASSWORDS = {"MESSENGER_WEB_PASSWORD": "web-secret", "MESSENGER_WORKER_PASSWORD": "worker-secret"}
 
 
 def create(site, app=None, *more, **kwargs):
     app = app or site.made[0]
-    names = ("--web-role", site.role("web"), "--worker-role", site.role("worker"))
+    names = [f"--{kind}-role={site.role(kind)}" for kind in ("web", "worker", "reader")]
     return site.run(app, "roles", "create", *names, *more, **kwargs)
 
 
@@ -159,3 +159,38 @@ def test_the_logins_cannot_reach_each_other(site) -> None:
             with pytest.raises(ProgrammingError, match="permission denied"):
                 connection.execute(text(f"SET ROLE {role}"))
             connection.rollback()
+
+
+def test_a_superuser_lets_the_search_use_its_index(site) -> None:
+    plain = create(site)
+    freed = create(site, site.superuser(), *logins(site), env=PASSWORDS)
+    again = create(site, site.superuser())
+
+    assert site.role("reader") not in plain.output
+    assert f"role {site.role('reader')}: runs messenger_search()" in freed.output
+    assert site.role("reader") not in again.output
+    boss = site.superuser()
+    with boss.app_context(), state_of(boss).db.engine.begin() as connection, system_scope("test"):
+        for workspace_id in ("a", "b"):
+            fill(connection, workspace_id)
+        connection.execute(text("UPDATE messenger_messages SET text = 'a pizza, please'"))
+    app = site.app(site.role("web_login"), "web-secret")
+    search = text("SELECT messenger_search('pizza', '%pizza%', 10)")
+    with app.app_context(), state_of(app).db.engine.connect() as connection:
+        nobody = connection.scalars(search).all()
+        with workspace_scope("a"):
+            found = connection.scalars(search).all()
+            own = connection.scalars(text("SELECT id FROM messenger_conversations")).all()
+
+    assert (nobody, found) == ([], own)
+    assert len(own) == 1
+
+
+def test_the_owner_can_still_replace_and_remove_the_search(site) -> None:
+    create(site, site.superuser())
+    owner = site.made[0]
+
+    with owner.app_context(), state_of(owner).db.engine.connect() as connection:
+        connection.execute(text("DROP FUNCTION messenger_search"))
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            connection.execute(text(f"SET ROLE {site.role('reader')}"))

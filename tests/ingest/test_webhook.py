@@ -1,10 +1,11 @@
 """The route Meta calls: what it takes, what it refuses, and that nothing is lost."""
 
+import io
 import json
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 
 from flask_messenger.models import Message, WebhookEntry
@@ -97,6 +98,34 @@ def test_the_hosts_own_body_limit_does_not_refuse_a_delivery(
     answer = meta.post(app.test_client(), meta.delivery(meta.entry("1")))
 
     assert answer.status_code == 200
+
+
+def test_a_host_may_read_the_body_first(new_app: NewApp) -> None:
+    app = new_app()
+    seen: list[bytes] = []
+    app.before_request(lambda: seen.append(request.get_data()))
+
+    answer = meta.post(app.test_client(), meta.delivery(meta.entry("1")))
+
+    assert answer.status_code == 200
+    assert seen[0].startswith(b'{"object"')
+
+
+@pytest.mark.parametrize(("size", "status"), [(100, 200), (200_000, 413)])
+def test_a_body_without_a_length_is_read_to_its_end(
+    new_app: NewApp, size: int, status: int
+) -> None:
+    app = new_app(MESSENGER_WEBHOOK_MAX_BYTES=100_000)
+    body = b'{"object":"page","entry":[{"id":"%s"}]}' % (b"1" * size)
+
+    answer = app.test_client().post(
+        "/webhooks/meta",
+        input_stream=io.BytesIO(body),
+        headers={"X-Hub-Signature-256": meta.sign(body), "Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert answer.status_code == status
 
 
 def test_every_entry_is_journalled_byte_for_byte(app: Flask, client: FlaskClient) -> None:

@@ -20,7 +20,7 @@ BENCHMARKS: Final = (
 )
 """What `all` runs, in this order: a module each, imported when it is run."""
 
-ALONE: Final[tuple[str, ...]] = ("sustained",)
+ALONE: Final[tuple[str, ...]] = ("soak", "sustained")
 """What takes so long that it is run by its own name only."""
 
 REPORTS: Final = REPOSITORY / "docs" / "benchmarks"

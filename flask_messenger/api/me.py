@@ -2,8 +2,9 @@
 
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.openapi import operation
-from flask_messenger.api.schemas.workspace import Feature, Me
+from flask_messenger.api.schemas.workspace import Feature, Me, Outage
 from flask_messenger.hooks import PERMISSIONS
+from flask_messenger.outbox.outages import outage_of_workspace
 from flask_messenger.settings import FEATURES
 from flask_messenger.state import state
 from flask_messenger.tenancy import current_tenant
@@ -16,6 +17,7 @@ def get_me() -> Me:
     """Return the tenant, its permissions, and what its plan has."""
     tenant = current_tenant()
     accesses = [feature_access(state(), tenant.workspace_id, name) for name in FEATURES]
+    outage = outage_of_workspace(state().db.session, state(), tenant.workspace_id)
     locations = None if tenant.location_ids is None else sorted(tenant.location_ids)
     return Me(
         workspace_id=tenant.workspace_id,
@@ -28,4 +30,5 @@ def get_me() -> Me:
             Feature(name=each.feature, allowed=each.allowed, needed_plan=each.needed_plan)
             for each in accesses
         ],
+        outage=Outage(since=outage.began_at) if outage else None,
     )

@@ -11,7 +11,12 @@ from flask_messenger.inbox import queries
 from flask_messenger.inbox.announce import announce_decision
 from flask_messenger.models import Message as MessageModel
 from flask_messenger.models.base import utc_now
-from flask_messenger.outbox.reconcile import discard_message, mark_as_sent, retry_message
+from flask_messenger.outbox.reconcile import (
+    cancel_message,
+    discard_message,
+    mark_as_sent,
+    retry_message,
+)
 from flask_messenger.state import state
 from flask_messenger.tenancy import current_tenant, require_permission
 
@@ -78,6 +83,19 @@ def discard(message_id: uuid.UUID) -> Message:
     tenant = require_permission("reply")
     return _decided(
         discard_message(state().db.session, tenant=tenant, message_id=message_id, now=utc_now())
+    )
+
+
+@bp.post("/messages/<uuid:message_id>/cancel")
+@operation("cancelMessage", tag="messages", answers={200: AS_IT_IS_NOW}, problems=(403, 404, 409))
+def cancel(message_id: uuid.UUID) -> Message:
+    """Take a message back that has not gone out yet.
+
+    It is `queued`; of cancelling and sending exactly one wins. Needs `reply`.
+    """
+    tenant = require_permission("reply")
+    return _decided(
+        cancel_message(state().db.session, tenant=tenant, message_id=message_id, now=utc_now())
     )
 
 

@@ -13,6 +13,7 @@ from flask_messenger.api.schemas.sending import SendHeaders, SendRequest, Sent
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.hooks import Tenant
 from flask_messenger.inbox import queries
+from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import BY_PERSON, DELIVERED, QUEUED, READ, SENDING, SENT
 from flask_messenger.outbox.compose import Composed, compose
@@ -38,7 +39,8 @@ def send(json: SendRequest, headers: SendHeaders) -> Response:
     """Send text or one attachment.
 
     Needs `reply`. The message goes out after those that were queued before it in the same
-    conversation. With `Prefer: wait=N` the answer waits until Meta has accepted it, or N seconds.
+    conversation, or at `send_at`. With `Prefer: wait=N` the answer waits until Meta has accepted
+    it, or N seconds.
     """
     tenant = require_permission("reply")
     composed = _compose(tenant, json, key=_one_key(json, headers))
@@ -50,17 +52,23 @@ def send(json: SendRequest, headers: SendHeaders) -> Response:
         jobs.wake_lane(composed.thread.conversation.id)
     deadline = time.monotonic() + headers.wait_seconds
     row = queries.get_message(session, tenant=tenant, message_id=message_id)
-    while row.message.status in ON_ITS_WAY and time.monotonic() < deadline:
+    while _is_on_its_way(row.message) and time.monotonic() < deadline:
         session.rollback()  # or this transaction would never see what the worker writes
         time.sleep(POLL_SECONDS)
         row = queries.get_message(session, tenant=tenant, message_id=message_id)
     answer = current_app.response_class(
-        Sent.of(row, composed.thread).model_dump_json(), mimetype="application/json"
+        Sent.of(row, composed).model_dump_json(), mimetype="application/json"
     )
     answer.status_code = 200 if headers.wait_seconds and row.message.status in OUT else 202
     if headers.wait_seconds:
         answer.headers["Preference-Applied"] = f"wait={headers.wait_seconds}"
     return answer
+
+
+def _is_on_its_way(message: Message) -> bool:
+    """Say whether it is worth waiting for: one that is put off is not."""
+    is_put_off = message.send_at is not None and message.send_at > utc_now()
+    return message.status in ON_ITS_WAY and not is_put_off
 
 
 def _compose(tenant: Tenant, wanted: SendRequest, *, key: str | None) -> Composed:
@@ -78,6 +86,7 @@ def _compose(tenant: Tenant, wanted: SendRequest, *, key: str | None) -> Compose
         sent_by_name=tenant.user_name if wanted.sender == BY_PERSON else None,
         idempotency_key=key,
         reply_to_external_id=wanted.reply_to,
+        send_at=wanted.send_at,
         now=utc_now(),
     )
 

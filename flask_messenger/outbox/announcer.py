@@ -95,7 +95,8 @@ def _changes(
     written: Written, verdicts: Mapping[uuid.UUID, Verdict]
 ) -> tuple[list[StatusChange], list[StatusChange]]:
     """Return what has just gone out, and what else changed."""
-    news, other = [], []
+    news: list[StatusChange] = []
+    other: list[StatusChange] = []
     for message_id, (status, is_news) in written.sent.items():
         (news if is_news else other).append(_change(verdicts[message_id], status))
     other += [

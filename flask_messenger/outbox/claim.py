@@ -43,8 +43,8 @@ _identities: Final = Identity.__table__
 _settings: Final = WorkspaceSettings.__table__
 
 # Written out and not bound: the planner takes a partial index only where it sees the constant.
-IS_QUEUED: Final = literal_column(f"'{QUEUED}'")
-IS_SENDING: Final = literal_column(f"'{SENDING}'")
+IS_QUEUED: Final[ColumnElement[str]] = literal_column(f"'{QUEUED}'")
+IS_SENDING: Final[ColumnElement[str]] = literal_column(f"'{SENDING}'")
 SENDABLE: Final = (ACTIVE, DISCONNECTED)
 """Of an account: what waits for a disconnected one is failed, for any other it waits on."""
 

@@ -167,13 +167,11 @@ def compose(
         _attach(session, message, content, now=now)
     if send_at is None:
         note_last_message(session, message.conversation_id, message_id=message.id, at=now)
-    closes_at = decision.closes_at
-    return Composed(
-        message=message,
-        thread=thread,
-        created=True,
-        will_be_closed=bool(send_at and closes_at and send_at >= closes_at),
+    will_be_closed = (
+        send_at is not None
+        and not _decide(session, held, thread, sender=sender, now=send_at).allowed
     )
+    return Composed(message=message, thread=thread, created=True, will_be_closed=will_be_closed)
 
 
 def check_may_send(
@@ -197,16 +195,22 @@ def check_may_send(
     if thread.account.status == DISCONNECTED:
         raise ConflictError("This account is disconnected. Connect it again to send.")
     channel.check_content(content)
-    decision = decide(
-        channel=channel.name,
+    decision = _decide(session, held, thread, sender=sender, now=now)
+    decision.check()
+    return decision
+
+
+def _decide(
+    session: Session, held: MessengerState, thread: Thread, *, sender: str, now: datetime
+) -> Decision:
+    return decide(
+        channel=thread.account.channel,
         last_inbound_at=thread.conversation.last_inbound_at,
         sender=sender,
         human_agent_enabled=human_agent_enabled(session, thread.account.workspace_id),
         now=now,
         margin=timedelta(seconds=held.settings.window_margin_seconds),
     )
-    decision.check()
-    return decision
 
 
 def human_agent_enabled(session: Session, workspace_id: str) -> bool:

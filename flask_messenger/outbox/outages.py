@@ -20,7 +20,7 @@ from flask_messenger.outbox.calls import Calls
 from flask_messenger.outbox.lane import Dispatch
 from flask_messenger.realtime import Change, publish
 from flask_messenger.settings import MetaApp
-from flask_messenger.state import state_of
+from flask_messenger.state import MessengerState, state_of
 
 logger = logging.getLogger(__name__)
 
@@ -191,6 +191,16 @@ class Outages:
         session.rollback()
         changes = [Change(workspace_id=each, type="outage", ids={}) for each in workspaces]
         publish(self._held.get(redis.Redis), changes)
+
+
+def outage_of_workspace(session: Session, held: MessengerState, workspace_id: str) -> Outage | None:
+    """Return the outage that a workspace's messages wait for, the longest; None while none is."""
+    outages = held.get(Breaker).find_outages(held.settings.apps)
+    if not outages:
+        return None
+    statement = select(Account.app_name).where(Account.workspace_id == workspace_id).distinct()
+    mine = [outages[name] for name in session.scalars(statement) if name in outages]
+    return min(mine, key=lambda each: each.since, default=None)
 
 
 def _is_only_account(session: Session, app_name: str) -> bool:

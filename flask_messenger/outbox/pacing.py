@@ -42,7 +42,7 @@ HANDFULS: Final = 20
 """Of a second's permits; a worker takes one at a time."""
 LEASE_SECONDS: Final = 1.0
 LOOK_AGAIN_SECONDS: Final = 0.25
-"""How soon a worker learns what another one found out; what it found out itself it knows at once."""
+"""How soon a worker learns what another found out; what it found out itself it knows at once."""
 MOST_LEASES: Final = 10_000
 
 

@@ -170,6 +170,26 @@ def decide(
     )
 
 
+def last_close(
+    *,
+    channel: str,
+    last_inbound_at: datetime | None,
+    sender: str,
+    human_agent_enabled: bool,
+    now: datetime,
+    margin: timedelta = NO_MARGIN,
+) -> datetime | None:
+    """Return when the last window of `sender` closes, unless the person writes again.
+
+    Arguments as of `decide`; None where there is no window.
+    """
+    windows = [each for each in WINDOWS.get(channel, ()) if each.is_in_force(now)]
+    mine = list(_windows_of(windows, sender=sender, human_agent_enabled=human_agent_enabled))
+    if not mine or last_inbound_at is None:
+        return None
+    return last_inbound_at + mine[-1].lasts - margin
+
+
 def _windows_of(
     windows: list[Window], *, sender: str, human_agent_enabled: bool
 ) -> Iterator[Window]:

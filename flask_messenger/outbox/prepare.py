@@ -47,8 +47,7 @@ class Preparer:
     def prepare(self, dispatch: Dispatch) -> Call | Outcome:
         """Return the call, or why there will be none; asks the host, hence no open transaction."""
         try:
-            if dispatch.lane.account_status == DISCONNECTED:
-                raise DisconnectedError
+            _check_connected(dispatch)
             self._check_plan(dispatch)
             decision = decide_again(dispatch)
             return self._call(dispatch, tag=decision.tag)
@@ -90,7 +89,7 @@ class Preparer:
         meta_app = self._held.settings.apps.get(dispatch.app_name)
         token = self.open_token(dispatch)
         if meta_app is None or token is None:
-            raise UnreadyError
+            raise UnreadyError("The account's token or its Meta app is not to be had.")
         content = dispatch.content
         channel = channel_named(dispatch.lane.channel)
         channel.check_content(content)
@@ -127,6 +126,11 @@ class Preparer:
                 self._tokens.clear()
             self._tokens[key] = token
         return token
+
+
+def _check_connected(dispatch: Dispatch) -> None:
+    if dispatch.lane.account_status == DISCONNECTED:
+        raise DisconnectedError
 
 
 def decide_again(dispatch: Dispatch) -> Decision:

@@ -107,18 +107,26 @@ def judge(outcome: Outcome, *, tries: int, chance: float, is_away: bool = False)
             external_id=outcome.answer.message_id,
             tag=outcome.tag,
         )
+    if isinstance(error, GraphError):
+        return _judge_graph(dispatch, error, tries=tries, chance=chance, is_away=is_away)
     if isinstance(error, NotYetError):
         return _again(dispatch, wait=error.wait)
-    if isinstance(error, TokenExpiredError):
-        return _again(dispatch, wait=None, needs_reauth=True)
-    if isinstance(error, ContentError | PolicyError | TierError | DisconnectedError):
-        return Verdict(dispatch=dispatch, status=FAILED, slug=_slug(error))
     if isinstance(error, UnreadyError):
         return _again(dispatch, wait=UNREADY_WAIT)
-    if isinstance(error, GraphError) and not isinstance(error, GraphTimeoutError):
-        return _judge_refusal(dispatch, error, tries=tries, chance=chance, is_away=is_away)
-    # No answer, or something of ours broke after the call may have gone out: nobody knows.
+    if isinstance(error, ContentError | PolicyError | TierError | DisconnectedError):
+        return Verdict(dispatch=dispatch, status=FAILED, slug=error.slug)
+    # Something of ours broke after the call may have gone out: nobody knows.
     return Verdict(dispatch=dispatch, status=SENDING)
+
+
+def _judge_graph(
+    dispatch: Dispatch, error: GraphError, *, tries: int, chance: float, is_away: bool
+) -> Verdict:
+    if isinstance(error, GraphTimeoutError):
+        return Verdict(dispatch=dispatch, status=SENDING)
+    if isinstance(error, TokenExpiredError):
+        return _again(dispatch, wait=None, needs_reauth=True)
+    return _judge_refusal(dispatch, error, tries=tries, chance=chance, is_away=is_away)
 
 
 def _judge_refusal(
@@ -144,7 +152,3 @@ def _again(dispatch: Dispatch, *, wait: timedelta | None, needs_reauth: bool = F
     return Verdict(
         dispatch=dispatch, status=QUEUED, wait=wait, counts=False, needs_reauth=needs_reauth
     )
-
-
-def _slug(error: ContentError | PolicyError | TierError | DisconnectedError) -> str:
-    return error.slug

@@ -1,6 +1,16 @@
 """The pages: settings, health, journal, personal data, choice of Pages, inbox, deletion."""
 
-from flask_messenger.ui import acting, deletion, health, inbox, journal, privacy, sending, settings
+from flask_messenger.ui import (
+    acting,
+    deletion,
+    health,
+    inbox,
+    journal,
+    outage,
+    privacy,
+    sending,
+    settings,
+)
 from flask_messenger.ui.blueprint import bp
 
 __all__ = [
@@ -10,6 +20,7 @@ __all__ = [
     "health",
     "inbox",
     "journal",
+    "outage",
     "privacy",
     "sending",
     "settings",

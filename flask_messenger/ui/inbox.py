@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from flask_messenger.inbox.queries import (
 )
 from flask_messenger.inbox.settings import read_settings
 from flask_messenger.models.messages import BY_PERSON
-from flask_messenger.outbox.policy import Decision, decide
+from flask_messenger.outbox.policy import Decision, decide, last_close
 from flask_messenger.state import state
 from flask_messenger.tiers import feature_access
 from flask_messenger.ui.blueprint import bp
@@ -306,9 +306,22 @@ def _thread_view(
         decision=_decide(reader, row, human_agent_enabled=_human_agent_enabled(reader)),
         access=feature_access(state(), reader.tenant.workspace_id, channel.feature),
         limit=channel.text_limit,
+        ends_at=_last_close(reader, row),
     )
     return thread_view(
         row, page, reader, composer=composer, kept=chosen.kept, keeps_older=keeps_older
+    )
+
+
+def _last_close(reader: Reader, row: ConversationRow) -> datetime | None:
+    """Return until when an answer may be put off."""
+    return last_close(
+        channel=row.conversation.channel,
+        last_inbound_at=row.conversation.last_inbound_at,
+        sender=BY_PERSON,
+        human_agent_enabled=_human_agent_enabled(reader),
+        now=reader.now,
+        margin=timedelta(seconds=state().settings.window_margin_seconds),
     )
 
 

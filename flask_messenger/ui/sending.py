@@ -1,6 +1,7 @@
 """Answers: send one, and decide about one that did not go out."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import cast
 
 import redis
@@ -9,17 +10,25 @@ from flask.typing import ResponseReturnValue
 
 from flask_messenger import jobs
 from flask_messenger.content import Content, Media, Text
+from flask_messenger.errors import InvalidRequestError
 from flask_messenger.inbox.announce import announce_decision
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import BY_PERSON
 from flask_messenger.outbox.compose import compose
-from flask_messenger.outbox.reconcile import discard_message, mark_as_sent, retry_message
+from flask_messenger.outbox.reconcile import (
+    cancel_message,
+    discard_message,
+    mark_as_sent,
+    retry_message,
+)
 from flask_messenger.realtime import publish
 from flask_messenger.state import state
 from flask_messenger.tenancy import require_permission
 from flask_messenger.ui.acting import changed
 from flask_messenger.ui.blueprint import bp
+from flask_messenger.ui.presenters.times import zone_named
+from flask_messenger.ui.reading import ZONE_COOKIE
 
 
 @bp.post("/inbox/<uuid:conversation_id>/messages")
@@ -38,6 +47,7 @@ def send(conversation_id: uuid.UUID) -> ResponseReturnValue:
         sent_by_name=tenant.user_name or None,
         idempotency_key=request.form.get("key") or None,
         location_ids=tenant.location_ids,
+        send_at=_read_time(request.form.get("send_at", "")),
         now=utc_now(),
     )
     change = composed.change
@@ -52,6 +62,33 @@ def _read_content() -> Content:
     if url:
         return Media(type=request.form.get("kind") or "image", url=url)
     return Text(request.form.get("text", ""))
+
+
+def _read_time(text: str) -> datetime | None:
+    """Return when to send; a time without a zone is one of the reader's own.
+
+    Raises:
+        InvalidRequestError: it is no time.
+    """
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidRequestError("Say when to send it.", field="send_at") from error
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=zone_named(request.cookies.get(ZONE_COOKIE)))
+    return at.astimezone(UTC)
+
+
+@bp.post("/inbox/messages/<uuid:message_id>/cancel")
+def cancel(message_id: uuid.UUID) -> ResponseReturnValue:
+    """Take a message back that has not gone out yet."""
+    tenant = require_permission("reply")
+    message = cancel_message(
+        state().db.session, tenant=tenant, message_id=message_id, now=utc_now()
+    )
+    return _decided(message)
 
 
 @bp.post("/inbox/messages/<uuid:message_id>/retry")

@@ -73,10 +73,11 @@ class Message(Answer):
     reactions: list[Reaction] = Field(description="One of each who reacted.")
     status: str = Field(
         description="`received`; or `queued`, `sending`, `sent`, `delivered`, `read`, `failed`, "
-        "`unknown` (perhaps sent: a person decides), `discarded`."
+        "`unknown` (perhaps sent: a person decides), `discarded`, `cancelled`."
     )
     error: MessageError | None
     sent_at: Time
+    send_at: Time | None = Field(description="When it is to go out, where it was put off.")
     edited_at: Time | None = Field(description="When its text was last changed.")
     deleted_at: Time | None = Field(
         description="When whoever wrote it took it back: text and attachments are gone."
@@ -107,6 +108,7 @@ class Message(Answer):
             status=message.status,
             error=_error_of(message),
             sent_at=message.sent_at,
+            send_at=message.send_at,
             edited_at=message.edited_at,
             deleted_at=message.deleted_at,
             sent_by=message.sent_by,

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from flask_messenger.api.schemas.base import Answer, HostId, MayOmit, Question, StorableText
+from flask_messenger.api.schemas.base import Answer, HostId, MayOmit, Question, StorableText, Time
 from flask_messenger.api.schemas.messages import Message
 from flask_messenger.content import MAX_URL_LENGTH, Content, Media, Text
 from flask_messenger.inbox.queries import MessageRow
-from flask_messenger.outbox.compose import MAX_KEY_LENGTH, Thread, send_answer
+from flask_messenger.outbox.compose import MAX_KEY_LENGTH, Composed, send_answer
 
 MAX_TEXT_LENGTH: Final = 65536
 """Far above every channel's own limit, which is checked where the channel is known."""
@@ -73,6 +73,11 @@ class SendRequest(Question):
     idempotency_key: MayOmit[IdempotencyKey] = Field(
         None, description="The same key again returns the message that is there."
     )
+    send_at: MayOmit[Time] = Field(
+        None,
+        description="When it is to go out, at most a year ahead; left out: at once. Whether it "
+        "may go out is asked again then.",
+    )
 
     @model_validator(mode="after")
     def check_together(self) -> "SendRequest":
@@ -128,10 +133,19 @@ class Sent(Answer):
     platform: str
     conversation_id: uuid.UUID
     used_message_tag: str | None
+    window_will_be_closed: bool = Field(
+        description="Whether the time to reply ends before `send_at`: the message fails then, "
+        "unless the person writes again."
+    )
     message: Message
 
     @classmethod
-    def of(cls, row: MessageRow, thread: Thread) -> "Sent":
+    def of(cls, row: MessageRow, composed: Composed) -> "Sent":
         """Return what is shown of the message as far as it has come."""
+        thread = composed.thread
         answer = send_answer(row.message, thread.conversation, thread.identity, thread.account)
-        return cls(**answer, message=Message.of(row))
+        return cls(
+            **answer,
+            window_will_be_closed=composed.will_be_closed,
+            message=Message.of(row),
+        )

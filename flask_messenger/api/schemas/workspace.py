@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from flask_messenger.api.schemas.base import Answer, MayOmit, Question
+from flask_messenger.api.schemas.base import Answer, MayOmit, Question, Time
 
 
 class Feature(Answer):
@@ -11,6 +11,12 @@ class Feature(Answer):
     name: str
     allowed: bool
     needed_plan: str | None = Field(description="The lowest plan that has it.")
+
+
+class Outage(Answer):
+    """Meta does not answer; messages wait and go out by themselves when it does."""
+
+    since: Time
 
 
 class Me(Answer):
@@ -23,6 +29,7 @@ class Me(Answer):
     permissions: list[str]
     plan: str
     features: list[Feature]
+    outage: Outage | None = Field(description="Null while Meta answers.")
 
 
 class Settings(Answer):

@@ -1,7 +1,7 @@
 """Where one answers, or why one cannot and what can be done."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from flask_messenger.inbox.queries import ConversationRow
@@ -19,9 +19,18 @@ CLOSED_PILL: Final = Pill(text="Closed", icon="lock")
 
 
 def composer_view(
-    row: ConversationRow, reader: Reader, *, decision: Decision, access: Access, limit: int
+    row: ConversationRow,
+    reader: Reader,
+    *,
+    decision: Decision,
+    access: Access,
+    limit: int,
+    ends_at: datetime | None = None,
 ) -> ComposerView:
-    """Return the composer: open, with its countdown, or closed, with the reason nearest at hand."""
+    """Return the composer: open, with its countdown, or closed, with the reason nearest at hand.
+
+    `ends_at` is until when an answer may be put off.
+    """
     conversation = row.conversation
     name = person_name(row.identity.name, conversation.channel)
     empty = ComposerView(
@@ -29,6 +38,8 @@ def composer_view(
         typing_url=reader.link("messenger_ui.typing", conversation_id=conversation.id),
         placeholder=f"Reply to {name.split()[0] if row.identity.name else name}",
         limit=limit,
+        ends_at_iso=iso(ends_at) if ends_at else "",
+        ends_words=moment(ends_at, now=reader.now, zone=reader.zone) if ends_at else "",
         is_open=False,
         pill=CLOSED_PILL,
     )

@@ -178,6 +178,8 @@ class ComposerView:
         pill: how long the window stays open.
         closes_at_iso: when the page has to look again; "" where nothing closes.
         hint: something to know while writing, such as a reconnection that replies wait for.
+        ends_at_iso: until when a message may be put off and still go out; "" where it always may.
+        ends_words: the same moment in words.
         closed_title: why nothing can be written; "" where something can.
         closed_text: what can be done instead.
     """
@@ -189,6 +191,8 @@ class ComposerView:
     is_open: bool
     pill: Pill | None = None
     closes_at_iso: str = ""
+    ends_at_iso: str = ""
+    ends_words: str = ""
     hint: str = ""
     hint_kind: str = ""
     closed_title: str = ""

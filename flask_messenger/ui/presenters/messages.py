@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from typing import Final
@@ -14,6 +15,7 @@ from flask_messenger.models.messages import (
     DISCARDED,
     FAILED,
     INBOUND,
+    QUEUED,
     UNKNOWN,
 )
 from flask_messenger.ui.presenters.inbox import (
@@ -25,9 +27,10 @@ from flask_messenger.ui.presenters.inbox import (
     StateView,
 )
 from flask_messenger.ui.presenters.reader import Reader, iso
-from flask_messenger.ui.presenters.times import clock, day_label
+from flask_messenger.ui.presenters.times import clock, day_label, moment
 from flask_messenger.ui.presenters.words import (
     MESSAGE_DELETED,
+    SCHEDULED,
     STATES,
     attachment_view,
     author,
@@ -80,7 +83,7 @@ def message_view(row: MessageRow, reader: Reader) -> MessageView:
         note=_note(message),
         attachments=_attachments(row),
         reactions=[_reaction(reaction) for reaction in row.reactions],
-        state=None if is_inbound else _state(message),
+        state=None if is_inbound else _state(message, reader),
         actions=_actions(message, reader),
     )
 
@@ -136,7 +139,10 @@ def _attachments(row: MessageRow) -> list[AttachmentView]:
     return [sent] if sent else []
 
 
-def _state(message: Message) -> StateView | None:
+def _state(message: Message, reader: Reader) -> StateView | None:
+    if message.status == QUEUED and message.send_at is not None and message.send_at > reader.now:
+        detail = moment(message.send_at, now=reader.now, zone=reader.zone)
+        return replace(SCHEDULED, detail=detail)
     state = STATES.get(message.status)
     if state is None or message.status not in (FAILED, UNKNOWN):
         return state
@@ -145,13 +151,14 @@ def _state(message: Message) -> StateView | None:
 
 
 def _actions(message: Message, reader: Reader) -> list[ActionView]:
-    """Return the ways on for a message somebody has to decide about."""
+    """Return what can be done about a message that waits, or that somebody has to decide about."""
     is_settled = message.direction == INBOUND or message.deleted_at is not None
     if is_settled or not reader.tenant.may("reply"):
         return []
     choices = {
         FAILED: (("Try again", "retry"), ("Discard", "discard")),
-        UNKNOWN: (("Send again", "retry"), ("Mark as sent", "mark_sent")),
+        QUEUED: (("Cancel", "cancel"),),
+        UNKNOWN: (("Send again", "retry"), ("Mark as sent", "mark_sent"), ("Discard", "discard")),
     }.get(message.status, ())
     return [
         ActionView(label=label, url=reader.link(f"messenger_ui.{action}", message_id=message.id))

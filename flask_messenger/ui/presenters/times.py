@@ -78,8 +78,8 @@ def short_date(day: date, today: date) -> str:
 def day_label(day: date, *, today: date) -> str:
     """Name the day above the messages of that day."""
     days = (today - day).days
-    if days in (0, 1):
-        return ("Today", "Yesterday")[days]
+    if days in (-1, 0, 1):
+        return ("Today", "Yesterday", "Tomorrow")[days]
     label = f"{day:%A} {day.day} {day:%B}"
     return label if day.year == today.year else f"{label} {day.year}"
 

@@ -8,6 +8,7 @@ from flask_messenger.models.messages import (
     BY_BOT,
     BY_CUSTOMER,
     BY_PAGE_INBOX,
+    CANCELLED,
     DELIVERED,
     FAILED,
     QUEUED,
@@ -33,7 +34,9 @@ STATES: Final = {
     READ: StateView(word="Read", icon="checks", kind="read"),
     FAILED: StateView(word="Not sent", icon="warn", kind="bad"),
     UNKNOWN: StateView(word="Could not confirm", icon="question", kind="warn"),
+    CANCELLED: StateView(word="Cancelled", icon="close"),
 }
+SCHEDULED: Final = StateView(word="Scheduled", icon="clock")
 
 # Meta's word for an attachment: ours, with its article, and the shape beside it.
 ATTACHMENTS: Final = {

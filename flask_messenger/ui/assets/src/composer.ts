@@ -11,9 +11,13 @@ interface Unsent {
   text: string;
   attachment: string;
   kind: string;
+  /** When to send it, ISO 8601 in UTC; empty for now. */
+  send_at: string;
 }
 
 const TYPING_MS = 10_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 let typedAt = 0;
 
 export function startComposer(): void {
@@ -35,6 +39,8 @@ export function startComposer(): void {
     submit(form as HTMLFormElement);
   });
   on("click", "[data-fm-attach]", () => toggleAttach());
+  on("click", "[data-fm-later]", () => toggleLater());
+  on("input", "#fm-send-at", () => judgeTime());
   on("click", "[data-fm-again]", (button) => again(bubbleOf(button)));
   on("click", "[data-fm-drop]", (button) => drop(bubbleOf(button)));
   document.addEventListener("fm:opened", restore);
@@ -117,6 +123,39 @@ function toggleAttach(): void {
   for (const button of all("[data-fm-attach]")) button.setAttribute("aria-expanded", String(!row.hidden));
 }
 
+// Sending later
+
+function laterField(): HTMLInputElement {
+  return one<HTMLInputElement>("#fm-send-at")!;
+}
+
+function toggleLater(open = one("#fm-later")!.hidden): void {
+  const row = one("#fm-later")!;
+  const field = laterField();
+  row.hidden = !open;
+  field.value = open ? localTime(new Date(Date.now() + HOUR_MS)) : "";
+  for (const button of all("[data-fm-later]")) button.setAttribute("aria-expanded", String(open));
+  judgeTime();
+  if (open) field.focus();
+}
+
+/** Say where the time is past, or later than the last moment at which one may reply. */
+function judgeTime(): void {
+  const field = laterField();
+  const at = field.value ? new Date(field.value) : null;
+  field.setCustomValidity(at && at.getTime() <= Date.now() ? "Choose a time that is yet to come." : "");
+  const endsAt = one("#fm-composer")?.dataset.fmEndsAt;
+  one("#fm-later-note")!.hidden = !at || !endsAt || at.getTime() < Date.parse(endsAt);
+  const button = one("#fm-send");
+  if (button) button.textContent = at ? "Schedule" : "Send";
+}
+
+/** What a `datetime-local` field takes: the clock on this wall, whole minutes. */
+function localTime(at: Date): string {
+  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * MINUTE_MS);
+  return shifted.toISOString().slice(0, 16);
+}
+
 on("input", "#fm-attachment", () => measure(one<HTMLTextAreaElement>("#fm-write")!));
 
 // Sending
@@ -128,14 +167,17 @@ function submit(form: HTMLFormElement): void {
   const text = field.value.trim();
   const attachment = address?.value.trim() ?? "";
   if (one<HTMLButtonElement>("#fm-send")?.disabled || (!text && !attachment)) return;
+  if (!laterField().reportValidity()) return;
+  const sendAt = laterField().value ? new Date(laterField().value).toISOString() : "";
   // Messenger sends words and a file as two messages: the file first, as people read them.
   if (attachment) {
     if (!address!.reportValidity()) return;
-    send({ key: freshKey(), text: "", attachment, kind }, form.action);
+    send({ key: freshKey(), text: "", attachment, kind, send_at: sendAt }, form.action);
     address!.value = "";
     one("#fm-attach")!.hidden = true;
   }
-  if (text) send({ key: freshKey(), text, attachment: "", kind: "" }, form.action);
+  if (text) send({ key: freshKey(), text, attachment: "", kind: "", send_at: sendAt }, form.action);
+  if (sendAt) toggleLater(false);
   field.value = "";
   keepDraft();
   measure(field);

@@ -20,7 +20,7 @@ interface Listener {
 
 type Note = { kind: "news"; news: News } | { kind: "state"; state: State } | { kind: "hello" };
 
-const TYPES = ["message", "status", "conversation", "account"];
+const TYPES = ["message", "status", "conversation", "account", "outage"];
 const BEAT_MS = 10_000;
 const SILENCE_MS = 90_000;
 

@@ -27,6 +27,9 @@ from flask_messenger.privacy.bodies import Place, look_through
 PERSON_TABLES: Final = (Message.__table__, Conversation.__table__, Identity.__table__)
 """Removed in this order, each after whatever else refers to it."""
 
+LOCK_MILLISECONDS: Final = 5_000
+"""Drains that begin meanwhile wait behind us."""
+
 
 def is_being_sent_to(session: Session, identity_id: uuid.UUID) -> bool:
     """Say whether a message to the person is on its way just now: its end has to be known first."""
@@ -46,7 +49,7 @@ def begin_erasure(session: Session, account: Account, external_id: str, *, now: 
     raises where that takes too long. Never commits.
     """
     if dialect_of(session) == "postgresql":
-        session.execute(text("SET LOCAL lock_timeout = '5s'"))
+        session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_MILLISECONDS}ms'"))
         session.execute(text("LOCK TABLE messenger_erasures IN ACCESS EXCLUSIVE MODE"))
     row = {
         "id": new_id(),

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import create_engine, func, insert, select, text
 
 from flask_messenger.ingest.partitions import add_days, drop_days, list_days
 from flask_messenger.ingest.retention import tidy, tidy_journal
-from flask_messenger.models import Attachment, WebhookEntry
+from flask_messenger.models import Attachment, WebhookEntry, schema
 from flask_messenger.models.base import new_id
 from flask_messenger.models.journal import first_id
 from flask_messenger.state import state_of
@@ -256,3 +256,33 @@ def test_two_workers_may_make_the_same_days(app: Flask, session: Any) -> None:
 
     assert failures == []
     assert len([day for day in list_days(session) if day.year == 2031]) == 8
+
+
+def test_a_journal_that_is_there_already_moves_without_losing_a_row(
+    new_postgres_database: Any,
+) -> None:
+    url = new_postgres_database()
+    engine = create_engine(url)
+    schema.upgrade(engine, "0003")
+    old, young = first_id(NOW - 3650 * DAY), new_id()
+    row = "'default', 'page', '\\x7b7d', 'pending', 0, now()"
+    columns = "id, app_name, object, raw, state, attempts, received_at"
+    with engine.begin() as connection:
+        for entry_id in (old, young):
+            values = f"VALUES ('{entry_id}', {row})"
+            connection.execute(text(f"INSERT INTO messenger_webhook_entries ({columns}) {values}"))
+
+    schema.upgrade(engine)
+    with engine.connect() as connection:
+        places = connection.execute(
+            text("SELECT id, tableoid::regclass::text FROM messenger_webhook_entries ORDER BY id")
+        ).all()
+    schema.downgrade(engine, "0003")
+    with engine.connect() as connection:
+        left = connection.scalars(text("SELECT id FROM messenger_webhook_entries ORDER BY id"))
+        ids = left.all()
+    engine.dispose()
+
+    default = "messenger_webhook_entries_default"
+    assert [tuple(each) for each in places] == [(old, default), (young, default)]
+    assert ids == [old, young]

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, select, update
 
+from flask_messenger import jobs
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.ingest.replay import Selection, replay
@@ -314,3 +315,50 @@ def test_the_host_hears_of_it_after_the_commit(app: Flask, told: Any, host: Host
 
     assert [(each["workspace_id"], each["identity_id"]) for each in heard] == [("w1", identity_id)]
     assert heard[0]["left"] == 1
+
+
+@on_postgresql
+def test_a_drain_that_has_not_heard_is_waited_for(
+    app: Flask, told: Any, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del told
+    monkeypatch.setattr("flask_messenger.privacy.erase.LOCK_MILLISECONDS", 50)
+    request_id = ask(app, host)
+
+    with system_scope("test"), state_of(app).db.engine.connect() as drain_under_way:
+        drain_under_way.execute(select(Erasure.__table__))
+        assert not work_on(app, request_id)
+    assert len(rows(app, Identity)) == 2
+
+    work(app)
+
+    assert [each.external_id for each in rows(app, Identity)] == [JO]
+
+
+@on_postgresql
+def test_the_schedule_finds_what_a_worker_left_and_the_command_does_it(
+    app: Flask, told: Any, host: Host
+) -> None:
+    del told
+    request_id = ask(app, host)
+    runner = app.test_cli_runner()
+
+    listed = runner.invoke(args=["messenger", "privacy", "list"])
+    worked = runner.invoke(args=["messenger", "privacy", "work"])
+
+    assert f"{request_id} w1 erase queued" in listed.output
+    assert worked.output == f"{request_id} worked on\n"
+    assert runner.invoke(args=["messenger", "privacy", "list"]).output == ""
+    assert "erase done" in runner.invoke(args=["messenger", "privacy", "list", "--all"]).output
+    assert [each.external_id for each in rows(app, Identity)] == [JO]
+
+
+@on_postgresql
+def test_a_worker_does_what_waits_in_redis(app: Flask, told: Any, host: Host) -> None:
+    del told
+    request_id = ask(app, host)
+
+    jobs.wake_data_request("w1", request_id)
+    jobs.take_turns("bulk")
+
+    assert [each.state for each in rows(app, DataRequest)] == ["done"]

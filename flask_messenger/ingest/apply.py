@@ -7,8 +7,9 @@ names.
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch, Outcome, ReadEntry, RoutedAccount
@@ -20,8 +21,19 @@ from flask_messenger.ingest.receipts import apply_receipts
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.models import Account
 from flask_messenger.models.accounts import DISCONNECTED
+from flask_messenger.models.upsert import match_many
 
 AccountKey = tuple[str, str]
+
+_accounts: Final = Account.__table__
+_KEY: Final = (_accounts.c.channel, _accounts.c.external_id)
+_LIVE: Final = select(
+    _accounts.c.id,
+    _accounts.c.workspace_id,
+    _accounts.c.location_id,
+    *_KEY,
+    _accounts.c.app_name,
+).where(_accounts.c.status != DISCONNECTED)
 
 
 def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
@@ -65,24 +77,11 @@ def _account_keys(entries: Iterable[ReadEntry]) -> set[AccountKey]:
 
 def find_accounts(session: Session, keys: set[AccountKey]) -> dict[AccountKey, RoutedAccount]:
     """Return the connected account of each (channel, external id), where there is one."""
-    if not keys:
-        return {}
-    statement = select(
-        Account.id,
-        Account.workspace_id,
-        Account.location_id,
-        Account.channel,
-        Account.external_id,
-        Account.app_name,
-    ).where(
-        Account.status != DISCONNECTED,
-        tuple_(Account.channel, Account.external_id).in_(sorted(keys)),
-    )
     return {
         (row.channel, row.external_id): RoutedAccount(
             row.id, row.workspace_id, row.location_id, row.channel, row.app_name
         )
-        for row in session.execute(statement)
+        for row in match_many(session, _LIVE, _KEY, keys)
     }
 
 

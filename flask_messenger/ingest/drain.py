@@ -66,8 +66,8 @@ BAD_ENTRY: Final = (
 """What an entry may raise that nobody thought of; it is set aside and costs no other."""
 
 TRANSIENT_TRIES: Final = 5
-MAX_EVENTS: Final = 5000
-"""An entry may hold thousands of events; statements have a limit of parameters."""
+MAX_EVENTS: Final = 10_000
+"""An entry may hold thousands of events; more of them than this are applied in parts."""
 
 
 _LOCK_ACCOUNTS: Final = (

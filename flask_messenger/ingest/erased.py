@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -15,6 +15,10 @@ from flask_messenger.ingest.batch import ReadEntry, RoutedAccount
 from flask_messenger.ingest.bodies import IsPerson, remove_person
 from flask_messenger.models import Erasure, WebhookEntry
 from flask_messenger.models.privacy import hash_person
+from flask_messenger.models.upsert import match_many
+
+_erasures: Final = Erasure.__table__
+_ERASED: Final = select(_erasures.c.account_id, _erasures.c.person_hash, _erasures.c.before)
 
 GIVEN_UP = b'{"erased": true}'
 """What stands in for a body that cannot be read, and so cannot be told apart."""
@@ -47,9 +51,8 @@ def find_erased(session: Session, accounts: Iterable[RoutedAccount]) -> Erased:
     The first thing a batch asks for, in each one: an erasure locks the table, and so knows that
     no drain is under way which has not heard of it.
     """
-    ids = sorted({account.id for account in accounts})
-    columns = (Erasure.account_id, Erasure.person_hash, Erasure.before)
-    found = session.execute(select(*columns).where(Erasure.account_id.in_(ids)))
+    ids = {account.id for account in accounts}
+    found = match_many(session, _ERASED, (_erasures.c.account_id,), ids)
     return Erased({(row.account_id, row.person_hash): row.before for row in found})
 
 

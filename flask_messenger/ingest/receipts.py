@@ -223,7 +223,7 @@ def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID
     other's work. Both call this after their commit, and the later one sees both. Returns what
     open pages should hear.
     """
-    matches = _find_settleable(session, sorted(account_ids))
+    matches = _find_settleable(session, set(account_ids))
     if not matches:
         return []
     account_of = {row.account_id: row for row in matches}
@@ -254,44 +254,43 @@ def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID
     ]
 
 
-def _find_settleable(session: Session, account_ids: list[uuid.UUID]) -> list[_Settleable]:
-    if not account_ids:
+def _find_settleable(session: Session, account_ids: set[uuid.UUID]) -> list[_Settleable]:
+    key = (Receipt.__table__.c.account_id,)
+    if not match_many(session, _WAITING, key, account_ids):
         return []
-    waiting = select(Receipt.id).where(Receipt.account_id.in_(account_ids)).limit(1)
-    if session.scalar(waiting) is None:
-        return []
-    common = (Receipt.account_id, Receipt.reference, Receipt.workspace_id, Account.location_id)
-    is_watermark = Receipt.reference.startswith(WATERMARK, autoescape=True)
-    of_messages = (
-        select(*common, literal(None, String).label("person"), Message.conversation_id)
-        .join(Account, Account.id == Receipt.account_id)
-        .join(
-            Message,
-            and_(
-                Message.account_id == Receipt.account_id, Message.external_id == Receipt.reference
-            ),
-        )
-        .where(Receipt.account_id.in_(account_ids))
-    )
-    of_threads = (
-        select(*common, Identity.external_id.label("person"), Conversation.id)
-        .join(Account, Account.id == Receipt.account_id)
-        .join(
-            Identity,
-            and_(
-                Identity.account_id == Receipt.account_id,
-                Identity.external_id == Receipt.identity_external_id,
-            ),
-        )
-        .join(
-            Conversation,
-            and_(
-                Conversation.account_id == Identity.account_id,
-                Conversation.identity_id == Identity.id,
-            ),
-        )
-        .where(Receipt.account_id.in_(account_ids), is_watermark)
-    )
     return [
-        _Settleable(*row) for part in (of_messages, of_threads) for row in session.execute(part)
+        _Settleable(*row)
+        for part in (_OF_MESSAGES, _OF_THREADS)
+        for row in match_many(session, part, key, account_ids)
     ]
+
+
+_WAITING: Final = select(Receipt.__table__.c.id).limit(1)
+_COMMON: Final = (Receipt.account_id, Receipt.reference, Receipt.workspace_id, Account.location_id)
+_OF_MESSAGES: Final = (
+    select(*_COMMON, literal(None, String).label("person"), Message.conversation_id)
+    .join(Account, Account.id == Receipt.account_id)
+    .join(
+        Message,
+        and_(Message.account_id == Receipt.account_id, Message.external_id == Receipt.reference),
+    )
+)
+_OF_THREADS: Final = (
+    select(*_COMMON, Identity.external_id.label("person"), Conversation.id)
+    .join(Account, Account.id == Receipt.account_id)
+    .join(
+        Identity,
+        and_(
+            Identity.account_id == Receipt.account_id,
+            Identity.external_id == Receipt.identity_external_id,
+        ),
+    )
+    .join(
+        Conversation,
+        and_(
+            Conversation.account_id == Identity.account_id,
+            Conversation.identity_id == Identity.id,
+        ),
+    )
+    .where(Receipt.reference.startswith(WATERMARK, autoescape=True))
+)

@@ -17,6 +17,7 @@ BENCHMARKS: Final = (
     "latency",
     "outbox",
     "inbox",
+    "fairness",
 )
 """What `all` runs, in this order: a module each, imported when it is run."""
 

@@ -19,7 +19,9 @@ DAYS: Final = 60
 """How far back the oldest message lies; the newest is an hour old."""
 
 # %(age)s: the age of row `i` of `count`, evenly from `DAYS` down to an hour.
-_AGE: Final = "(((:count - i) * ((:days * 86400 - 3600) / CAST(:count AS float)) + 3600) * interval '1 s')"
+_AGE: Final = (
+    "(((:count - i) * ((:days * 86400 - 3600) / CAST(:count AS float)) + 3600) * interval '1 s')"
+)
 # Neighbours in time write in different threads, and each thread has both sides.
 _THREAD: Final = "(CAST(i AS bigint) * 7919 % :conversations)"
 

@@ -110,12 +110,16 @@ def fail_over(run: Run) -> None:
 
 
 def take_both_away(run: Run) -> None:
-    """Go on without PostgreSQL and Valkey for a while."""
-    run.world.valkey.kill()
+    """Kill PostgreSQL, so that deliveries are spooled, then Valkey with the spool; bring both back.
+
+    What was spooled is on Valkey's disk: it comes back with that.
+    """
     run.world.postgres.kill()
-    time.sleep(run.size.away_seconds)
-    run.world.postgres.start()
+    time.sleep(run.size.away_seconds / 2)
+    run.world.valkey.kill()
+    time.sleep(run.size.away_seconds / 2)
     run.world.valkey.start()
+    run.world.postgres.start()
     run.mended()
 
 

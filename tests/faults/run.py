@@ -127,8 +127,6 @@ def _back_in(run: Run, mended_at: float) -> float | None:
 
 
 def _back_out(run: Run, got: list[dict[str, Any]], mended_at: float) -> float | None:
-    """Return how long after a blow the first message taken after it reached its customer."""
-    times = [
-        line["at"] for line in got if run.outbound.accepted.get(str(line["text"]), 0) > mended_at
-    ]
+    """Return how long after a blow the first message asked for after it reached its customer."""
+    times = [line["at"] for line in got if run.outbound.asked.get(str(line["text"]), 0) > mended_at]
     return min(times) - mended_at if times else None

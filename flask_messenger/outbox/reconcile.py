@@ -136,6 +136,8 @@ def retry_message(
     )
     values = {
         "status": QUEUED,
+        # One that Meta took and could not deliver goes out as another message of Meta's.
+        "external_id": None,
         "tag": decision.tag,
         "attempts": 0,
         "next_attempt_at": None,

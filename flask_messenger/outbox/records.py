@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
-from flask_messenger.models import Account, Attachment, Message
+from flask_messenger.models import Account, Attachment, Message, Reaction
 from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
 from flask_messenger.outbox.compose import note_last_message
 from flask_messenger.outbox.lane import Dispatch, lock_conversation
@@ -156,7 +156,15 @@ def _merge(
     # First a write, which holds our row still (and on SQLite the database).
     _update(session, Message.id == dispatch.message_id, values={"updated_at": now})
     echo = session.execute(
-        select(Message.id, Message.status, Message.sent_at)
+        select(
+            Message.id,
+            Message.status,
+            Message.sent_at,
+            Message.text,
+            Message.edit_number,
+            Message.edited_at,
+            Message.deleted_at,
+        )
         .where(
             Message.account_id == dispatch.lane.account_id,
             Message.external_id == external_id,
@@ -166,17 +174,38 @@ def _merge(
     ).one_or_none()
     if echo is None:
         return _mark_sent(session, dispatch, external_id=external_id, tag=tag, now=now)
-    _delete(session, delete(Attachment).where(Attachment.message_id == echo.id))
+    gone = [echo.id] if echo.deleted_at is None else [echo.id, dispatch.message_id]
+    _delete(session, delete(Attachment).where(Attachment.message_id.in_(gone)))
+    session.execute(
+        update(Reaction)
+        .where(Reaction.message_id == echo.id)
+        .values(message_id=dispatch.message_id)
+        .execution_options(synchronize_session=False)
+    )
     _delete(session, delete(Message).where(Message.id == echo.id))
     recorded = _mark_sent(session, dispatch, external_id=external_id, tag=tag, now=now)
-    status = max(echo.status, recorded.status, key=OUT.index)
+    known = [each for each in (echo.status, recorded.status) if each in OUT]
+    status = max(known, key=OUT.index)
     _update(
         session,
         Message.id == dispatch.message_id,
-        values={"status": status, "sent_at": echo.sent_at},
+        values={"status": status, "sent_at": echo.sent_at, **_later_changes(echo)},
     )
     refresh_summaries(session, [dispatch.lane.conversation_id])
     return Recorded(status=status, is_news=recorded.is_news, merged_id=echo.id)
+
+
+def _later_changes(echo: Any) -> dict[str, Any]:
+    """Return what became of a message after it was written: edited, or taken back."""
+    if echo.edited_at is None and echo.deleted_at is None:
+        return {}
+    changes = {
+        "text": echo.text,
+        "edit_number": echo.edit_number,
+        "edited_at": echo.edited_at,
+        "deleted_at": echo.deleted_at,
+    }
+    return changes if echo.deleted_at is None else changes | {"content": {}}
 
 
 def _delete(session: Session, statement: Delete) -> None:

@@ -52,16 +52,16 @@ from tests.support.happenings import (
 from tests.support.ingest import Heard, rows
 from tests.support.plain_model import expect
 
-IN_SUITE = 30
+IN_SUITE = 25
 EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", IN_SUITE))
 IS_LONG = "CONVERGENCE_EXAMPLES" in os.environ
 BATCH_SIZE = 3
 """Small, so that a few deliveries make several batches, and drains at once get some each."""
-LONGEST_SECONDS = 60
+LONGEST_SECONDS = 300
 
 pytestmark = [
     pytest.mark.databases("postgresql"),
-    pytest.mark.timeout(0 if IS_LONG else 240),
+    pytest.mark.timeout(0 if IS_LONG else 900),
 ]
 
 
@@ -181,7 +181,13 @@ def prepare(app: Flask, world: World) -> dict[str, str]:
         if key not in threads:
             account = accounts[each["account"]]
             identity = factory.identity(account, external_id=each["person"], name=None)
-            threads[key] = factory.conversation(account, identity)
+            seen_tick = each["seen_tick"]
+            threads[key] = factory.conversation(
+                account,
+                identity,
+                status=each["thread_status"],
+                seen_until=None if seen_tick is None else at(seen_tick),
+            )
         message = factory.message(
             threads[key],
             direction="outbound",
@@ -316,6 +322,8 @@ def assert_as_expected(found: dict[str, list[Any]], world: World) -> None:
 
 
 THREAD_FACTS = (
+    "status",
+    "seen_until",
     "acted_until",
     "delivered_until",
     "read_until",

@@ -105,6 +105,9 @@ def _own_row(message: Happening) -> st.SearchStrategy[Happening]:
             "status": st.sampled_from(OWN_STATES),
             # Before everything Meta tells: our clock stands in for Meta's until the echo.
             "tick": st.integers(-60, -31),
+            # The thread as the team left it; the first row of a thread says.
+            "thread_status": st.sampled_from(["open", "closed", "snoozed"]),
+            "seen_tick": st.none() | ticks,
         }
     )
 

@@ -42,14 +42,21 @@ def _threads(world: World) -> Facts:
             people.add(key)
             opened[key].append(at(each["tick"]))
     marks = {name: _watermarks(world, name) for name in ("delivered", "read")}
+    left = {(each["account"], each["person"]): each for each in reversed(world.own)}
     return {
         key: {
+            "status": left[key]["thread_status"] if key in left else "open",
+            "seen_until": _time(left[key]["seen_tick"]) if key in left else None,
             "acted_until": max(opened[key], default=None),
             "delivered_until": marks["delivered"].get(key),
             "read_until": marks["read"].get(key),
         }
         for key in people
     }
+
+
+def _time(tick: int | None) -> datetime | None:
+    return None if tick is None else at(tick)
 
 
 def _is_opening_reaction(each: Happening) -> bool:
@@ -154,11 +161,15 @@ def _sum_up(threads: Facts, messages: Facts) -> None:
         last_at, last_mid, _ = max(all_of_it, default=(None, None, None), key=lambda each: each[:2])
         seen = [each[0] for each in inbound]
         acted = [thread["acted_until"]] if thread["acted_until"] else []
+        until = thread["seen_until"]
         thread |= {
+            "status": "open" if inbound else thread["status"],
             "last_message_at": last_at,
             "last_message": last_mid,
             "last_inbound_at": max(seen + acted, default=None),
-            "unread_count": sum(not each[2]["deleted_at"] for each in inbound),
+            "unread_count": sum(
+                not each[2]["deleted_at"] and (until is None or each[0] > until) for each in inbound
+            ),
         }
 
 

@@ -7,7 +7,6 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
-from flask_messenger.errors import ConfigurationError
 from flask_messenger.operate.roles import (
     READER_ROLE,
     WEB_ROLE,
@@ -81,8 +80,6 @@ def create(
                     f"The host's own tables are the host's: grant {web_role} and {worker_role}"
                     " what your code does there."
                 )
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0]
         raise click.ClickException(f"PostgreSQL refused: {reason}. {ADVICE}") from error

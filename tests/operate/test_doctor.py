@@ -247,3 +247,11 @@ def test_lines_say_what_and_how(app: Flask) -> None:
     assert "ok public url: https://crm.example.test" in shown.output
     assert "!! workers: No worker was heard of lately" in shown.output
     assert "   → Start `flask messenger worker`." in shown.output
+
+
+@pytest.mark.usefixtures("roles")
+def test_keys_are_a_matter_for_the_worker(site) -> None:
+    shown = site.run(site.app(site.role("web_login"), "web"), "keys", "status")
+
+    assert shown.exit_code == 1
+    assert "Error: The database role of this process may not see all workspaces" in shown.output

@@ -7,7 +7,9 @@ account's entries, however long, delays another's by the batch in hand and its o
 order gives the same rows in the end.
 """
 
+import contextlib
 import uuid
+from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select, text
@@ -124,14 +126,21 @@ def _claim_oldest(session: Session, *, limit: int, after: uuid.UUID = NO_ID) -> 
 
 def _claim_light(session: Session, *, limit: int) -> list[ClaimedEntry]:
     """Claim all that waits of the accounts that have little, where others have much."""
-    keys = _find_keys(session, after=NO_ID, limit=limit)
-    if len(keys) < 2:  # noqa: PLR2004 - one account has nobody to make way for
-        return []
-    values = {"after": NO_ID, "keys": keys, "most_of_one": LIGHT + 1, "most": limit}
-    session.execute(_IN_INDEX_ORDER, {"sort": "off"})
-    entries = [_entry(row) for row in session.execute(_OF_LIGHT, values)]
-    session.execute(_IN_INDEX_ORDER, {"sort": "on"})
-    return entries
+    with _index_order(session):
+        keys = _find_keys(session, after=NO_ID, limit=limit)
+        if len(keys) < 2:  # noqa: PLR2004 - one account has nobody to make way for
+            return []
+        values = {"after": NO_ID, "keys": keys, "most_of_one": LIGHT + 1, "most": limit}
+        return [_entry(row) for row in session.execute(_OF_LIGHT, values)]
+
+
+def _claim_fairly(session: Session, *, after: uuid.UUID, limit: int) -> list[ClaimedEntry]:
+    """Share `limit` among the accounts with entries younger than `after`."""
+    with _index_order(session):
+        keys = _find_keys(session, after=after, limit=limit)
+        share = -(-limit // max(1, len(keys)))
+        values = {"after": after, "keys": keys, "share": share, "most": limit}
+        return [_entry(row) for row in session.execute(_OF_EACH, values)] if keys else []
 
 
 def _find_keys(session: Session, *, after: uuid.UUID, limit: int) -> list[str]:
@@ -140,16 +149,15 @@ def _find_keys(session: Session, *, after: uuid.UUID, limit: int) -> list[str]:
     return [row.key for row in found]
 
 
-def _claim_fairly(session: Session, *, after: uuid.UUID, limit: int) -> list[ClaimedEntry]:
-    """Share `limit` among the accounts with entries younger than `after`."""
+@contextlib.contextmanager
+def _index_order(session: Session) -> Iterator[None]:
+    """Keep the planner to the index of what waits, for the statements of the block.
+
+    Where one fails, the settings go with the transaction.
+    """
     session.execute(_IN_INDEX_ORDER, {"sort": "off"})
-    found = session.execute(_KEYS, {"after": after, "most": limit})
-    keys = [row.key for row in found]
-    share = -(-limit // max(1, len(keys)))
-    values = {"after": after, "keys": keys, "share": share, "most": limit}
-    entries = [_entry(row) for row in session.execute(_OF_EACH, values)] if keys else []
+    yield
     session.execute(_IN_INDEX_ORDER, {"sort": "on"})
-    return entries
 
 
 def _entry(row: Any) -> ClaimedEntry:

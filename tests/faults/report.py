@@ -21,7 +21,7 @@ class Row:
         accepted_out: messages that the API took.
         verdict: what came through.
         back_in: for each blow, seconds until a message accepted after it was stored.
-        back_out: for each blow, seconds until a message asked for after it had reached its customer.
+        back_out: for each blow, seconds until a message asked for after it reached its customer.
         settled_seconds: after the load, until nothing was on its way any more.
         answers_in: what the webhook answered, how often.
         answers_out: what the API answered, how often.

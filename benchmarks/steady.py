@@ -4,16 +4,18 @@ One thread over keep-alive sockets, so that the load costs little of the machine
 request that had to wait for a free connection counts that wait: a person would have noticed it.
 """
 
+import contextlib
 import selectors
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.load import RECEIVE_BYTES
+from benchmarks.load import RECEIVE_BYTES, Connection
 
 END_OF_HEAD = b"\r\n\r\n"
 STALLED_SECONDS = 30.0
+READY_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,25 @@ class _Line:
     def close(self) -> None:
         self._selector.unregister(self._socket)
         self._socket.close()
+
+
+def wait_for_answer(port: int, request: bytes) -> None:
+    """Return once `request` is answered: a server listens long before it can answer.
+
+    Raises:
+        TimeoutError: it never was.
+    """
+    ends_at = time.monotonic() + READY_SECONDS
+    while time.monotonic() < ends_at:
+        with contextlib.suppress(OSError):
+            connection = Connection(port)
+            try:
+                connection.send(request)
+            finally:
+                connection.close()
+            return
+    message = "The server never answered."
+    raise TimeoutError(message)
 
 
 def run_steady(

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from benchmarks.host import WORKSPACE
 from benchmarks.load import make_body, make_request
 from benchmarks.results import Result
-from benchmarks.steady import Answer, run_steady
+from benchmarks.steady import Answer, run_steady, wait_for_answer
 from benchmarks.surroundings import Surroundings, run_process, run_surroundings, run_web
 from flask_messenger.models import Account, schema
 from flask_messenger.models.base import new_id
@@ -62,6 +62,7 @@ def measure(
             run_process(around, [*worker, "messenger", "worker", "--queues", queues], "worker"),
             _Lag(around) as lag,
         ):
+            wait_for_answer(port, _request(0))
             warm_up = run_steady(
                 port, _request, rate=rate, seconds=WARM_UP_SECONDS, connections=CONNECTIONS
             )
@@ -70,7 +71,7 @@ def measure(
                 port, _request, rate=rate, seconds=seconds, connections=CONNECTIONS
             )
             lag.stop()
-            taken = sum(each.status == OK for each in (*warm_up, *answers))
+            taken = 1 + sum(each.status == OK for each in (*warm_up, *answers))
             lost = taken - _count_when_drained(around)
     note = f"{rate:g} deliveries/s for {seconds:g} s, {CONNECTIONS} connections, queues: {queues}"
     yield from _results(answers, lag.seconds, lost, note=note)

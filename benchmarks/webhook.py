@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 
 from benchmarks.load import make_body, make_request, run_load
 from benchmarks.results import Result, interleave
+from benchmarks.steady import wait_for_answer
 from benchmarks.surroundings import Surroundings, run_surroundings, run_web
 from flask_messenger.models import schema
 
@@ -48,6 +49,7 @@ def _measure_size(ports: dict[str, int], size: int, *, quick: bool) -> Iterator[
     seconds = QUICK_SECONDS if quick else SECONDS
     runs: dict[str, list[Times]] = {FLOOR: [], OURS: []}
     for port in ports.values():
+        wait_for_answer(port, requests[0])
         run_load(port, requests, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
 
     def run(name: str) -> float:

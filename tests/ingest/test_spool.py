@@ -21,10 +21,10 @@ from flask_messenger.ingest.journal import Journal
 from flask_messenger.ingest.spool import BYTES, STREAM, Spool, empty_spool, has_spooled
 from flask_messenger.models import Message, WebhookEntry, schema
 from flask_messenger.state import state_of
-from tests.ingest.outages import run_own_postgres, run_own_valkey
+from tests.ingest.outages import OwnPostgres, run_own_postgres, run_own_valkey
 from tests.servers import connect_to
 from tests.support import meta
-from tests.support.app import Factory
+from tests.support.app import Factory, empty_tables
 from tests.support.ingest import drain, rows
 
 NewApp = Callable[..., Flask]
@@ -48,6 +48,36 @@ def durable_url(durable_valkey: str) -> str:
     with redis.Redis.from_url(durable_valkey) as client:
         client.flushall()
     return durable_valkey
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[OwnPostgres]:
+    with run_own_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def own_app(
+    new_app: NewApp, own_postgres: OwnPostgres, durable_url: str
+) -> Iterator[Callable[..., Flask]]:
+    """Makes an application on a PostgreSQL that the test may stop, and whose processes it may."""
+    made: list[Flask] = []
+
+    def make(**settings: Any) -> Flask:
+        app = new_app(
+            SQLALCHEMY_DATABASE_URI=own_postgres.url, MESSENGER_REDIS_URL=durable_url, **settings
+        )
+        with app.app_context():
+            schema.upgrade(state_of(app).db.engine)
+        empty_tables(app)
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        with app.app_context():
+            state_of(app).db.session.remove()
+            state_of(app).db.engine.dispose()
 
 
 @pytest.fixture
@@ -118,40 +148,38 @@ def move_until(app: Flask, count: int) -> None:
     wait_until(is_moved)
 
 
-def test_a_database_that_stops_and_starts_again(new_app: NewApp, durable_url: str) -> None:
-    with run_own_postgres() as postgres:
-        app = new_app(SQLALCHEMY_DATABASE_URI=postgres.url, MESSENGER_REDIS_URL=durable_url)
-        with app.app_context():
-            schema.upgrade(state_of(app).db.engine)
-            Factory(app).account(external_id=PAGE)
-            state_of(app).db.session.remove()
-            answers = [post(app, "before")]
-            postgres.stop()
-            answers.append(post(app, "while it is away", "and this"))
-            assert empty_spool(app) == 0
-            answers.append(post(app, "still away"))
-            postgres.start()
-            move_until(app, 4)
-            drain(app)
-            state_of(app).db.session.remove()
-            # Now its connections die unnoticed: the webhook's, and the host's.
-            postgres.stop()
-            postgres.start()
-            answers.append(post(app, "after a restart"))
-            state_of(app).db.engine.dispose()
+def test_a_database_that_stops_and_starts_again(
+    own_app: Callable[..., Flask], own_postgres: OwnPostgres
+) -> None:
+    app = own_app()
+    with app.app_context():
+        Factory(app).account(external_id=PAGE)
+        state_of(app).db.session.remove()
+        answers = [post(app, "before")]
+        own_postgres.stop()
+        answers.append(post(app, "while it is away", "and this"))
+        assert empty_spool(app) == 0
+        answers.append(post(app, "still away"))
+        own_postgres.start()
+        move_until(app, 4)
+        drain(app)
+        state_of(app).db.session.remove()
+        # Now its connections die unnoticed: the webhook's, and the host's.
+        own_postgres.stop()
+        own_postgres.start()
+        answers.append(post(app, "after a restart"))
+        state_of(app).db.engine.dispose()
 
-            assert [answer.status_code for answer in answers] == [200] * 4
-            assert not has_spooled(app)
-            assert len(rows(app, Message)) == 4
-            assert entry_texts(app) == [
-                "before",
-                "while it is away",
-                "and this",
-                "still away",
-                "after a restart",
-            ]
-            state_of(app).db.session.remove()
-            state_of(app).db.engine.dispose()
+        assert [answer.status_code for answer in answers] == [200] * 4
+        assert not has_spooled(app)
+        assert len(rows(app, Message)) == 4
+        assert entry_texts(app) == [
+            "before",
+            "while it is away",
+            "and this",
+            "still away",
+            "after a restart",
+        ]
 
 
 def test_a_database_that_may_not_be_written_to_is_waited_for(
@@ -236,16 +264,19 @@ def test_a_second_mover_leaves_the_work_to_the_first(spooling_app: Flask) -> Non
 
 
 def test_an_insert_nobody_knows_the_end_of_is_stored_once(
-    new_app: NewApp, durable_url: str, database_url: str
+    own_app: Callable[..., Flask], own_postgres: OwnPostgres
 ) -> None:
-    app = new_app(MESSENGER_REDIS_URL=durable_url, MESSENGER_WEBHOOK_DATABASE_SECONDS=1)
-    with app.app_context(), connect_to(make_url(database_url)) as owner:
+    app = own_app(MESSENGER_WEBHOOK_DATABASE_SECONDS=1)
+    with app.app_context(), connect_to(make_url(own_postgres.url)) as owner:
         wait_until(
-            lambda: post(app, "wakes a connection").status_code == 200 and _is_journalled(app)
+            lambda: (
+                post(app, "wakes a connection").status_code == 200
+                and _is_journalled(app)
+                and bool(_writers(owner))
+            )
         )
         before = len(rows(app, WebhookEntry))
         pids = _writers(owner)
-        assert pids
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:

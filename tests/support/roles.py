@@ -175,3 +175,8 @@ def _forget(connection: Any, *_: Any) -> None:
 def _doubt(connection: Connection, *_: Any) -> None:
     connection.info[KEY] = "?"
     connection.info.pop(LOOKS, None)
+
+
+def is_of_the_walls(statement: str) -> bool:
+    """Say whether a statement only tells the scope or takes a role on: once per transaction."""
+    return statement.startswith(TAKE_ON) or "set_config" in statement

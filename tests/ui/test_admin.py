@@ -5,8 +5,18 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
-from flask_messenger.models import AuditEntry, DataRequest, Identity, Message, WebhookEntry
+from flask_messenger.models import (
+    Attachment,
+    AuditEntry,
+    Conversation,
+    DataRequest,
+    Identity,
+    Message,
+    WebhookEntry,
+)
+from flask_messenger.models.base import utc_now
 from flask_messenger.privacy.work import work_on
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
@@ -203,3 +213,26 @@ def test_whoever_sees_some_locations_sees_their_own_acts(
     assert browser.read("/audit").count("Looked at personal data") == 1
     host.sign_in()
     assert browser.read("/audit").count("Looked at personal data") == 2
+
+
+def test_an_attachment_past_its_time_says_so(
+    browser: Browser, factory: Factory, signed_in: Host
+) -> None:
+    del signed_in
+    conversation = factory.conversation(factory.account())
+    message = factory.message(conversation, text=None, kind="media")
+    conversation_id, message_id = conversation.id, message.id
+    with system_scope("test"):
+        factory.session.add(
+            Attachment(
+                workspace_id="w1", message_id=message_id, position=0, type="image", state="expired"
+            )
+        )
+        factory.session.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id)
+            .values(last_message_id=message_id, last_message_at=utc_now())
+        )
+        factory.session.commit()
+
+    assert "No longer kept" in browser.read(f"/inbox/{conversation_id}")

@@ -1,10 +1,12 @@
 """What messages and their states are called on the pages: one table for each."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from flask_messenger.errors import GraphError
 from flask_messenger.models import Attachment, Message
 from flask_messenger.models.messages import (
+    ATTACHMENT_EXPIRED,
     BY_BOT,
     BY_CUSTOMER,
     BY_PAGE_INBOX,
@@ -99,7 +101,10 @@ def attachment_words(type_: str) -> tuple[str, str, str]:
 
 def attachment_view(attachment: Attachment) -> AttachmentView:
     """Describe an attachment that arrived."""
-    return describe_attachment(attachment.type, attachment.url, attachment.title)
+    view = describe_attachment(attachment.type, attachment.url, attachment.title)
+    if attachment.state == ATTACHMENT_EXPIRED:
+        return replace(view, detail="No longer kept")
+    return view
 
 
 def sent_attachment_view(content: dict[str, Any]) -> AttachmentView | None:

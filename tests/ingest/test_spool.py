@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 import redis
 from flask import Flask
+from rq import Queue
 from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 from werkzeug.test import TestResponse
 
+from flask_messenger import jobs
 from flask_messenger.ingest.journal import Journal
 from flask_messenger.ingest.spool import BYTES, STREAM, Spool, empty_spool, has_spooled
+from flask_messenger.ingest.wake import INGEST_QUEUE
 from flask_messenger.models import Message, WebhookEntry, schema
 from flask_messenger.state import state_of
 from tests.ingest.outages import OwnPostgres, run_own_postgres, run_own_valkey
@@ -194,6 +197,24 @@ def test_a_database_that_may_not_be_written_to_is_waited_for(
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert entry_texts(spooling_app) == ["one", "two"]
+
+
+def test_the_worker_finds_what_nobody_woke_it_for(
+    spooling_app: Flask, refuse_writes: Callable[[], Callable[[], None]], durable_url: str
+) -> None:
+    Factory(spooling_app).account(external_id=PAGE)
+    state_of(spooling_app).db.session.remove()
+    allow = refuse_writes()
+    post(spooling_app, "spooled")
+    allow()
+    state_of(spooling_app).db.engine.dispose()
+
+    jobs.sweep()
+    with redis.Redis.from_url(durable_url) as client:
+        assert Queue(INGEST_QUEUE, connection=client).count == 1
+    jobs.drain()
+
+    assert [each.text for each in rows(spooling_app, Message)] == ["spooled"]
 
 
 def test_what_was_spooled_is_journalled_as_it_came(

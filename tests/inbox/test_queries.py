@@ -70,7 +70,7 @@ def test_reads_cost_the_same_for_one_row_and_for_many(
             1,
         ),
         (lambda: queries.count_conversations(session, tenant=TENANT), 1),
-        (lambda: queries.list_messages(session, tenant=TENANT, conversation_id=conversation_id), 3),
+        (lambda: queries.list_messages(session, tenant=TENANT, conversation_id=conversation_id), 4),
         (lambda: queries.list_accounts(session, tenant=TENANT), 1),
         (lambda: queries.get_account(session, tenant=TENANT, account_id=account_id), 1),
         (

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import Integer, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import ClaimedEntry
@@ -31,7 +31,15 @@ FULL: Final = "full"
 SOME: Final = "light"
 NO_ID: Final = uuid.UUID(int=0)
 
-_AFTER: Final = bindparam("after", type_=WebhookEntry.__table__.c.id.type)
+_entries: Final = WebhookEntry.__table__
+_AFTER: Final = bindparam("after", type_=_entries.c.id.type)
+_OLDEST: Final = (
+    select(_entries.c.id, _entries.c.object, _entries.c.raw, _entries.c.app_name)
+    .where(_entries.c.state == PENDING, _entries.c.id > _AFTER)
+    .order_by(_entries.c.id)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(skip_locked=True)
+)
 
 # The index of what waits has to serve both statements: any other plan looks into each entry that
 # waits. `IS TRUE` keeps the planner from the index of ids.
@@ -114,14 +122,8 @@ def may_find_more(session: Session) -> bool:
 
 
 def _claim_oldest(session: Session, *, limit: int, after: uuid.UUID = NO_ID) -> list[ClaimedEntry]:
-    statement = (
-        select(WebhookEntry.id, WebhookEntry.object, WebhookEntry.raw, WebhookEntry.app_name)
-        .where(WebhookEntry.state == PENDING, WebhookEntry.id > after)
-        .order_by(WebhookEntry.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [_entry(row) for row in session.execute(statement)]
+    found = session.connection().execute(_OLDEST, {"after": after, "most": limit})
+    return [_entry(row) for row in found]
 
 
 def _claim_light(session: Session, *, limit: int) -> list[ClaimedEntry]:

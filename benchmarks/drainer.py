@@ -22,8 +22,10 @@ from sqlalchemy import Engine, insert
 
 from benchmarks.host import create_app
 from flask_messenger import jobs
+from flask_messenger.ingest.drain import has_pending
 from flask_messenger.models import Message
 from flask_messenger.state import state_of
+from flask_messenger.tenancy import system_scope
 
 USUAL_QUEUE: Final = "usual"
 ROWS_A_COMMIT: Final = 5_000
@@ -47,7 +49,7 @@ def main() -> None:
 def _prepare(app: Flask, word: str, argument: str) -> Callable[[], Any]:
     """Return the work; what it takes to get it ready is not measured."""
     if word == "drain":
-        return jobs.drain
+        return lambda: _drain(app)
     if word == "usual":
         connection = redis.Redis.from_url(state_of(app).settings.redis_url)
         queue = Queue(USUAL_QUEUE, connection=connection)
@@ -56,6 +58,15 @@ def _prepare(app: Flask, word: str, argument: str) -> Callable[[], Any]:
     rows = pickle.loads(Path(argument).read_bytes())  # noqa: S301 - written by our own parent
     engine = state_of(app).db.engine
     return lambda: _insert(engine, rows)
+
+
+def _drain(app: Flask) -> None:
+    """Run the job, and again where its time was over before the journal was empty."""
+    has_more = True
+    while has_more:
+        jobs.drain()
+        with system_scope("benchmark"):
+            has_more = has_pending(state_of(app).db.session)
 
 
 def _insert(engine: Engine, rows: list[dict[str, Any]]) -> None:

@@ -4,10 +4,11 @@ Written by PostgreSQL itself, from numbers. Every run of the same size holds the
 UUIDv7 of the past, so that what a run adds sorts after them and can be told from them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from flask_messenger.models import Base, schema
 
@@ -18,7 +19,16 @@ PERSON_BASE: Final = 2_000_000_000_000_000
 DAYS: Final = 60
 """How far back the oldest message lies; the newest is an hour old."""
 
-# %(age)s: the age of row `i` of `count`, evenly from `DAYS` down to an hour.
+TOUCHED: Final = (
+    "messenger_messages",
+    "messenger_conversations",
+    "messenger_identities",
+    "messenger_webhook_entries",
+    "messenger_receipts",
+)
+"""What a run adds rows to."""
+
+# The age of row `i` of `count`, evenly from `DAYS` down to an hour.
 _AGE: Final = (
     "(((:count - i) * ((:days * 86400 - 3600) / CAST(:count AS float)) + 3600) * interval '1 s')"
 )
@@ -117,7 +127,7 @@ def make_history(engine: Engine, messages: int) -> History:
         for statement in _STATEMENTS:
             used = {key: value for key, value in parameters.items() if f":{key}" in statement}
             connection.execute(text(statement), used)
-    tidy(engine)
+    _vacuum(engine, [table.name for table in Base.metadata.sorted_tables], "(ANALYZE)")
     return history
 
 
@@ -125,18 +135,14 @@ def forget_news(engine: Engine) -> None:
     """Remove what a run added, so that the next one meets the same tables."""
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
-        _forget(connection)
-    tidy(engine)
+        for table in TOUCHED:
+            boundary = "uuidv7(- interval '30 min')"
+            connection.execute(text(f"DELETE FROM {table} WHERE id > {boundary}"))  # noqa: S608
+    _vacuum(engine, TOUCHED)
 
 
-def _forget(connection: Connection) -> None:
-    boundary = "uuidv7(- interval '30 min')"
-    for table in ("messages", "conversations", "identities", "webhook_entries", "receipts"):
-        connection.execute(text(f"DELETE FROM messenger_{table} WHERE id > {boundary}"))  # noqa: S608
-
-
-def tidy(engine: Engine) -> None:
-    """Give back what dead rows hold, as autovacuum would in time, and count anew."""
+def _vacuum(engine: Engine, tables: Iterable[str], how: str = "") -> None:
+    """Give back what dead rows hold, as autovacuum would in time."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for table in Base.metadata.sorted_tables:
-            connection.execute(text(f"VACUUM (ANALYZE) {table.name}"))
+        for table in tables:
+            connection.execute(text(f"VACUUM {how} {table}"))

@@ -132,6 +132,11 @@ def run_process(around: Surroundings, command: list[str], name: str) -> Iterator
 
 
 def wait_for(port: int) -> None:
+    """Wait until something listens on `port`.
+
+    Raises:
+        TimeoutError: nothing does.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

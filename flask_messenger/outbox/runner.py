@@ -71,7 +71,7 @@ AHEAD: Final = 2
 """What part of the threads (one in so many) has its next message claimed before it is free."""
 LONE_SHARE: Final = 0.75
 CROWD_SHARE: Final = 0.5
-"""Of all calls at once: what one account may have where it is alone, and where it is not."""
+"""Of the threads: what one account may have where it is alone, and where it is not."""
 FINISH_SECONDS: Final = 25.0
 """Longer than one call to Meta may take: a send that is cut off has no known end."""
 NOTE_SECONDS: Final = 1.0
@@ -121,6 +121,7 @@ class Runner:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._calls = Calls(threads, self._inbox)
         # More than there are threads, so that none waits for the next claim.
+        self._threads = threads
         self._most = max(1, threads + threads // AHEAD)
         self._ready = Ready()
         self._pacer = self._held.get(Pacer)
@@ -252,7 +253,7 @@ class Runner:
         )
         granted: dict[uuid.UUID, tuple[str, int]] = {}
         share = CROWD_SHARE if len(owners) > 1 else LONE_SHARE
-        most = max(1, math.floor(self._most * share))
+        most = max(1, math.floor(self._threads * share))
 
         def room(place: Place, waiting: int) -> int:
             free = min(most - self._busy[place.account_id], waiting, capacity)

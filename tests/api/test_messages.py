@@ -3,15 +3,12 @@
 from typing import Any
 
 import pytest
-import redis
 from flask import Flask
-from rq import Queue
 
 from flask_messenger import signals
-from flask_messenger.jobs import QUEUES
-from flask_messenger.state import state_of
 from tests.api.conftest import Api, Threads
 from tests.support.app import Host
+from tests.support.wakes import hear_wakes
 
 
 def texts(answer) -> list[str]:
@@ -123,14 +120,31 @@ def test_somebody_decides_about_what_did_not_go_out(
     def hear(_sender: Any, **values: Any) -> None:
         heard.append((values["message_id"], values["status"]))
 
-    with signals.message_status_changed.connected_to(hear, sender=app):
+    with (
+        hear_wakes(app) as hear_wake,
+        signals.message_status_changed.connected_to(hear, sender=app),
+    ):
         answer = api.post(f"/messages/{message.id}/{decision}")
+        if decision == "retry":
+            assert hear_wake() == str(thread.id)
 
     assert answer.status_code == 200
     assert answer.json["status"] == after
     assert heard == [(message.id, after)]
-    queue = Queue(QUEUES["outbox"], connection=state_of(app).get(redis.Redis))
-    assert len(queue.jobs) == (1 if decision == "retry" else 0)
+
+
+def test_message_is_taken_back_while_it_waits(api: Api, host: Host, threads: Threads) -> None:
+    host.sign_in()
+    thread = threads.make("hello")
+    sent = api.post("/send", json={"conversation_id": str(thread.id), "text": "Hi Maya"})
+    message_id = sent.json["id"]
+
+    answer = api.post(f"/messages/{message_id}/cancel")
+    again = api.post(f"/messages/{message_id}/cancel")
+
+    assert (answer.status_code, answer.json["status"]) == (200, "cancelled")
+    assert again.status_code == 409
+    assert "too late" in again.json["detail"]
 
 
 @pytest.mark.parametrize("decision", ["retry", "discard", "mark-sent"])

@@ -3,12 +3,14 @@
 import threading
 import time
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from flask_messenger.models import Message
+from flask_messenger.models.base import utc_now
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 from tests.api.conftest import Api, Thread, Threads
@@ -353,3 +355,56 @@ def test_text_too_long_for_the_channel_names_the_limit(api: Api, thread: Thread)
     assert answer.status_code == 422
     assert answer.json["field"] == "text"
     assert "2000" in answer.json["detail"]
+
+
+def test_message_is_put_off_until_its_time(app: Flask, api: Api, thread: Thread) -> None:
+    at = utc_now() + timedelta(hours=2)
+    body = {"conversation_id": str(thread.id), "text": "Hi Maya", "send_at": at.isoformat()}
+
+    answer = api.post("/send", json=body, headers={"Prefer": "wait=10"})
+
+    assert answer.status_code == 202
+    shown = answer.json
+    assert (shown["status"], shown["window_will_be_closed"]) == ("queued", False)
+    assert datetime.fromisoformat(shown["message"]["send_at"]) == at
+    assert [each.send_at for each in outbound(app)] == [at]
+    assert api.get(f"/conversations/{thread.id}").json["last_message"]["text"] == "hello"
+
+
+def test_answer_says_that_the_window_will_be_closed_by_then(api: Api, thread: Thread) -> None:
+    at = utc_now() + timedelta(days=2)
+    body = {"conversation_id": str(thread.id), "text": "Hi Maya", "send_at": at.isoformat()}
+
+    answer = api.post("/send", json=body)
+
+    assert (answer.status_code, answer.json["window_will_be_closed"]) == (202, True)
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [(timedelta(seconds=-1), "This time is past"), (timedelta(days=366), "365 days")],
+)
+def test_time_that_cannot_be_is_refused(
+    app: Flask, api: Api, thread: Thread, at: timedelta, words: str
+) -> None:
+    body = {
+        "conversation_id": str(thread.id),
+        "text": "Hi",
+        "send_at": (utc_now() + at).isoformat(),
+    }
+
+    answer = api.post("/send", json=body)
+
+    assert answer.status_code == 422
+    assert words in answer.json["detail"]
+    assert outbound(app) == []
+
+
+def test_same_key_with_another_time_is_a_conflict(api: Api, thread: Thread) -> None:
+    body = {"conversation_id": str(thread.id), "text": "Hi", "idempotency_key": "k"}
+    api.post("/send", json=body)
+
+    later = (utc_now() + timedelta(hours=1)).isoformat()
+    answer = api.post("/send", json={**body, "send_at": later})
+
+    assert answer.status_code == 409

@@ -29,10 +29,14 @@ LAST: Final = "messenger_claim"
 """In `Session.info`: what the last batch was, where more may wait than it held."""
 FULL: Final = "full"
 SOME: Final = "light"
+OLDEST: Final = "messenger_claim_oldest"
+"""In `Session.info`: the oldest entry that waited when some were claimed by age."""
 NO_ID: Final = uuid.UUID(int=0)
 
 _entries: Final = WebhookEntry.__table__
 _AFTER: Final = bindparam("after", type_=_entries.c.id.type)
+_SINCE: Final = bindparam("since", type_=_entries.c.id.type)
+DAY_MILLISECONDS: Final = 24 * 60 * 60 * 1000
 _OLDEST: Final = (
     select(_entries.c.id, _entries.c.object, _entries.c.raw, _entries.c.app_name)
     .where(_entries.c.state == PENDING, _entries.c.id > _AFTER)
@@ -42,8 +46,9 @@ _OLDEST: Final = (
 )
 
 # The index of what waits has to serve both statements: any other plan looks into each entry that
-# waits. `IS TRUE` keeps the planner from the index of ids.
-_WAITS: Final = "state = 'pending' AND (id > :after) IS TRUE"
+# waits. `IS TRUE` keeps the planner from the index of ids. `since`, where a day begins, tells it
+# which days of the journal cannot be concerned: it would look into each for each account.
+_WAITS: Final = "state = 'pending' AND (id > :after) IS TRUE AND id >= :since"
 
 # A loose index scan: from each account's first entry to the next account's.
 _KEYS: Final = text(
@@ -59,12 +64,12 @@ _KEYS: Final = text(
     )
     SELECT key FROM waiting WHERE key IS NOT NULL ORDER BY random() LIMIT :most
     """  # noqa: S608 - our own expression
-).bindparams(_AFTER)
+).bindparams(_AFTER, _SINCE)
 _OF_LIGHT: Final = text(
     f"""
     SELECT entry.id, entry.object, entry.raw, entry.app_name
     FROM messenger_webhook_entries AS entry
-    WHERE entry.state = 'pending' AND entry.id IN (
+    WHERE entry.state = 'pending' AND entry.id >= :since AND entry.id IN (
         SELECT few.id
         FROM unnest(CAST(:keys AS text[])) AS given (key)
         CROSS JOIN LATERAL (
@@ -78,7 +83,7 @@ _OF_LIGHT: Final = text(
     )
     LIMIT :most FOR UPDATE SKIP LOCKED
     """  # noqa: S608 - our own expression
-).bindparams(_AFTER)
+).bindparams(_AFTER, _SINCE)
 _OF_EACH: Final = text(
     f"""
     SELECT entry.id, entry.object, entry.raw, entry.app_name
@@ -90,7 +95,7 @@ _OF_EACH: Final = text(
     ) AS entry
     LIMIT :most
     """  # noqa: S608 - our own expression
-).bindparams(_AFTER)
+).bindparams(_AFTER, _SINCE)
 # How many wait changes from one second to the next, and the planner's figures are of a quiet hour:
 # it would read and sort all that wait of an account to take the first few.
 _IN_INDEX_ORDER: Final = text(
@@ -110,6 +115,7 @@ def claim(session: Session, *, limit: int) -> list[ClaimedEntry]:
     if len(oldest) < limit // 2 or not oldest:
         return oldest
     session.info[LAST] = FULL
+    session.info[OLDEST] = oldest[0].id
     rest = limit - len(oldest)
     if dialect_of(session) != "postgresql":
         return oldest + _claim_oldest(session, limit=rest, after=oldest[-1].id)
@@ -128,27 +134,41 @@ def _claim_oldest(session: Session, *, limit: int, after: uuid.UUID = NO_ID) -> 
 
 def _claim_light(session: Session, *, limit: int) -> list[ClaimedEntry]:
     """Claim all that waits of the accounts that have little, where others have much."""
+    since = _day_of(session.info.get(OLDEST, NO_ID))
     with _index_order(session):
-        keys = _find_keys(session, after=NO_ID, limit=limit)
+        keys = _find_keys(session, after=NO_ID, since=since, limit=limit)
         if len(keys) < 2:  # noqa: PLR2004 - one account has nobody to make way for
             return []
-        values = {"after": NO_ID, "keys": keys, "most_of_one": LIGHT + 1, "most": limit}
+        values = {
+            "after": NO_ID,
+            "since": since,
+            "keys": keys,
+            "most_of_one": LIGHT + 1,
+            "most": limit,
+        }
         return [_entry(row) for row in session.execute(_OF_LIGHT, values)]
 
 
 def _claim_fairly(session: Session, *, after: uuid.UUID, limit: int) -> list[ClaimedEntry]:
     """Share `limit` among the accounts with entries younger than `after`."""
     with _index_order(session):
-        keys = _find_keys(session, after=after, limit=limit)
+        since = _day_of(after)
+        keys = _find_keys(session, after=after, since=since, limit=limit)
         share = -(-limit // max(1, len(keys)))
-        values = {"after": after, "keys": keys, "share": share, "most": limit}
+        values = {"after": after, "since": since, "keys": keys, "share": share, "most": limit}
         return [_entry(row) for row in session.execute(_OF_EACH, values)] if keys else []
 
 
-def _find_keys(session: Session, *, after: uuid.UUID, limit: int) -> list[str]:
+def _find_keys(session: Session, *, after: uuid.UUID, since: uuid.UUID, limit: int) -> list[str]:
     """Return accounts with entries younger than `after`; any `limit` of them where more wait."""
-    found = session.execute(_KEYS, {"after": after, "most": limit})
+    found = session.execute(_KEYS, {"after": after, "since": since, "most": limit})
     return [row.key for row in found]
+
+
+def _day_of(entry_id: uuid.UUID) -> uuid.UUID:
+    """Return where the day of an entry begins, among the ids of the journal."""
+    milliseconds = entry_id.int >> 80
+    return uuid.UUID(int=(milliseconds - milliseconds % DAY_MILLISECONDS) << 80)
 
 
 @contextlib.contextmanager

@@ -46,12 +46,10 @@ MAY_SEE_EVERYTHING: Final = f"""
 """  # noqa: S608 - our own names
 """True also where there is no policy yet."""
 
-TELL_SCOPE: Final = f"""
-    SELECT set_config('{WORKSPACE_SETTING}', %s, true),
-        set_config('{SYSTEM_SETTING}', system, true),
-        CASE system WHEN '' THEN false ELSE {MAY_SEE_EVERYTHING} END AS may_see_everything
-    FROM (VALUES (%s)) AS told (system)
-"""  # noqa: S608 - our own names
+ASK_SYSTEM: Final = f"SELECT {MAY_SEE_EVERYTHING}"
+TELL_SCOPE: Final = (
+    f"SELECT set_config('{WORKSPACE_SETTING}', %s, true), set_config('{SYSTEM_SETTING}', %s, true)"
+)
 """For the driver. Both settings end with the transaction."""
 
 SCOPED_TABLES: Final = r"""

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_messenger.crypto import KeyRing
 from flask_messenger.models import schema
-from flask_messenger.models.walls import MAY_SEE_EVERYTHING
+from flask_messenger.models.walls import ASK_SYSTEM
 from flask_messenger.monitor.beats import read_beats
 from flask_messenger.operate.findings import Finding, note, ok, wrong
 from flask_messenger.operate.keys import count_keys, find_unreadable
@@ -92,7 +92,7 @@ def _check_clock(connection: Connection) -> Iterator[Finding]:
 def _may_see_everything(connection: Connection) -> bool:
     if connection.dialect.name != "postgresql":
         return True
-    return bool(connection.scalar(text(f"SELECT {MAY_SEE_EVERYTHING}")))
+    return bool(connection.scalar(text(ASK_SYSTEM)))
 
 
 def _check_keys(held: MessengerState, *, is_allowed: bool) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from flask_messenger.models.walls import (
-    MAY_SEE_EVERYTHING,
+    ASK_SYSTEM,
     SYSTEM_POLICY,
     WORKSPACE_POLICY,
     scoped_tables,
@@ -120,7 +120,7 @@ def _check_tables(connection: Connection, tables: list[str]) -> Iterator[Finding
 
 
 def _check_system_scope(connection: Connection, process: str) -> Iterator[Finding]:
-    is_allowed = bool(connection.scalar(text(f"SELECT {MAY_SEE_EVERYTHING}")))
+    is_allowed = bool(connection.scalar(text(ASK_SYSTEM)))
     if process == WEB and is_allowed:
         says = "The role in use may have the system scope, which is for workers."
         yield wrong("system scope", says, USE_ROLES)

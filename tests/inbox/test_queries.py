@@ -75,7 +75,7 @@ def test_reads_cost_the_same_for_one_row_and_for_many(
         (lambda: queries.get_account(session, tenant=TENANT, account_id=account_id), 1),
         (
             lambda: queries.get_message(session, tenant=TENANT, message_id=message_id),
-            2,
+            3,
         ),
     ]
 

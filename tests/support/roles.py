@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 
 from flask_messenger.models import Base, schema
-from flask_messenger.models.walls import SYSTEM_ON, SYSTEM_SETTING, TELL_SCOPE
+from flask_messenger.models.walls import ASK_SYSTEM, SYSTEM_ON, SYSTEM_SETTING
 from flask_messenger.operate.roles import create_roles
-from flask_messenger.tenancy import _scope, system_scope, tell_database
+from flask_messenger.tenancy import ALLOWED, _scope, system_scope, tell_database
 from tests.servers import connect_to
 
 OURS = "messenger_"
@@ -144,6 +144,7 @@ def work_as_roles(engine: Engine, roles: Roles) -> None:
         if connection.info.get(KEY, "NONE") != role:
             connection.exec_driver_sql(TAKE_ON + role)
             connection.info[KEY] = role
+            connection.info.pop(ALLOWED, None)
 
     # Before what tells the scope: whether a role may see everything is asked there.
     event.listen(engine, "before_cursor_execute", choose, insert=True)
@@ -156,7 +157,7 @@ def work_as_roles(engine: Engine, roles: Roles) -> None:
 
 def _look_around(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
     """Let a test read attributes and tables outside of any scope: our own code never does."""
-    if OURS not in statement or statement == TELL_SCOPE or cursor.connection.autocommit:
+    if OURS not in statement or statement == ASK_SYSTEM or cursor.connection.autocommit:
         return
     if _is_in_request():
         return
@@ -168,15 +169,15 @@ def _look_around(connection: Connection, cursor: Any, statement: str, *_: Any) -
 
 
 def _forget(connection: Any, *_: Any) -> None:
-    connection.info.pop(KEY, None)
-    connection.info.pop(LOOKS, None)
+    for name in (KEY, LOOKS, ALLOWED):
+        connection.info.pop(name, None)
 
 
 def _doubt(connection: Connection, *_: Any) -> None:
+    _forget(connection)
     connection.info[KEY] = "?"
-    connection.info.pop(LOOKS, None)
 
 
 def is_of_the_walls(statement: str) -> bool:
     """Say whether a statement only tells the scope or takes a role on: once per transaction."""
-    return statement.startswith(TAKE_ON) or "set_config" in statement
+    return statement.startswith(TAKE_ON) or statement in {LOOK_AROUND, ASK_SYSTEM}

@@ -136,15 +136,21 @@ def _after_drain(
     heard: dict[uuid.UUID, datetime],
 ) -> None:
     """Settle receipts that crossed their message in another drain, then note who was heard."""
-    if not account_ids:
-        return
-    _begin_writing(session)
-    settled = settle_waiting_receipts(session, account_ids=account_ids)
-    if settled:
-        session.commit()
-        publish(state_of(app).get(redis.Redis), settled)
-    _note_heard(session, heard)
-    session.commit()
+    for tries_left in range(TRANSIENT_TRIES if account_ids else 0, 0, -1):
+        try:
+            _begin_writing(session)
+            settled = settle_waiting_receipts(session, account_ids=account_ids)
+            if settled:
+                session.commit()
+                publish(state_of(app).get(redis.Redis), settled)
+            _note_heard(session, heard)
+            session.commit()
+        except DBAPIError as error:
+            session.rollback()
+            if tries_left == 1 or not is_transient(error):
+                raise
+        else:
+            return
 
 
 def _note_heard(session: Session, heard: dict[uuid.UUID, datetime]) -> None:

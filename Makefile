@@ -4,7 +4,11 @@
 #   make run       start the example CRM, a worker, Valkey and the simulated Meta
 #   make test      lint, then every test, the browser's too
 #   make lint      ruff, mypy, import-linter, tsc
-#   make bench     what is fast, and how fast, each against its floor
+#   make bench     what is fast, and how fast, each against its floor (half an hour)
+#   make sustained Meta's rule for the webhook, held for five minutes
+#   make soak      the memory of web and worker over half an hour
+#   make faults    kill, cut off and fill up what it stands on, under load (an hour)
+#   make hosts     the same over several hosts made of network namespaces (an hour; root)
 #   make assets    bundle the scripts and styles of the pages
 #   make dist      the wheel and the sdist, in dist/
 #   make constraints   resolve every dependency anew and write constraints.txt
@@ -26,7 +30,7 @@ MANIFEST := $(STATIC)/manifest.json
 ASSET_SOURCES := $(shell find $(ASSETS) -name node_modules -prune -o -type f -print)
 PYTEST_ARGS ?=
 
-.PHONY: install run test lint format bench assets dist constraints clean
+.PHONY: install run test lint format bench sustained soak faults hosts assets dist constraints clean
 
 install: $(VENV)/.installed $(MANIFEST)
 
@@ -70,6 +74,18 @@ test: lint
 
 bench: install
 	@$(BIN)/python -m benchmarks all
+
+sustained: install
+	@$(BIN)/python -m benchmarks sustained
+
+soak: install
+	@$(BIN)/python -m benchmarks soak
+
+faults: install
+	@$(BIN)/python -m tests.faults
+
+hosts: install
+	@$(BIN)/python -m tests.hosts
 
 dist: install
 	@$(BIN)/python -m build

@@ -135,14 +135,14 @@ def test_alerts_name_what_keeps_messages_from_flowing(
 def test_admins_read_it_over_the_api_and_only_their_own(
     app: Flask, api: Api, host: Host, threads: Threads
 ) -> None:
-    start_workers(app, *GROUPS)
-    save_figures(redis_of(app), Figures(at=time.time(), turns={"bulk": {"w2": 7}}))
     for workspace_id in ("w1", "w2", "w2"):
         thread = threads.make(account=threads.factory.account(workspace_id))
         threads.factory.message(
             thread.conversation, direction="outbound", external_id=None, status="queued"
         )
     host.sign_in("w1")
+    start_workers(app, *GROUPS)
+    save_figures(redis_of(app), Figures(at=time.time(), turns={"bulk": {"w2": 7}}))
 
     answer = api.get("/health")
 
@@ -165,11 +165,11 @@ def test_the_page_says_that_all_is_well(
     app: Flask, browser: Browser, signed_in: Host, threads: Threads
 ) -> None:
     del signed_in
+    threads.make()
     start_workers(app, *GROUPS)
     save_figures(
         redis_of(app), Figures(at=time.time(), journal=Waiting(count=1, oldest_seconds=12.0))
     )
-    threads.make()
 
     words = browser.read("/health")
 

@@ -1,5 +1,6 @@
 """The parent of a host's worker processes: it starts them, starts them again, and stops them."""
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -51,6 +52,10 @@ class Supervisor:
         """Work until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        # What is loaded by now the processes share, until a collector writes into every object's
+        # head: it shall look at what comes later only.
+        gc.collect()
+        gc.freeze()
         self._keep()
         while not self._stop.wait(LOOK_SECONDS):
             self._keep()

@@ -339,3 +339,17 @@ def test_the_owner_of_the_tables_needs_a_scope_too(
         schema.downgrade(owner, "base")
 
     assert (without, everything, elsewhere) == (0, 1, 0)
+
+
+def test_a_connection_that_dies_is_an_error_of_the_database(
+    web: Engine, tables_owner: Engine
+) -> None:
+    with workspace_scope("a"), web.connect() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+        with tables_owner.begin() as other:
+            assert other.scalar(text("SELECT pg_terminate_backend(:pid, 60000)"), {"pid": pid})
+
+        with pytest.raises(DBAPIError) as caught:
+            count(connection, "messenger_messages")
+
+    assert caught.value.connection_invalidated

@@ -20,6 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from flask_messenger.models import Identity, Message
 from flask_messenger.models.base import utc_now
+from flask_messenger.outbox.breaker import Breaker
 from flask_messenger.realtime import Change, publish
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
@@ -596,3 +597,73 @@ def test_managing_an_account_asks_before_it_disconnects(
 
     expect(page.locator(".fm-acct")).to_contain_text("Riverside")
     expect(page.get_by_role("status")).to_contain_text("Saved.")
+
+
+def test_an_answer_is_put_off_and_taken_back(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make("hello")
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    page.get_by_role("button", name="Send later").click()
+    at = page.locator("#fm-send-at")
+    expect(at).not_to_have_value("")
+    page.fill("#fm-write", "Good morning")
+    at.fill(_local(page, timedelta(days=3)))
+    expect(page.locator("#fm-later-note")).to_contain_text("The time to reply ends")
+    at.fill(_local(page, timedelta(hours=3)))
+    expect(page.locator("#fm-later-note")).to_be_hidden()
+
+    page.get_by_role("button", name="Schedule").click()
+
+    bubble = page.locator(".fm-m-out", has_text="Good morning")
+    expect(bubble).to_contain_text("Scheduled", timeout=10 * SECOND)
+    expect(page.locator("#fm-later")).to_be_hidden()
+    expect(page.locator("#fm-send")).to_have_text("Send")
+    bubble.get_by_role("button", name="Cancel").click()
+    expect(bubble).to_contain_text("Cancelled")
+    expect(bubble.get_by_role("button")).to_have_count(0)
+
+
+def test_a_time_that_is_past_is_not_taken(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make("hello")
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    page.get_by_role("button", name="Send later").click()
+    page.fill("#fm-write", "Good morning")
+    page.locator("#fm-send-at").fill(_local(page, timedelta(hours=-3)))
+
+    page.get_by_role("button", name="Schedule").click()
+
+    assert page.evaluate("document.querySelector('#fm-send-at').validity.customError")
+    expect(page.locator("#fm-write")).to_have_value("Good morning")
+
+
+def _local(page: Page, after: timedelta) -> str:
+    """Return a time from now as the field of this browser takes it."""
+    return str(
+        page.evaluate(
+            """after => {
+              const at = new Date(Date.now() + after);
+              return new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+            }""",
+            after.total_seconds() * 1000,
+        )
+    )
+
+
+def test_an_outage_shows_on_an_open_page_and_goes_away(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    thread = site.threads.make("hello")
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    is_live(page)
+    banner = page.locator("#fm-outage")
+    expect(banner).to_have_text("")
+    breaker = state_of(site.app).get(Breaker)
+
+    breaker.open("default")
+    site.tell("outage", thread)
+
+    expect(banner).to_contain_text("Meta is not answering since")
+    expect(banner).to_contain_text("go out by themselves")
+    breaker.pass_probe("default")
+    breaker.note_answer("default")
+    site.tell("outage", thread)
+    expect(banner).to_have_text("")

@@ -5,10 +5,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_messenger.errors import GraphUnavailableError, RateLimitedError
-from flask_messenger.graph.usage import Usage
+from flask_messenger.errors import AccountPausedError, GraphUnavailableError, RateLimitedError
 from flask_messenger.outbox.backoff import wait_before_retry
-from flask_messenger.outbox.pacing import concerns_account, pause_for
 
 UNAVAILABLE = GraphUnavailableError("away")
 
@@ -39,14 +37,8 @@ def test_wait_is_spread_but_bounded(attempts, chance):
     assert timedelta(seconds=2) <= wait <= timedelta(seconds=900 * 1.25)
 
 
-def test_account_slows_down_near_its_limit():
-    assert pause_for(Usage(percent=80)) == timedelta(0)
-    assert pause_for(Usage(percent=90)) == timedelta(seconds=5)
-    assert pause_for(Usage(percent=100)) == timedelta(minutes=1)
-    assert pause_for(Usage(percent=100, wait_seconds=120)) == timedelta(minutes=2)
+def test_account_that_meta_paused_waits_for_half_an_hour_and_then_longer():
+    error = AccountPausedError("restricted", code=10, subcode=1893063)
+    waits = [wait_before_retry(error, attempts=each, chance=0.0) for each in range(1, 6)]
 
-
-def test_limit_of_one_thread_is_not_the_accounts():
-    assert concerns_account(RateLimitedError("busy", code=80006))
-    assert concerns_account(RateLimitedError("busy"))
-    assert not concerns_account(RateLimitedError("another app", code=10, subcode=2018300))
+    assert [each.total_seconds() / 60 for each in waits] == [30, 60, 120, 240, 240]

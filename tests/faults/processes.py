@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-START_SECONDS = 60.0
+START_SECONDS = 180.0
+"""Generous: a loaded machine is slow, and nothing is proven by how fast a server starts."""
 STOP_SECONDS = 40.0
 
 

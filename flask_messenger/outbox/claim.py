@@ -37,6 +37,9 @@ from flask_messenger.models.upsert import dialect_of
 from flask_messenger.outbox.lane import Dispatch, Lane
 
 _messages: Final = Message.__table__
+# Made once: each alias has columns of its own, and a fresh one for every statement is a heap of
+# objects that only the collector of cycles finds.
+_first, _ahead, _under_way = (_messages.alias(name) for name in ("first", "ahead", "under_way"))
 _conversations: Final = Conversation.__table__
 _accounts: Final = Account.__table__
 _identities: Final = Identity.__table__
@@ -100,7 +103,7 @@ def find_due(
     Lanes with nothing queued, those that have a message on its way, and those of an account that
     cannot send are left out.
     """
-    first, ahead, under_way = (_messages.alias(name) for name in ("first", "ahead", "under_way"))
+    first, ahead, under_way = _first, _ahead, _under_way
     is_ahead = exists().where(
         ahead.c.conversation_id == first.c.conversation_id,
         ahead.c.status == IS_QUEUED,
@@ -129,7 +132,7 @@ def find_waiting(session: Session, *, now: datetime, limit: int) -> list[Place]:
     Waking one that is under way, or that cannot go on after all, does no harm. The accounts take
     turns, so that the many lanes of one do not keep those of another waiting.
     """
-    ahead = _messages.alias("ahead")
+    ahead = _ahead
     is_blocked = exists().where(
         ahead.c.conversation_id == _messages.c.conversation_id,
         or_(
@@ -241,7 +244,7 @@ def _claim_statement() -> Update:
         .with_for_update(skip_locked=True, key_share=True)
         .cte("lanes")
     )
-    first, under_way = _messages.alias("first"), _messages.alias("under_way")
+    first, under_way = _first, _under_way
     head = (
         select(first)
         .where(
@@ -299,7 +302,7 @@ def _claim_one_by_one(
 def _claim_first(
     session: Session, conversation_id: uuid.UUID, *, now: datetime
 ) -> uuid.UUID | None:
-    first, under_way = _messages.alias("first"), _messages.alias("under_way")
+    first, under_way = _first, _under_way
     head = (
         select(first.c.id)
         .where(

@@ -39,6 +39,7 @@ from flask_messenger.outbox.records import OUT, SETTLED
 from flask_messenger.outbox.verdicts import Verdict
 
 _messages: Final = Message.__table__
+_other = _messages.alias("other")  # once: see `claim`
 _conversations: Final = Conversation.__table__
 _accounts: Final = Account.__table__
 
@@ -167,7 +168,7 @@ def _given(**columns: tuple[str, Any]) -> Any:
 
 
 def _is_another() -> Any:
-    other = _messages.alias("other")
+    other = _other
     return exists().where(
         other.c.account_id == _messages.c.account_id,
         other.c.external_id == _sent_given.c.external_id,

@@ -7,6 +7,7 @@
 #   make bench     what is fast, and how fast, each against its floor (half an hour)
 #   make sustained Meta's rule for the webhook, held for five minutes
 #   make soak      the memory of web and worker over half an hour
+#   make converge  two thousand stories in any order, against the plain one (two hours)
 #   make faults    kill, cut off and fill up what it stands on, under load (an hour)
 #   make hosts     the same over several hosts made of network namespaces (an hour; root)
 #   make assets    bundle the scripts and styles of the pages
@@ -30,7 +31,7 @@ MANIFEST := $(STATIC)/manifest.json
 ASSET_SOURCES := $(shell find $(ASSETS) -name node_modules -prune -o -type f -print)
 PYTEST_ARGS ?=
 
-.PHONY: install run test lint format bench sustained soak faults hosts assets dist constraints clean
+.PHONY: install run test lint format bench sustained soak converge faults hosts assets dist constraints clean
 
 install: $(VENV)/.installed $(MANIFEST)
 
@@ -80,6 +81,9 @@ sustained: install
 
 soak: install
 	@$(BIN)/python -m benchmarks soak
+
+converge: install
+	@CONVERGENCE_EXAMPLES=2000 $(BIN)/python -m pytest tests/ingest/test_convergence.py
 
 faults: install
 	@$(BIN)/python -m tests.faults

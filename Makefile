@@ -86,9 +86,11 @@ converge: install
 	@CONVERGENCE_EXAMPLES=2000 $(BIN)/python -m pytest tests/ingest/test_convergence.py
 
 faults: install
+	@$(BIN)/python tools/fault_programs.py
 	@$(BIN)/python -m tests.faults
 
 hosts: install
+	@$(BIN)/python tools/fault_programs.py
 	@$(BIN)/python -m tests.hosts
 
 dist: install

@@ -8,7 +8,6 @@ import pytest
 import redis
 import requests
 import time_machine
-from rq import Queue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -22,6 +21,7 @@ from flask_messenger.tenancy import system_scope, workspace_scope
 from tests.connect.conftest import API, PERSON, SCOPES, URL, page
 from tests.support import ingest
 from tests.support.meta import delivery, entry, message, post
+from tests.support.wakes import hear_wakes
 
 
 def test_chosen_pages_are_connected_and_others_are_not(app, browser, meta, rows, heard) -> None:
@@ -352,10 +352,10 @@ def test_replies_that_waited_are_woken(app, browser, make, meta) -> None:
     attempt_id = browser.log_in(meta, page("1001"))
     meta.answers_pages(page("1001"))
 
-    browser.choose(attempt_id, "1001")
+    with hear_wakes(app) as hear:
+        browser.choose(attempt_id, "1001")
 
-    jobs = Queue("messenger-outbox", connection=state_of(app).get(redis.Redis)).jobs
-    assert [job.args for job in jobs] == [(str(waiting.id),)]
+        assert hear() == str(waiting.id)
 
 
 def test_deliveries_that_nobody_had_are_applied_after_connecting(app, browser, meta, rows) -> None:

@@ -30,6 +30,7 @@ STATIC := flask_messenger/ui/static
 MANIFEST := $(STATIC)/manifest.json
 ASSET_SOURCES := $(shell find $(ASSETS) -name node_modules -prune -o -type f -print)
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 
 .PHONY: install run test lint format bench sustained soak converge faults hosts assets dist constraints clean
 
@@ -71,7 +72,7 @@ format: install
 
 test: lint
 	@$(BIN)/python tools/chromium.py
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 bench: install
 	@$(BIN)/python -m benchmarks all

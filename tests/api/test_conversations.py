@@ -18,6 +18,8 @@ from tests.api.conftest import Api, Threads
 from tests.support.app import Factory, Host
 from tests.support.ingest import rows
 
+NOBODY = uuid.UUID("0199f0aa-0000-7000-8000-000000000000")
+
 
 def names(answer: Any) -> list[str]:
     return [item["person"]["name"] for item in answer.json["items"]]
@@ -157,12 +159,12 @@ def test_closed_window_says_why_and_what_to_do(api: Api, host: Host, threads: Th
 @pytest.mark.parametrize(
     "path",
     [
-        f"/conversations/{uuid.uuid4()}",
+        f"/conversations/{NOBODY}",
         "/conversations/7",
         "/conversations/%00",
-        f"/conversations/{uuid.uuid4()}/messages",
-        f"/messages/{uuid.uuid4()}",
-        f"/accounts/{uuid.uuid4()}",
+        f"/conversations/{NOBODY}/messages",
+        f"/messages/{NOBODY}",
+        f"/accounts/{NOBODY}",
         "/nothing",
     ],
 )

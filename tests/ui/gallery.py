@@ -512,6 +512,12 @@ STATES_BY_NAME: dict[str, tuple[str, Any]] = {
 }
 
 
+OUTAGE = (
+    "Meta is not answering since 14:05."
+    " Your messages wait and go out by themselves as soon as it does."
+)
+
+
 def gallery_app(base_template: str = "messenger/base.html") -> Flask:
     """Return an application that shows each state at its name, and needs no database."""
     app = Flask(__name__)
@@ -529,6 +535,7 @@ def gallery_app(base_template: str = "messenger/base.html") -> Flask:
     )
     app.add_url_rule("/<name>", view_func=show, endpoint="show")
     app.context_processor(page_words)
+    app.context_processor(lambda: {"fm_outage": lambda: OUTAGE})
     app.after_request(add_headers)
     return app
 

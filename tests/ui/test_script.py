@@ -596,7 +596,7 @@ def test_managing_an_account_asks_before_it_disconnects(
     dialog.get_by_role("button", name="Move").click()
 
     expect(page.locator(".fm-acct")).to_contain_text("Riverside")
-    expect(page.get_by_role("status")).to_contain_text("Saved.")
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
 
 
 def test_an_answer_is_put_off_and_taken_back(site: Site, open_page: Callable[..., Page]) -> None:

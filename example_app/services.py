@@ -170,6 +170,8 @@ def _worker(environ: Mapping[str, str], var: Path) -> Child:
         command=[
             *(sys.executable, "-m", "flask", "--app", "example_app", "messenger", "worker"),
             *("--queues", ",".join(QUEUE_GROUPS)),
+            # One of each is enough for a demonstration, and starts sooner.
+            *("--processes", "default=1,bulk=1"),
         ],
         log=var / "log" / "worker.log",
         answers=lambda pid: _worker_answers(redis_url, pid),

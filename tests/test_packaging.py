@@ -195,7 +195,9 @@ import importlib, pkgutil, flask_messenger
 skipped = (
     "flask_messenger.migrations",
     "flask_messenger.testing",
-    "flask_messenger.ingest.express",  # over psycopg only; imported where that is the driver
+    # Of an extra each, and imported only where it is used.
+    "flask_messenger.ingest.express",
+    "flask_messenger.monitor.exposition",
 )
 for module in pkgutil.walk_packages(flask_messenger.__path__, "flask_messenger."):
     if not module.name.startswith(skipped) and not module.name.endswith("__main__"):

@@ -12,7 +12,7 @@ import requests
 
 from tests.example_app.running import Example, port_settings, try_run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 NOA = "noa@solo.example"
 

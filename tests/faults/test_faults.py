@@ -31,6 +31,7 @@ def strike(run: Run) -> None:
     restart_postgres(run)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # a loaded machine; all waits end much sooner by themselves
 def test_nothing_is_lost_and_nothing_comes_twice(world: World) -> None:

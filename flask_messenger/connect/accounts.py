@@ -110,7 +110,12 @@ def store_connection(
     except IntegrityError:
         # The index over live accounts decides who has a Page; a look before could not.
         raise ended("page_taken") from None
-    put_back_entries(session, object_=PAGE_OBJECT, external_id=page.external_id)
+    put_back_entries(
+        session,
+        workspace_id=tenant.workspace_id,
+        object_=PAGE_OBJECT,
+        external_id=page.external_id,
+    )
     record(
         session,
         workspace_id=tenant.workspace_id,
@@ -171,6 +176,7 @@ def put_back_missed(session: Session, *, now: datetime) -> int:
         .where(
             WebhookEntry.object == PAGE_OBJECT,
             WebhookEntry.state == UNROUTED,
+            WebhookEntry.error.is_(None),  # else it was set aside on purpose
             WebhookEntry.received_at > now - MISSED_WITHIN,
             has_account,
         )

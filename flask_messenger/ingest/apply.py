@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch, Outcome, ReadEntry, RoutedAccount
-from flask_messenger.ingest.entries import OTHER_APP, route
+from flask_messenger.ingest.entries import OTHER_APP, OTHER_WORKSPACE, route
 from flask_messenger.ingest.erased import Erased, clean_entries, find_erased
 from flask_messenger.ingest.messages import store_messages
 from flask_messenger.ingest.people import find_people
@@ -109,9 +109,15 @@ def _account_for(entry: ReadEntry, account: RoutedAccount | None) -> RoutedAccou
     """Return the account if `entry` may speak for it.
 
     Who holds one app's secret can sign anything with it. So what an app says of an account that is
-    connected through another one is not believed; it stays in the journal and says why.
+    connected through another one is not believed; it stays in the journal and says why. And a
+    replay brings nobody's history to the workspace that has the Page now.
     """
-    if account is None or account.app_name in entry.app_names:
+    if account is None:
+        return None
+    if entry.owner not in {None, account.workspace_id}:
+        entry.error = OTHER_WORKSPACE
+        return None
+    if account.app_name in entry.app_names:
         return account
     entry.error = OTHER_APP
     return None

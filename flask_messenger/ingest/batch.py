@@ -27,6 +27,8 @@ class ClaimedEntry:
     raw: bytes = field(repr=False)
     app_name: str
     """The Meta app whose secret signed it."""
+    workspace_id: str | None = None
+    """Whose it turned out to be when it was applied before; None for what is new."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,8 @@ class ReadEntry:
     unhandled: dict[str, int] = field(default_factory=dict)
     app_names: frozenset[str] = frozenset()
     """The apps for whose accounts it may speak: the one that signed it, as a rule."""
+    owner: str | None = None
+    """The workspace it was applied for before: a replay is for nobody else."""
 
 
 @dataclass(frozen=True, slots=True)

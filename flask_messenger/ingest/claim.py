@@ -38,7 +38,13 @@ _AFTER: Final = bindparam("after", type_=_entries.c.id.type)
 _SINCE: Final = bindparam("since", type_=_entries.c.id.type)
 DAY_MILLISECONDS: Final = 24 * 60 * 60 * 1000
 _OLDEST: Final = (
-    select(_entries.c.id, _entries.c.object, _entries.c.raw, _entries.c.app_name)
+    select(
+        _entries.c.id,
+        _entries.c.object,
+        _entries.c.raw,
+        _entries.c.app_name,
+        _entries.c.workspace_id,
+    )
     .where(_entries.c.state == PENDING, _entries.c.id > _AFTER)
     .order_by(_entries.c.id)
     .limit(bindparam("most", type_=Integer()))
@@ -67,7 +73,7 @@ _KEYS: Final = text(
 ).bindparams(_AFTER, _SINCE)
 _OF_LIGHT: Final = text(
     f"""
-    SELECT entry.id, entry.object, entry.raw, entry.app_name
+    SELECT entry.id, entry.object, entry.raw, entry.app_name, entry.workspace_id
     FROM messenger_webhook_entries AS entry
     WHERE entry.state = 'pending' AND entry.id >= :since AND entry.id IN (
         SELECT few.id
@@ -86,10 +92,10 @@ _OF_LIGHT: Final = text(
 ).bindparams(_AFTER, _SINCE)
 _OF_EACH: Final = text(
     f"""
-    SELECT entry.id, entry.object, entry.raw, entry.app_name
+    SELECT entry.id, entry.object, entry.raw, entry.app_name, entry.workspace_id
     FROM unnest(CAST(:keys AS text[])) AS given (key)
     CROSS JOIN LATERAL (
-        SELECT id, object, raw, app_name FROM messenger_webhook_entries
+        SELECT id, object, raw, app_name, workspace_id FROM messenger_webhook_entries
         WHERE {_WAITS} AND {KEY} = given.key COLLATE "C"
         ORDER BY id LIMIT :share FOR UPDATE SKIP LOCKED
     ) AS entry
@@ -183,4 +189,4 @@ def _index_order(session: Session) -> Iterator[None]:
 
 
 def _entry(row: Any) -> ClaimedEntry:
-    return ClaimedEntry(row.id, row.object, row.raw, row.app_name)
+    return ClaimedEntry(row.id, row.object, row.raw, row.app_name, row.workspace_id)

@@ -19,6 +19,8 @@ from flask_messenger.models.upsert import update_many
 
 OTHER_APP: Final = "signed_by_another_app"
 """Why an entry is unrouted though its account is connected."""
+OTHER_WORKSPACE: Final = "of_another_workspace"
+"""Why an entry is unrouted though its account is connected: it was another workspace's before."""
 NOBODY_ELSE: Final[Mapping[str, frozenset[str]]] = {}
 
 
@@ -43,7 +45,13 @@ def _read(claimed: ClaimedEntry, app_names: frozenset[str]) -> ReadEntry:
         events = tuple(channel.parse(content)) if channel else ()
     except (PayloadError, RecursionError) as error:
         return ReadEntry(
-            claimed.id, None, None, state=FAILED, error=f"unreadable: {type(error).__name__}"
+            claimed.id,
+            None,
+            None,
+            state=FAILED,
+            error=f"unreadable: {type(error).__name__}",
+            workspace_id=claimed.workspace_id,
+            owner=claimed.workspace_id,
         )
     unhandled = Counter(each.kind for each in events if isinstance(each, UnhandledEvent))
     return ReadEntry(
@@ -55,6 +63,8 @@ def _read(claimed: ClaimedEntry, app_names: frozenset[str]) -> ReadEntry:
         state=UNROUTED,
         unhandled=dict(unhandled),
         app_names=app_names,
+        workspace_id=claimed.workspace_id,
+        owner=claimed.workspace_id,
     )
 
 
@@ -82,4 +92,5 @@ def route(entry: ReadEntry, workspace_ids: set[str]) -> None:
         return
     entry.state = DONE if workspace_ids else UNROUTED
     # An entry that concerns several workspaces belongs to none of them in the journal.
-    entry.workspace_id = next(iter(workspace_ids)) if len(workspace_ids) == 1 else None
+    if workspace_ids:
+        entry.workspace_id = next(iter(workspace_ids)) if len(workspace_ids) == 1 else None

@@ -191,6 +191,7 @@ class _Connection:
         # another connection: nothing that belongs to a connection is left on it then.
         self._is_prepared = raw.prepare_threshold is not None
         try:
+            raw.commit()  # what a host's `connect` handler set may have begun a transaction
             raw.autocommit = True
             self._poll = select.poll()
             self._poll.register(self._wire.socket, select.POLLIN)

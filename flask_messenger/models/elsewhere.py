@@ -8,7 +8,7 @@ belongs to cannot be known from there, so on PostgreSQL functions of the tables'
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import ARRAY, String, Table, func, literal, select, union, update
+from sqlalchemy import ARRAY, String, Table, func, literal, or_, select, union, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.models.accounts import DISCONNECTED, Account, PendingConnection
@@ -56,10 +56,11 @@ def list_workspaces_of_login(session: Session, *, app_name: str, meta_user_id: s
     return sorted(session.connection().scalars(statement))
 
 
-def put_back_entries(session: Session, *, object_: str, external_id: str) -> int:
+def put_back_entries(session: Session, *, workspace_id: str, object_: str, external_id: str) -> int:
     """Put back what came for an account while nobody had it; return how many entries that was.
 
-    For the workspace in scope, which has just connected the account.
+    For the workspace in scope, which has just connected the account. What was applied for another
+    workspace before stays where it is.
     """
     if dialect_of(session) == "postgresql":
         function = func.messenger_put_back(object_, external_id)
@@ -70,6 +71,10 @@ def put_back_entries(session: Session, *, object_: str, external_id: str) -> int
             _journal.c.object == object_,
             _journal.c.external_id == external_id,
             _journal.c.state == UNROUTED,
+            or_(
+                _journal.c.workspace_id.is_(None),
+                _journal.c.workspace_id == workspace_id,
+            ),
         )
         .values(state=PENDING, attempts=0, error=None, processed_at=None)
         .returning(_journal.c.id)

@@ -106,6 +106,8 @@ PUT_BACK: Final = """
         RETURN QUERY UPDATE messenger_webhook_entries e
         SET state = 'pending', attempts = 0, error = NULL, processed_at = NULL
         WHERE e.object = asked_object AND e.external_id = page_id AND e.state = 'unrouted'
+          AND (e.workspace_id IS NULL
+              OR e.workspace_id = current_setting('messenger.workspace_id', true))
           -- For the workspace that has the Page now, and nobody else.
           AND EXISTS (
               SELECT FROM messenger_accounts a

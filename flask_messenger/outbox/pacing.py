@@ -106,6 +106,8 @@ class Pacer:
 
     def take(self, account_id: uuid.UUID, app_name: str, wanted: int) -> int:
         """Return how many messages of the account may go out now, at most `wanted`; count them."""
+        if wanted <= 0:
+            return 0
         owners = (str(account_id), app_name)
         gaps = [float(value) for value in self._look([_gap(each) for each in owners]) if value]
         if gaps:

@@ -14,8 +14,9 @@ from flask_messenger.errors import InvalidRequestError, NotFoundError
 from flask_messenger.ingest import replay as replaying
 from flask_messenger.ingest.replay import AccountName, Selection, count_entries, replay
 from flask_messenger.ingest.search import get_entry, list_entries, read_figures, select_entries
-from flask_messenger.models import AuditEntry, Message, WebhookEntry
+from flask_messenger.models import Account, AuditEntry, Message, WebhookEntry
 from flask_messenger.models.base import new_id
+from flask_messenger.models.elsewhere import put_back_entries
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope, workspace_scope
 from tests.support import meta
@@ -219,3 +220,47 @@ def test_the_commands_show_an_entry_and_the_figures(app: Flask, journal: list[uu
     assert "failed: 1\n  1 DataError\nunrouted: 1\n" in figures.output
     assert run(app, "show", str(new_id())).exit_code == 1
     assert "30 days" in run(app, "tidy").output
+
+
+@pytest.mark.parametrize("has_new_owner", [True, False])
+def test_a_replay_brings_no_history_to_who_has_the_page_now(
+    app: Flask, factory: Factory, session: Any, journal: list[uuid.UUID], *, has_new_owner: bool
+) -> None:
+    session.execute(
+        update(Account).where(Account.external_id == PAGE).values(status="disconnected")
+    )
+    session.commit()
+    if has_new_owner:
+        factory.account("w3", external_id=PAGE)
+    before = {each.id for each in rows(app, Message)}
+
+    replay(session, narrow(ids=tuple(journal[:3])), actor="operator")
+    drain(app)
+
+    assert {each.id for each in rows(app, Message)} == before
+    entries = [each for each in rows(app, WebhookEntry) if each.id in journal[:3]]
+    assert {each.state for each in entries} == {"unrouted"}
+    assert {each.workspace_id for each in entries} == {"w1"}
+    assert {each.error for each in entries} == {"of_another_workspace" if has_new_owner else None}
+
+
+def test_history_stays_where_it_is_when_another_workspace_connects(
+    app: Flask, factory: Factory, session: Any, journal: list[uuid.UUID]
+) -> None:
+    session.execute(
+        update(Account).where(Account.external_id == PAGE).values(status="disconnected")
+    )
+    session.commit()
+    replay(session, narrow(ids=tuple(journal[:3])), actor="operator")
+    drain(app)
+    factory.account("w3", external_id=PAGE)
+
+    with workspace_scope("w3"):
+        put_back = put_back_entries(session, workspace_id="w3", object_="page", external_id=PAGE)
+        session.commit()
+    with workspace_scope("w1"):
+        ours = put_back_entries(session, workspace_id="w1", object_="page", external_id=PAGE)
+        session.rollback()
+
+    assert put_back == 0
+    assert ours in {0, 3}  # PostgreSQL asks that the workspace has the Page; SQLite's caller does

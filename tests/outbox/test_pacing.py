@@ -136,6 +136,14 @@ def test_usage_spreads_the_sends_before_meta_refuses(client, pacer):
     assert pacer.take(new_id(), APP, 5) == 5
 
 
+def test_who_wants_nothing_gets_nothing_of_an_account_that_is_slowed_down(pacer):
+    account_id = new_id()
+    pacer.note_usage(account_id, APP, Usage(percent=94.9))
+
+    assert pacer.take(account_id, APP, 0) == 0
+    assert pacer.take(account_id, APP, 5) == 1
+
+
 def test_usage_of_the_app_spreads_the_sends_of_all_accounts(pacer):
     pacer.note_usage(new_id(), APP, Usage(app_percent=94.9))
 

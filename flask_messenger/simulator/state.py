@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +29,8 @@ class SimulatorState:
     is_closed: bool = False
     burst: Burst | None = None
     calls: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED_CALLS))
+    used: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Calls by owner and hour, for the usage headers."""
 
     def close(self) -> None:
         """Stop the webhook sender and close the file."""

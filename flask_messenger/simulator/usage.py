@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import Counter
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -16,7 +15,6 @@ from flask_messenger.simulator.tokens import PAGE, Token
 
 CALLS_PER_HOUR = 20_000  # generous: a demo should not be throttled, the control page can
 
-_counts: Counter[tuple[str, int]] = Counter()
 _lock = threading.Lock()
 
 
@@ -43,6 +41,7 @@ def count(token: Token | None, response: Response, path: str) -> None:
 
 def _share_used(owner: str) -> int:
     hour = int(time.time() // 3600)
+    used = simulator().used
     with _lock:
-        _counts[(owner, hour)] += 1
-        return min(100, _counts[(owner, hour)] * 100 // CALLS_PER_HOUR)
+        used[(owner, hour)] += 1
+        return min(100, used[(owner, hour)] * 100 // CALLS_PER_HOUR)

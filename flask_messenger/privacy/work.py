@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -76,22 +76,27 @@ def find_open(session: Session, *, limit: int = 100) -> list[tuple[str, uuid.UUI
 
 def forget_exports(session: Session, *, now: datetime) -> int:
     """Remove the documents whose time is over; return how many. Commits. System scope."""
+    count = _remove_documents(session, DataRequest.expires_at <= now)
+    session.commit()
+    return count
+
+
+def _remove_documents(session: Session, *criteria: ColumnElement[bool]) -> int:
     statement = (
         update(DataRequest)
-        .where(DataRequest.expires_at <= now, DataRequest.document_sealed.is_not(None))
+        .where(DataRequest.document_sealed.is_not(None), *criteria)
         .values(document_sealed=None, state=EXPIRED)
         .returning(DataRequest.id)
         .execution_options(synchronize_session=False)
     )
-    count = len(session.execute(statement).all())
-    session.commit()
-    return count
+    return len(session.execute(statement).all())
 
 
 def _export(app: Flask, session: Session, request: DataRequest) -> None:
     held = state_of(app)
     account = session.get_one(Account, request.account_id)
-    identity = session.get(Identity, request.identity_id)
+    # Held: an erasure that begins meanwhile waits, and then removes the document, too.
+    identity = session.get(Identity, request.identity_id, with_for_update={"read": True})
     now = utc_now()
     if identity is None:
         _finish(session, request, state=FAILED, error=GONE)
@@ -142,6 +147,8 @@ def _remove_person(
     workspace_id, account_id = account.workspace_id, account.id
     begin_erasure(session, account, external_id, now=utc_now())
     counts = remove_rows(session, account, identity_id, external_id)
+    # After the rows: an export that held them has ended by now.
+    counts["exports"] = _remove_documents(session, DataRequest.identity_id == identity_id)
     request.result = counts
     request.progress = Place().write()
     session.commit()

@@ -28,7 +28,7 @@ from flask_messenger.models import (
 )
 from flask_messenger.models.base import utc_now
 from flask_messenger.privacy import bodies
-from flask_messenger.privacy.requests import ask_for_erasure
+from flask_messenger.privacy.requests import ask_for_erasure, ask_for_export
 from flask_messenger.privacy.work import work_on
 from flask_messenger.signals import person_erased
 from flask_messenger.state import state_of
@@ -362,3 +362,23 @@ def test_a_worker_does_what_waits_in_redis(app: Flask, told: Any, host: Host) ->
     jobs.take_turns("bulk")
 
     assert [each.state for each in rows(app, DataRequest)] == ["done"]
+
+
+def test_an_export_that_was_made_before_goes_with_the_person(
+    app: Flask, told: Any, host: Host
+) -> None:
+    held = state_of(app)
+    identity_id = person(app).id
+    with workspace_scope("w1"):
+        ask_for_export(held.db.session, tenant=host.tenant, identity_id=identity_id)
+        held.db.session.commit()
+    work(app)
+    [export] = [each for each in rows(app, DataRequest) if each.kind == "export"]
+    assert export.document_sealed is not None
+
+    erase_id = ask(app, host)
+    work(app)
+
+    by_id = {each.id: each for each in rows(app, DataRequest)}
+    assert (by_id[export.id].state, by_id[export.id].document_sealed) == ("expired", None)
+    assert by_id[erase_id].result["exports"] == 1

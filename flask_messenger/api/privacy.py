@@ -108,6 +108,11 @@ def download_export(request_id: uuid.UUID) -> Response:
 
     Needs `settings`; the audit log says who took it.
     """
+    return hand_over(request_id)
+
+
+def hand_over(request_id: uuid.UUID) -> Response:
+    """Answer with the document of an export, as a file; for the API and the page alike."""
     tenant = require_permission("settings")
     session = state().db.session
     document = requests.open_document(

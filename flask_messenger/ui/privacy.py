@@ -2,11 +2,12 @@
 
 import uuid
 
-from flask import Response, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from flask_messenger import jobs
+from flask_messenger.api.privacy import hand_over
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.models import Conversation
@@ -99,15 +100,7 @@ def erase_person(identity_id: uuid.UUID) -> ResponseReturnValue:
 @bp.post("/personal-data/<uuid:request_id>/document")
 def download_export(request_id: uuid.UUID) -> ResponseReturnValue:
     """Hand over the document of an export that is done."""
-    tenant = require_permission("settings")
-    session = state().db.session
-    document = requests.open_document(
-        session, state().get(KeyRing), tenant=tenant, request_id=request_id
-    )
-    session.commit()
-    answer = Response(document, mimetype="application/json")
-    answer.headers.set("Content-Disposition", "attachment", filename=f"person-{request_id}.json")
-    return answer
+    return hand_over(request_id)
 
 
 @bp.get("/audit")

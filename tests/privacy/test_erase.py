@@ -364,9 +364,8 @@ def test_a_worker_does_what_waits_in_redis(app: Flask, told: Any, host: Host) ->
     assert [each.state for each in rows(app, DataRequest)] == ["done"]
 
 
-def test_an_export_that_was_made_before_goes_with_the_person(
-    app: Flask, told: Any, host: Host
-) -> None:
+@pytest.mark.usefixtures("told")
+def test_an_export_that_was_made_before_goes_with_the_person(app: Flask, host: Host) -> None:
     held = state_of(app)
     identity_id = person(app).id
     with workspace_scope("w1"):

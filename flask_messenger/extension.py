@@ -144,7 +144,7 @@ def _add_clients(held: MessengerState, app: Flask) -> None:
     held.add(DrainWaker(client))
     board = Board(client)
     held.add(Pacer(client, board, _pace(settings)))
-    held.add(Breaker(board, failures=settings.breaker_failures))
+    held.add(Breaker(board))
     held.add(create_oauth(app, settings))
 
 

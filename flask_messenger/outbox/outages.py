@@ -1,7 +1,10 @@
 """What the runner does about Meta being away: holds back, asks again, and tells people."""
 
+import enum
 import logging
 import time
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +20,7 @@ from flask_messenger.models import Account
 from flask_messenger.models.accounts import ACTIVE
 from flask_messenger.outbox.breaker import Breaker, Outage, is_outage
 from flask_messenger.outbox.calls import Calls
-from flask_messenger.outbox.lane import Dispatch
+from flask_messenger.outbox.evidence import Evidence
 from flask_messenger.realtime import Change, publish
 from flask_messenger.settings import MetaApp
 from flask_messenger.state import MessengerState, state_of
@@ -64,32 +67,61 @@ class Probed:
     answered: bool
 
 
+class Finding(enum.Enum):
+    """What a runner found out about Meta and has to say to the others."""
+
+    AWAY = enum.auto()
+    STILL_AWAY = enum.auto()
+    WILLING = enum.auto()
+    ANSWERED = enum.auto()
+
+
+_SAY: Final[dict[Finding, Callable[[Breaker, str], bool]]] = {
+    Finding.AWAY: Breaker.open,
+    Finding.STILL_AWAY: Breaker.fail_probe,
+    Finding.WILLING: Breaker.pass_probe,
+    Finding.ANSWERED: Breaker.close,
+}
+
+
 class Outages:
-    """The outages of one application's Meta apps, as one runner sees and treats them."""
+    """The outages of one application's Meta apps, as one runner sees and treats them.
+
+    What is noted is only remembered: answers are judged with it, and nothing that may fail or
+    take long is to stand between an answer and its being written down. `attend` does the rest.
+    """
 
     def __init__(self, app: Flask, calls: Calls) -> None:
         self._held = state_of(app)
         self._breaker = self._held.get(Breaker)
+        self._evidence = Evidence(failures=self._held.settings.breaker_failures)
         self._calls = calls
         self._now: dict[str, Outage] = {}
         self._looked_at = 0.0
         self._asking: set[str] = set()
         self._trying: set[str] = set()
+        self._alone: dict[str, bool] = {}
+        self._found: dict[str, Finding] = {}
+        self._untold: set[str] = set()
 
     @property
     def next_at(self) -> float | None:
-        """When Meta is to be asked again (epoch seconds); None while it answers."""
+        """When `attend` is wanted (epoch seconds); None while Meta answers."""
+        if self._found or self._untold:
+            return self._looked_at
         waiting = [each.probe_at for name, each in self._now.items() if name not in self._asking]
         return max(min(waiting), self._looked_at + LOOK_SECONDS) if waiting else None
 
     def attend(self, session: Session) -> None:
-        """Learn what others found out, and ask Meta again where it is time."""
+        """Say what was found out, learn what others found out, and ask Meta where it is time."""
         now = time.time()
-        if now < self._looked_at + LOOK_SECONDS:
+        if now < self._looked_at + LOOK_SECONDS and not (self._found or self._untold):
             return
         self._looked_at = now
-        self._now = self._breaker.find_outages(self._held.settings.apps)
-        self._trying &= self._now.keys()
+        self._settle()
+        self._read_board()
+        self._count_accounts(session)
+        self._tell(session)
         for name, outage in self._now.items():
             if not outage.is_trial and outage.probe_at <= now and name not in self._asking:
                 self._ask(session, name)
@@ -114,43 +146,72 @@ class Outages:
 
     def note_answer(self, app_name: str) -> None:
         """Note that Graph answered a send."""
-        if app_name not in self._now and not self._breaker.is_in_doubt(app_name):
-            return
-        if self._breaker.note_answer(app_name):
-            self._now.pop(app_name, None)
-            self._trying.discard(app_name)
-            self._tell(app_name)
+        self._clear(app_name)
+        outage = self._now.get(app_name)
+        if outage is not None and outage.is_trial:
+            self._found[app_name] = Finding.ANSWERED
+        elif self._found.get(app_name) is Finding.AWAY:
+            del self._found[app_name]
 
-    def note_failure(self, session: Session, dispatch: Dispatch, error: GraphError) -> bool:
-        """Note that Graph did not answer a send; return whether it is away."""
-        app_name = dispatch.app_name
-        was_away = app_name in self._now
-        is_away = self._breaker.note_failure(app_name, dispatch.lane.account_id, error)
-        if not is_away and self._breaker.is_suspected(app_name):
-            is_away = _is_only_account(session, app_name)
-            if is_away:
-                self._breaker.open(app_name)
-        self._trying.discard(app_name)
-        if is_away:
-            self._now = self._breaker.find_outages(self._held.settings.apps)
-            if not was_away:
-                self._tell(app_name)
-        return is_away
+    def note_failure(self, app_name: str, account_id: uuid.UUID, error: GraphError) -> bool:
+        """Note that Graph did not answer a send of an account; return whether it is away."""
+        if app_name in self._now:
+            # Only the message that was let go to see says something; an older one is no news.
+            if app_name in self._trying:
+                self._trying.discard(app_name)
+                self._found[app_name] = Finding.STILL_AWAY
+            return True
+        self._evidence.note_failure(app_name, account_id, error)
+        if not self._is_enough(app_name):
+            return False
+        self._found[app_name] = Finding.AWAY
+        return True
 
     def note_probe(self, probed: Probed) -> None:
         """Note what came of asking Meta."""
         self._asking.discard(probed.app_name)
-        if probed.answered:
-            self._breaker.pass_probe(probed.app_name)
-        else:
-            self._breaker.fail_probe(probed.app_name)
-        self._looked_at = 0.0
+        found = Finding.WILLING if probed.answered else Finding.STILL_AWAY
+        self._found[probed.app_name] = found
+
+    def _settle(self) -> None:
+        """Put on the board what was found."""
+        found, self._found = self._found, {}
+        for name, finding in found.items():
+            if _SAY[finding](self._breaker, name):
+                self._untold.add(name)
+
+    def _read_board(self) -> None:
+        """Learn what is so by now; others may have said it."""
+        before, self._now = self._now, self._breaker.find_outages(self._held.settings.apps)
+        self._trying &= self._now.keys()
+        for name in before.keys() - self._now.keys():
+            # What was counted before it ended says nothing about the time after.
+            self._clear(name)
+
+    def _count_accounts(self, session: Session) -> None:
+        """Ask whether an app whose calls fail for one account has no other."""
+        for name in self._evidence.apps_of_one_account():
+            if name not in self._alone:
+                self._alone[name] = _is_only_account(session, name)
+            if name not in self._now and self._is_enough(name):
+                self._found[name] = Finding.AWAY
+        if self._found:
+            self._settle()
+            self._read_board()
+
+    def _is_enough(self, app_name: str) -> bool:
+        is_only = self._alone.get(app_name, False)
+        return self._evidence.is_enough(app_name, is_only_account=is_only)
+
+    def _clear(self, app_name: str) -> None:
+        self._evidence.note_answer(app_name)
+        self._alone.pop(app_name, None)
 
     def _ask(self, session: Session, app_name: str) -> None:
         probe = self._probe(session, app_name)
         if probe is None:
             # Nobody is left to ask with, so nobody waits: the first message to come tries.
-            self._breaker.pass_probe(app_name)
+            self._found[app_name] = Finding.WILLING
             return
         if self._breaker.may_probe(app_name, for_seconds=PROBE_SECONDS):
             self._asking.add(app_name)
@@ -183,19 +244,24 @@ class Outages:
             account_external_id=external_id,
         )
 
-    def _tell(self, app_name: str) -> None:
+    def _tell(self, session: Session) -> None:
         """Have open pages of everybody concerned look again."""
-        session: Session = self._held.db.session
-        statement = select(Account.workspace_id).where(Account.app_name == app_name).distinct()
-        workspaces = list(session.scalars(statement))
-        session.rollback()
-        changes = [Change(workspace_id=each, type="outage", ids={}) for each in workspaces]
-        publish(self._held.get(redis.Redis), changes)
+        for name in sorted(self._untold):
+            statement = select(Account.workspace_id).where(Account.app_name == name).distinct()
+            workspaces = list(session.scalars(statement))
+            session.rollback()
+            changes = [Change(workspace_id=each, type="outage", ids={}) for each in workspaces]
+            publish(self._held.get(redis.Redis), changes)
+            self._untold.discard(name)
 
 
 def outage_of_workspace(session: Session, held: MessengerState, workspace_id: str) -> Outage | None:
-    """Return the outage that a workspace's messages wait for, the longest; None while none is."""
-    outages = held.get(Breaker).find_outages(held.settings.apps)
+    """Return the outage that a workspace's messages wait for, the longest; None while none is.
+
+    Where Meta answered and the next message shows whether all is well, nothing is said.
+    """
+    found = held.get(Breaker).find_outages(held.settings.apps)
+    outages = {name: each for name, each in found.items() if not each.is_trial}
     if not outages:
         return None
     statement = select(Account.app_name).where(Account.workspace_id == workspace_id).distinct()

@@ -381,7 +381,7 @@ class Runner:
         if not isinstance(error, GraphError):
             return False
         if is_outage(error):
-            return self._outages.note_failure(self._session, dispatch, error)
+            return self._outages.note_failure(app_name, account_id, error)
         self._outages.note_answer(app_name)
         if isinstance(error, RateLimitedError | AccountPausedError):
             wait = wait_before_retry(error, attempts=dispatch.attempts, chance=0.0)

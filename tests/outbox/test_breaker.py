@@ -1,12 +1,16 @@
 """Meta is away: nothing goes out, nothing is lost, nothing is used up, and it ends by itself."""
 
 import json
+import queue
 import time
 from datetime import timedelta
 
 import pytest
 import redis
 import responses
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from flask_messenger.errors import (
     GraphTimeoutError,
@@ -17,7 +21,9 @@ from flask_messenger.models import Account, Message
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.outbox.board import Board
 from flask_messenger.outbox.breaker import Breaker, Outage, is_outage
-from flask_messenger.outbox.outages import outage_of_workspace
+from flask_messenger.outbox.calls import Calls
+from flask_messenger.outbox.evidence import Evidence
+from flask_messenger.outbox.outages import Outages, Probed, outage_of_workspace
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope, workspace_scope
 from tests.outbox.conftest import redis_that_is_away
@@ -28,10 +34,6 @@ APP = "default"
 FAILURE = GraphUnavailableError("away", code=2)
 
 
-def breaker_of(client, **values):
-    return Breaker(Board(client), **values)
-
-
 @pytest.fixture
 def client(redis_url):
     with redis.Redis.from_url(redis_url) as client:
@@ -40,37 +42,45 @@ def client(redis_url):
 
 @pytest.fixture
 def breaker(client):
-    return breaker_of(client, failures=3)
+    return Breaker(Board(client))
 
 
-def fail(breaker, times, *, accounts=2, error=FAILURE):
+def fail(evidence, times, *, accounts=2, error=FAILURE):
     ids = [new_id() for _ in range(accounts)]
-    return [breaker.note_failure(APP, ids[turn % accounts], error) for turn in range(times)]
+    for turn in range(times):
+        evidence.note_failure(APP, ids[turn % accounts], error)
+    return evidence.is_enough(APP)
 
 
-def test_failures_of_several_accounts_open_it(breaker):
-    assert fail(breaker, 3) == [False, False, True]
-    assert breaker.outage_of(APP) is not None
-    assert breaker.outage_of("other") is None
+def test_failures_of_several_accounts_are_enough():
+    evidence = Evidence(failures=3)
+
+    assert not fail(evidence, 2)
+    assert fail(evidence, 1)
+    assert not evidence.is_enough("other")
 
 
-def test_failures_of_one_account_do_not(breaker):
-    assert not any(fail(breaker, 9, accounts=1))
-    assert breaker.is_suspected(APP)
+def test_failures_of_one_account_are_not_unless_there_is_no_other():
+    evidence = Evidence(failures=3)
+
+    assert not fail(evidence, 9, accounts=1)
+    assert evidence.apps_of_one_account() == [APP]
+    assert evidence.is_enough(APP, is_only_account=True)
 
 
-def test_no_connection_at_all_is_nobodys_in_particular(breaker):
+def test_no_connection_at_all_is_nobodys_in_particular():
     error = GraphUnavailableError("no route")
     error.is_unreachable = True
 
-    assert fail(breaker, 3, accounts=1, error=error)[-1]
+    assert fail(Evidence(failures=3), 3, accounts=1, error=error)
 
 
-def test_answer_in_between_shows_that_meta_is_there(breaker):
-    fail(breaker, 2)
-    breaker.note_answer(APP)
+def test_answer_in_between_shows_that_meta_is_there():
+    evidence = Evidence(failures=3)
+    fail(evidence, 2)
+    evidence.note_answer(APP)
 
-    assert fail(breaker, 2) == [False, False]
+    assert not fail(evidence, 2)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +99,11 @@ def test_only_what_says_something_of_meta_counts(error, tells):
 
 
 def test_all_workers_know_and_one_of_them_asks(client, breaker):
-    other = breaker_of(client)
-    fail(breaker, 3)
+    other = Breaker(Board(client))
+    assert breaker.open(APP)
 
     assert other.outage_of(APP) == breaker.outage_of(APP)
+    assert other.outage_of("other") is None
     assert not other.may_probe(APP, for_seconds=9), "it is too early"
     let_time_come(client)
     assert [each.may_probe(APP, for_seconds=9) for each in (other, breaker)] == [True, False]
@@ -107,19 +118,20 @@ def let_time_come(client):
 
 
 def test_trial_that_goes_through_closes_it(client, breaker):
-    fail(breaker, 3)
+    breaker.open(APP)
     let_time_come(client)
     assert breaker.may_probe(APP, for_seconds=9)
+    assert not breaker.close(APP), "nothing was tried yet"
 
-    breaker.pass_probe(APP)
+    assert breaker.pass_probe(APP)
     assert breaker.outage_of(APP).is_trial
-    assert breaker.note_answer(APP)
+    assert breaker.close(APP)
 
     assert breaker.outage_of(APP) is None
 
 
 def test_each_failed_try_waits_longer_and_the_beginning_stays(client, breaker):
-    fail(breaker, 3)
+    breaker.open(APP)
     began = breaker.outage_of(APP).since
     for expected in (10, 20, 40, 60, 60):
         let_time_come(client)
@@ -130,10 +142,20 @@ def test_each_failed_try_waits_longer_and_the_beginning_stays(client, breaker):
     assert breaker.outage_of(APP).since == began
 
 
-def test_without_redis_a_worker_has_its_own():
-    breaker = breaker_of(redis_that_is_away(), failures=3)
+def test_finding_it_a_second_time_changes_nothing(client, breaker):
+    breaker.open(APP)
+    breaker.fail_probe(APP)
+    outage = breaker.outage_of(APP)
 
-    assert fail(breaker, 3)[-1]
+    assert not Breaker(Board(client)).open(APP)
+
+    assert breaker.outage_of(APP) == outage
+
+
+def test_without_redis_a_worker_has_its_own():
+    breaker = Breaker(Board(redis_that_is_away()))
+
+    assert breaker.open(APP)
     assert breaker.outage_of(APP) is not None
 
 
@@ -229,3 +251,139 @@ def run_until(talk, is_done):
         if is_done():
             return
     pytest.fail("it never came")
+
+
+@pytest.fixture
+def new_outages(talk):
+    """Makes what one runner knows of outages, with a thread pool that is never asked."""
+
+    def make():
+        return Outages(talk.app, Calls(0, queue.SimpleQueue()))
+
+    return make
+
+
+def fail_five(outages):
+    return [outages.note_failure(APP, new_id(), FAILURE) for _ in range(5)]
+
+
+def attend(talk, outages, session=None):
+    outages._looked_at = 0.0  # noqa: SLF001 - it looks at most so often
+    with system_scope("test"):
+        outages.attend(session or talk.session)
+
+
+def test_noting_asks_neither_database_nor_redis(talk, new_outages, client):
+    outages = new_outages()
+    asked = []
+    listen = (talk.session.get_bind(), "before_cursor_execute", lambda *_: asked.append(1))
+    talk.session.rollback()
+    event.listen(*listen)
+    before = client.info("stats")["total_commands_processed"]
+
+    assert fail_five(outages)[-1]
+    outages.note_answer(APP)
+    outages.note_probe(Probed(APP, answered=True))
+
+    assert client.info("stats")["total_commands_processed"] == before + 1
+    event.remove(*listen)
+    assert not asked
+
+
+def test_what_could_not_be_told_is_told_when_the_database_is_back(talk, new_outages, pages):
+    outages = new_outages()
+    assert fail_five(outages) == [False] * 4 + [True]
+
+    away = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    with Session(away) as session, pytest.raises(OperationalError):
+        attend(talk, outages, session)
+    assert outages.room(APP, under_way=0) == 0
+    assert "outage" not in {each["type"] for each in pages()}
+    attend(talk, outages)
+
+    assert "outage" in {each["type"] for each in pages()}
+    away.dispose()
+
+
+def test_what_another_runner_ended_has_ended_here(breaker, talk, new_outages):
+    outages = new_outages()
+    fail_five(outages)
+    attend(talk, outages)
+    breaker.pass_probe(APP)
+    breaker.close(APP)
+
+    attend(talk, outages)
+
+    # It counts from the beginning, and by itself it can find Meta away again.
+    assert outages.room(APP, under_way=0) > 1
+    assert fail_five(outages) == [False] * 4 + [True]
+
+
+def test_answer_after_the_failures_is_the_last_word(breaker, talk, new_outages):
+    outages = new_outages()
+    fail_five(outages)
+    outages.note_answer(APP)
+
+    attend(talk, outages)
+
+    assert breaker.outage_of(APP) is None
+
+
+def test_only_the_message_that_was_let_go_says_that_meta_is_still_away(breaker, talk, new_outages):
+    trying, other = new_outages(), new_outages()
+    breaker.open(APP)
+    breaker.pass_probe(APP)
+    for each in (trying, other):
+        attend(talk, each)
+    assert trying.room(APP, under_way=0) == 1
+    assert other.room(APP, under_way=0) == 0
+
+    assert other.note_failure(APP, talk.account_id, FAILURE)
+    attend(talk, other)
+    assert breaker.outage_of(APP).is_trial
+
+    assert trying.note_failure(APP, talk.account_id, FAILURE)
+    attend(talk, trying)
+    assert not breaker.outage_of(APP).is_trial
+
+
+def test_the_only_account_of_an_app_speaks_for_meta(talk, new_outages):
+    outages = new_outages()
+    failures = [outages.note_failure(APP, talk.account_id, FAILURE) for _ in range(2)]
+    attend(talk, outages)
+
+    failures += [outages.note_failure(APP, talk.account_id, FAILURE) for _ in range(3)]
+
+    assert failures == [False] * 4 + [True]
+
+
+def test_five_failures_before_the_accounts_were_counted_are_enough(breaker, talk, new_outages):
+    outages = new_outages()
+    assert not any(outages.note_failure(APP, talk.account_id, FAILURE) for _ in range(5))
+
+    attend(talk, outages)
+
+    assert breaker.outage_of(APP) is not None
+    assert outages.room(APP, under_way=0) == 0
+
+
+def test_one_of_two_accounts_does_not(breaker, talk, new_outages, factory):
+    factory.account()
+    outages = new_outages()
+
+    for _ in range(3):
+        assert not any(outages.note_failure(APP, talk.account_id, FAILURE) for _ in range(3))
+        attend(talk, outages)
+
+    assert breaker.outage_of(APP) is None
+
+
+def test_nothing_is_said_while_the_next_message_is_to_show_it(breaker, talk):
+    breaker.open(APP)
+    with workspace_scope("w1"):
+        assert outage_of_workspace(talk.session, state_of(talk.app), "w1") is not None
+
+    breaker.pass_probe(APP)
+
+    with workspace_scope("w1"):
+        assert outage_of_workspace(talk.session, state_of(talk.app), "w1") is None

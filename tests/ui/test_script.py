@@ -664,6 +664,6 @@ def test_an_outage_shows_on_an_open_page_and_goes_away(
     expect(banner).to_contain_text("Meta is not answering since")
     expect(banner).to_contain_text("go out by themselves")
     breaker.pass_probe("default")
-    breaker.note_answer("default")
+    breaker.close("default")
     site.tell("outage", thread)
     expect(banner).to_have_text("")

@@ -11,7 +11,7 @@ from flask_messenger.models.base import Base, WorkspaceScoped
 from flask_messenger.models.conversations import Conversation, Identity
 from flask_messenger.models.journal import WebhookEntry
 from flask_messenger.models.messages import Attachment, Message, Reaction, Receipt
-from flask_messenger.models.privacy import DataRequest, Erasure
+from flask_messenger.models.privacy import DataRequest, Erasure, ExportPart
 
 __all__ = [
     "Account",
@@ -22,6 +22,7 @@ __all__ = [
     "DataRequest",
     "DeletionRequest",
     "Erasure",
+    "ExportPart",
     "Identity",
     "Message",
     "PendingConnection",

@@ -22,7 +22,10 @@ class AuditEntry(WorkspaceScoped, Base):
     """
 
     __tablename__ = "messenger_audit_log"
-    __table_args__ = (Index(None, "workspace_id", "at"),)
+    __table_args__ = (
+        Index(None, "workspace_id", "at"),
+        Index(None, "workspace_id", "id"),  # the page, the newest first
+    )
 
     id: Mapped[UuidKey]
     actor: Mapped[HostRef]  # the host's user id, or `meta` or `system`

@@ -24,7 +24,9 @@ class WebhookEntry(Base):
     """One entry of a delivery.
 
     It is written before anybody knows whose it is, so it is not workspace-scoped: `workspace_id`
-    is filled by the drain, and only code in the system scope reads the journal.
+    is filled by the drain. The ORM adds nothing to statements on it. Pages and API read it by
+    `Selection`, which names the workspace; PostgreSQL's policies hold besides, SQLite has no
+    second wall here.
 
     On PostgreSQL it is partitioned by day: an id is a UUIDv7, so a day is a range of ids.
     """

@@ -98,6 +98,26 @@ class DataRequest(WorkspaceScoped, Base):
         return keys.open(self.document_sealed, context=self._context("document"))
 
 
+class ExportPart(WorkspaceScoped, Base):
+    """A part of an export's document: the parts in the order of their numbers are the document.
+
+    Written a few at a time, so that no work and no memory grows with what a person wrote.
+    """
+
+    __tablename__ = "messenger_export_parts"
+    __table_args__ = (UniqueConstraint("request_id", "number"),)
+
+    id: Mapped[UuidKey]
+    request_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("messenger_data_requests.id"))
+    number: Mapped[int]
+    content_sealed: Mapped[str] = mapped_column(Text)
+
+    @staticmethod
+    def context(part_id: uuid.UUID) -> str:
+        """Return the place that the text of a part is sealed for."""
+        return f"messenger_export_parts:{part_id}:content"
+
+
 class Erasure(WorkspaceScoped, Base):
     """A person who was erased: what Meta sends again of before must not bring them back.
 

@@ -1,6 +1,8 @@
 """Bringing a database to our newest schema, beside whatever the host's own migrations do."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,8 +10,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
+LOCK_SECONDS: Final = 2
+"""How long a change of a table waits for others: whoever comes after it waits as long."""
 VERSION_TABLE: Final = "messenger_alembic_version"
 TABLE_PREFIX: Final = "messenger_"
 PARTITION: Final = re.compile(r"messenger_webhook_entries_(default|\d{8})")
@@ -46,15 +50,36 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Migrate to `revision`. Safe to run again; on SQLite and PostgreSQL alike."""
-    with engine.begin() as connection:
+    """Migrate to `revision`. Safe to run again; on SQLite and PostgreSQL alike.
+
+    Each revision is a transaction of its own, so what the first one locks is free before the second
+    begins. Raises what the database raises where a table is not to be had within `LOCK_SECONDS`.
+    """
+    with _patient_only_so_long(engine) as connection:
         command.upgrade(alembic_config(connection), revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Go back to `revision`; `base` removes every table of ours."""
-    with engine.begin() as connection:
+    with _patient_only_so_long(engine) as connection:
         command.downgrade(alembic_config(connection), revision)
+
+
+@contextmanager
+def _patient_only_so_long(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection outside of any transaction: Alembic begins and commits its own."""
+    with engine.connect() as connection:
+        is_postgres = connection.dialect.name == "postgresql"
+        if is_postgres:
+            connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
+            connection.commit()
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            if is_postgres:
+                connection.execute(text("RESET lock_timeout"))
+                connection.commit()
 
 
 def current_revision(engine: Engine) -> str | None:

@@ -21,6 +21,7 @@ SYSTEM_ON: Final = "on"
 WORKSPACE_POLICY: Final = "messenger_workspace"
 SYSTEM_POLICY: Final = "messenger_system"
 ARRIVAL_POLICY: Final = "messenger_arrival"
+READING_POLICY: Final = "messenger_reading"
 
 JOURNAL: Final = "messenger_webhook_entries"
 FIRST_TABLE: Final = "messenger_accounts"
@@ -58,7 +59,7 @@ SCOPED_TABLES: Final = r"""
     WHERE c.relnamespace = current_schema()::regnamespace
       AND c.relname LIKE 'messenger\_%' AND c.relkind IN ('r', 'p')
       AND a.attname = 'workspace_id' AND NOT a.attisdropped
-      -- A partition is reached through its table only: nobody has a grant on it.
+      -- A partition is reached through its table only: by itself it shows no row.
       AND NOT c.relispartition
     ORDER BY c.relname
 """
@@ -78,78 +79,18 @@ USUAL_GRANTS: Final = """
     GROUP BY r.rolname
 """
 
-TAKEN_PAGES: Final = """
-    CREATE OR REPLACE FUNCTION messenger_taken_pages(
-        asking_workspace text, asked_channel text, page_ids text[]
-    ) RETURNS SETOF text {as_owner}
-        RETURN QUERY SELECT a.external_id::text FROM messenger_accounts a
-        WHERE a.workspace_id <> asking_workspace AND a.channel = asked_channel
-          AND a.status <> 'disconnected' AND a.external_id = ANY (page_ids);
-    {end}
-"""
-
-WORKSPACES_OF_LOGIN: Final = """
-    CREATE OR REPLACE FUNCTION messenger_workspaces_of_login(app text, login text)
-    RETURNS SETOF text {as_owner}
-        RETURN QUERY
-        SELECT a.workspace_id::text FROM messenger_accounts a
-        WHERE a.meta_user_id = login AND a.app_name = app
-        UNION
-        SELECT p.workspace_id::text FROM messenger_pending_connections p
-        WHERE p.meta_user_id = login AND p.app_name = app;
-    {end}
-"""
-
-PUT_BACK: Final = """
-    CREATE OR REPLACE FUNCTION messenger_put_back(asked_object text, page_id text)
-    RETURNS SETOF uuid {as_owner}
-        RETURN QUERY UPDATE messenger_webhook_entries e
-        SET state = 'pending', attempts = 0, error = NULL, processed_at = NULL
-        WHERE e.object = asked_object AND e.external_id = page_id AND e.state = 'unrouted'
-          AND (e.workspace_id IS NULL
-              OR e.workspace_id = current_setting('messenger.workspace_id', true))
-          -- For the workspace that has the Page now, and nobody else.
-          AND EXISTS (
-              SELECT FROM messenger_accounts a
-              WHERE a.external_id = page_id AND a.status <> 'disconnected'
-                AND a.workspace_id = current_setting('messenger.workspace_id', true)
-          )
-        RETURNING e.id;
-    {end}
-"""
-
-AS_OWNER: Final = f"""
-    LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = {{schema}}, pg_temp
-    AS $$
-    DECLARE
-        before text := coalesce(current_setting('{SYSTEM_SETTING}', true), '');
-    BEGIN
-        PERFORM set_config('{SYSTEM_SETTING}', '{SYSTEM_ON}', true);
-"""
-END: Final = f"""
-        PERFORM set_config('{SYSTEM_SETTING}', before, true);
-    END
-    $$
-"""
-"""An error in between takes the setting back by itself, with its savepoint or transaction."""
-
-WEB_FUNCTIONS: Final = {
-    "messenger_taken_pages(text, text, text[])": TAKEN_PAGES,
-    "messenger_workspaces_of_login(text, text)": WORKSPACES_OF_LOGIN,
-    "messenger_put_back(text, text)": PUT_BACK,
-}
-"""What a request may ask across workspaces. They run as the owner of the tables; none of them
-answers with anything of another workspace but ids that the asker named, or the workspace's."""
-
 WEB_CALLS: Final = frozenset(
-    {"messenger_search", *(each.partition("(")[0] for each in WEB_FUNCTIONS)}
+    {
+        "messenger_put_back",
+        "messenger_search",
+        "messenger_taken_pages",
+        "messenger_workspaces_of_login",
+    }
 )
-"""Functions that run as their owner and that the web's role may call; the others are workers'."""
+"""Functions that run as their owner and that the web's role may call; the others are workers'.
 
-OWNERS_FUNCTIONS: Final = r"""
-    SELECT p.oid::regprocedure::text FROM pg_proc p
-    WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'messenger\_%'
-      AND p.prosecdef
+The migrations hold their text. None of them answers with anything of another workspace but ids that
+the asker named, or the workspace's.
 """
 
 
@@ -166,32 +107,6 @@ def protect(connection: Connection, *tables: str) -> None:
         for statement in policy_statements(connection, table, seers=seers):
             connection.execute(text(statement))
         _copy_grants(connection, table)
-
-
-def protect_all(connection: Connection) -> None:
-    """Wall off every table that names a workspace, and make the functions of requests."""
-    if connection.dialect.name != "postgresql":
-        return
-    protect(connection, *scoped_tables(connection))
-    schema = connection.scalar(text("SELECT quote_ident(current_schema())"))
-    for function in WEB_FUNCTIONS.values():
-        body = function.format(as_owner=AS_OWNER.format(schema=schema), end=END)
-        connection.exec_driver_sql(body)
-    for name in connection.scalars(text(OWNERS_FUNCTIONS)).all():
-        connection.execute(text(f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"))
-
-
-def unprotect_all(connection: Connection) -> None:
-    """Take the walls down."""
-    if connection.dialect.name != "postgresql":
-        return
-    for name in WEB_FUNCTIONS:
-        connection.execute(text(f"DROP FUNCTION IF EXISTS {name}"))
-    for table in scoped_tables(connection):
-        for policy in (WORKSPACE_POLICY, SYSTEM_POLICY, ARRIVAL_POLICY):
-            connection.execute(text(f"DROP POLICY IF EXISTS {policy} ON {table}"))
-        disable = f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY"
-        connection.execute(text(disable))
 
 
 def policy_statements(connection: Connection, table: str, *, seers: Sequence[str]) -> Iterator[str]:

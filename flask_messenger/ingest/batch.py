@@ -29,6 +29,10 @@ class ClaimedEntry:
     """The Meta app whose secret signed it."""
     workspace_id: str | None = None
     """Whose it turned out to be when it was applied before; None for what is new."""
+    attempts: int = 0
+    """How often it was tried alone and could not be applied, through no fault that is known."""
+    tried_at: datetime | None = None
+    """When that was last; aware, UTC."""
 
 
 @dataclass(slots=True)
@@ -176,3 +180,23 @@ class Outcome:
     account_ids: set[uuid.UUID] = field(default_factory=set)
     heard: dict[uuid.UUID, datetime] = field(default_factory=dict)
     """Per account, when somebody last wrote to it; Meta's time."""
+    trouble: Exception | None = field(default=None, repr=False)
+    """What kept the rest of the batch waiting; what is said here is committed all the same."""
+
+    def add(self, part: "Outcome") -> None:
+        """Take in what another part of the batch changed."""
+        self.entries += part.entries
+        self.messages += part.messages
+        self.settled += part.settled
+        self.conversations = {**self.conversations, **part.conversations}
+        self.lifted |= part.lifted
+        self.account_ids |= part.account_ids
+        self.heard = latest(self.heard, part.heard)
+        self.trouble = part.trouble or self.trouble
+
+
+def latest(
+    first: dict[uuid.UUID, datetime], second: dict[uuid.UUID, datetime]
+) -> dict[uuid.UUID, datetime]:
+    """Return the later time of each key."""
+    return first | {key: max(at, first.get(key, at)) for key, at in second.items()}

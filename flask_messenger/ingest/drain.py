@@ -13,22 +13,27 @@ from typing import Any, Final, Protocol
 
 import redis
 from flask import Flask
-from sqlalchemy import exists, select, text
+from sqlalchemy import exists, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from flask_messenger.errors import MessengerError
-from flask_messenger.ingest.apply import apply_batch
-from flask_messenger.ingest.batch import Outcome, ReadEntry
-from flask_messenger.ingest.claim import claim, may_find_more
-from flask_messenger.ingest.entries import NOBODY_ELSE, finish_entries, read_entries
+from flask_messenger.ingest.batch import ClaimedEntry, Outcome, latest
+from flask_messenger.ingest.careful import (
+    BAD_ENTRY,
+    apply_entries,
+    drain_carefully,
+    is_due,
+    kind_of,
+)
+from flask_messenger.ingest.claim import begin_writing, claim, may_find_more
+from flask_messenger.ingest.entries import NOBODY_ELSE, read_entries
 from flask_messenger.ingest.receipts import settle_waiting_receipts
 from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.base import utc_now
-from flask_messenger.models.journal import FAILED, PENDING
-from flask_messenger.models.upsert import dialect_of, is_transient, match_many, raise_many
+from flask_messenger.models.journal import PENDING
+from flask_messenger.models.upsert import is_transient, match_many, raise_many
 from flask_messenger.realtime import Change, publish
-from flask_messenger.state import state_of
+from flask_messenger.state import MessengerState, state_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,20 +60,7 @@ def _never() -> bool:
     return False
 
 
-BAD_ENTRY: Final = (
-    MessengerError,
-    DBAPIError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
-"""What an entry may raise that nobody thought of; it is set aside and costs no other."""
-
 TRANSIENT_TRIES: Final = 5
-MAX_EVENTS: Final = 10_000
-"""An entry may hold thousands of events; more of them than this are applied in parts."""
-
 
 _LOCK_ACCOUNTS: Final = (
     select(Account.__table__.c.id).order_by(Account.__table__.c.id).with_for_update(key_share=True)
@@ -88,34 +80,31 @@ def drain_all(app: Flask, *, news: News, stopping: Callable[[], bool] = _never) 
 
     `news` hears after each commit what to tell the host. Several drains may run at once, on
     several hosts.
+
+    Raises:
+        DBAPIError: the database keeps us from going on, and no entry is to blame: they wait.
     """
     held = state_of(app)
     session: Session = held.db.session
     failures = 0
     account_ids: set[uuid.UUID] = set()
     heard: dict[uuid.UUID, datetime] = {}
-    limit = held.settings.drain_batch_size
     ends_at = time.monotonic() + BUDGET_SECONDS
     is_over = False
     while not is_over:
-        try:
-            outcome = drain_batch(session, limit=limit, speaks_for=held.settings.speaks_for)
-        except DBAPIError as error:
-            session.rollback()
-            failures += 1
-            if failures >= TRANSIENT_TRIES or not is_transient(error):
-                raise
-            continue
+        outcome = _try_batch(held, session)
         if outcome is None:
             break
-        failures = 0
         account_ids |= outcome.account_ids
-        heard = _latest(heard, outcome.heard)
-        publish(held.get(redis.Redis), changes_of(outcome))
-        news.stored(
-            {each.id: each.account.workspace_id for each in (*outcome.messages, *outcome.settled)}
-        )
-        news.lifted(outcome.lifted)
+        heard = latest(heard, outcome.heard)
+        _tell(held, outcome, news)
+        if outcome.trouble is not None:
+            failures += 1
+            if failures >= TRANSIENT_TRIES or not _is_passing(outcome.trouble):
+                logger.error("drain_stopped error=%s", kind_of(outcome.trouble))
+                raise outcome.trouble
+            continue
+        failures = 0
         if not may_find_more(session):
             break
         is_over = stopping() or time.monotonic() > ends_at
@@ -123,10 +112,25 @@ def drain_all(app: Flask, *, news: News, stopping: Callable[[], bool] = _never) 
     return is_over
 
 
-def _latest(
-    first: dict[uuid.UUID, datetime], second: dict[uuid.UUID, datetime]
-) -> dict[uuid.UUID, datetime]:
-    return first | {key: max(at, first.get(key, at)) for key, at in second.items()}
+def _try_batch(held: MessengerState, session: Session) -> Outcome | None:
+    settings = held.settings
+    try:
+        return drain_batch(session, limit=settings.drain_batch_size, speaks_for=settings.speaks_for)
+    except DBAPIError as error:
+        session.rollback()
+        return Outcome(trouble=error)
+
+
+def _is_passing(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and is_transient(error)
+
+
+def _tell(held: MessengerState, outcome: Outcome, news: News) -> None:
+    publish(held.get(redis.Redis), changes_of(outcome))
+    news.stored(
+        {each.id: each.account.workspace_id for each in (*outcome.messages, *outcome.settled)}
+    )
+    news.lifted(outcome.lifted)
 
 
 def _after_drain(
@@ -138,7 +142,7 @@ def _after_drain(
     """Settle receipts that crossed their message in another drain, then note who was heard."""
     for tries_left in range(TRANSIENT_TRIES if account_ids else 0, 0, -1):
         try:
-            _begin_writing(session)
+            begin_writing(session)
             settled = settle_waiting_receipts(session, account_ids=account_ids)
             if settled:
                 session.commit()
@@ -168,100 +172,41 @@ def _note_heard(session: Session, heard: dict[uuid.UUID, datetime]) -> None:
 def drain_batch(
     session: Session, *, limit: int, speaks_for: Mapping[str, frozenset[str]] = NOBODY_ELSE
 ) -> Outcome | None:
-    """Claim up to `limit` entries, apply them and commit; None where nothing waits.
+    """Claim up to `limit` entries, apply them and commit; None where nothing is to be done.
 
     `speaks_for` says for the accounts of which other apps an app may sign.
 
-    One bad entry never blocks a batch: where it fails, it is done once more with a savepoint, and
-    split in halves until the bad entry stands alone and is marked `failed`.
+    One bad entry never blocks a batch: where it fails, it is done once more in parts. An entry
+    that could not be applied alone is tried again alone, when the others are done.
     """
-    entries = _claim(session, limit, speaks_for)
-    if not entries:
-        return None
-    try:
-        if _is_large(entries):
-            return _drain_in_parts(session, entries)
-        outcome = apply_batch(session, entries)
-        finish_entries(session, entries, now=utc_now())
-        session.commit()
-    except BAD_ENTRY as bad:
-        session.rollback()
-        if isinstance(bad, DBAPIError) and is_transient(bad):
-            raise
-        # Another drain may have taken them since; what is claimed now is looked at with care.
-        entries = _claim(session, limit, speaks_for)
-        return _drain_in_parts(session, entries) if entries else Outcome()
-    outcome.entries = len(entries)
-    return outcome
-
-
-def _claim(
-    session: Session, limit: int, speaks_for: Mapping[str, frozenset[str]]
-) -> list[ReadEntry]:
-    _begin_writing(session)
-    claimed = claim(session, limit=limit)
+    begin_writing(session)
+    now = utc_now()
+    claimed = [each for each in claim(session, limit=limit) if is_due(each, now=now)]
     if not claimed:
         session.rollback()
-    return read_entries(claimed, speaks_for=speaks_for)
-
-
-def _is_large(entries: Sequence[ReadEntry]) -> bool:
-    return len(entries) > 1 and sum(len(entry.events) for entry in entries) > MAX_EVENTS
-
-
-def _drain_in_parts(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
-    outcome = Outcome()
-    _apply_or_split(session, entries, outcome)
-    session.commit()
-    outcome.entries = len(entries)
+        return None
+    fresh = [each for each in claimed if not each.attempts]
+    outcome = _drain_fresh(session, fresh, speaks_for)
+    for each in claimed:
+        if each.attempts and outcome.trouble is None:
+            outcome.add(drain_carefully(session, [each.id], speaks_for=speaks_for))
     return outcome
 
 
-def _begin_writing(session: Session) -> None:
-    """On SQLite take the one write lock first.
-
-    A transaction that starts by reading may be refused when it wants to write.
-    """
-    if dialect_of(session) == "sqlite":
-        session.execute(text("UPDATE messenger_webhook_entries SET attempts = attempts WHERE 0"))
-
-
-def _apply_or_split(session: Session, entries: Sequence[ReadEntry], outcome: Outcome) -> None:
-    if _is_large(entries):
-        _split(session, entries, outcome)
-        return
+def _drain_fresh(
+    session: Session, claimed: Sequence[ClaimedEntry], speaks_for: Mapping[str, frozenset[str]]
+) -> Outcome:
+    if not claimed:
+        session.rollback()
+        return Outcome()
     try:
-        with session.begin_nested():
-            part = apply_batch(session, entries)
-            finish_entries(session, entries, now=utc_now())
+        return apply_entries(session, read_entries(claimed, speaks_for=speaks_for))
     except BAD_ENTRY as bad:
-        if isinstance(bad, DBAPIError) and is_transient(bad):
+        session.rollback()
+        if _is_passing(bad):
             raise
-        if len(entries) == 1:
-            _fail(session, entries[0], bad)
-            return
-        _split(session, entries, outcome)
-        return
-    outcome.messages += part.messages
-    outcome.settled += part.settled
-    outcome.lifted |= part.lifted
-    outcome.account_ids |= part.account_ids
-    outcome.heard = _latest(outcome.heard, part.heard)
-    outcome.conversations = {**outcome.conversations, **part.conversations}
-
-
-def _split(session: Session, entries: Sequence[ReadEntry], outcome: Outcome) -> None:
-    middle = len(entries) // 2
-    _apply_or_split(session, entries[:middle], outcome)
-    _apply_or_split(session, entries[middle:], outcome)
-
-
-def _fail(session: Session, entry: ReadEntry, error: Exception) -> None:
-    """Set one entry aside. Its error is the kind only: a message could quote what it choked on."""
-    kind = type(getattr(error, "orig", None) or error).__name__
-    logger.error("entry_failed entry_id=%s error=%s", entry.id, kind)
-    entry.state, entry.error = FAILED, kind
-    finish_entries(session, [entry], now=utc_now())
+        ids = [each.id for each in claimed]
+    return drain_carefully(session, ids, speaks_for=speaks_for)
 
 
 def changes_of(outcome: Outcome) -> list[Change]:

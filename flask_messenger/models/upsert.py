@@ -27,13 +27,17 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
 T = TypeVar("T")
 
 TRANSIENT_STATES: Final = frozenset({"40001", "40P01", "55P03", "57P01", "57P03"})
+DATA_CLASSES: Final = frozenset({"22", "23", "54", "P0"})
+"""Values that do not fit, constraints, rows beyond a limit (of an index, say), and what a trigger
+refuses. Every other class is about the server, its schema, or what others do at that moment."""
+CANCELLED: Final = "57014"
 
 CHUNK: Final = 2_000
 """A list of thousands of keys exceeds PostgreSQL's stack, and SQLite's parameters at 32,766."""
@@ -59,10 +63,29 @@ def is_transient(error: DBAPIError) -> bool:
 
     A deadlock, a serialisation failure, a lock or a connection that was not to be had.
     """
-    if error.connection_invalidated:
+    if error.connection_invalidated or _state_of(error) in TRANSIENT_STATES:
         return True
-    state = getattr(error.orig, "sqlstate", None)
-    return state in TRANSIENT_STATES or "database is locked" in str(error.orig)
+    # Only where it is the driver's own text: PostgreSQL's may quote a row.
+    is_sqlite = type(error.orig).__module__.startswith("sqlite3")
+    return is_sqlite and "database is locked" in str(error.orig)
+
+
+def is_of_data(error: DBAPIError) -> bool:
+    """Say whether a statement failed for the values it was given, and would fail again."""
+    state = _state_of(error)
+    if state is not None:
+        return state[:2] in DATA_CLASSES
+    return isinstance(error, DataError | IntegrityError)  # SQLite, or refused by the driver
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Say whether PostgreSQL cancelled a statement, as a rule because it took too long."""
+    return isinstance(error, DBAPIError) and _state_of(error) == CANCELLED
+
+
+def _state_of(error: DBAPIError) -> str | None:
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state
 
 
 def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:

@@ -32,6 +32,7 @@ from flask_messenger.crypto import KeyRing
 from flask_messenger.models import Account, Conversation, Identity, Message, schema
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.messages import QUEUED
+from flask_messenger.outbox.wake import publish_wake
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 
@@ -291,7 +292,7 @@ class _Flood:
             self._queue_campaign()
             for number in range(PIECES):
                 jobs.put_bulk(FLOOD, bench_piece, FLOOD, str(number))
-            jobs.publish_wake(state_of(self._app).get(redis.Redis))
+            publish_wake(state_of(self._app).get(redis.Redis))
         self._started = time.monotonic()
         self._thread.start()
 

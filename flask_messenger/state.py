@@ -50,6 +50,12 @@ def state_of(app: Flask) -> MessengerState:
     return cast("MessengerState", held)
 
 
+def current_application() -> Flask:
+    """Return the current application itself: signals have it as sender, and a proxy is none."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - documented
+    return app
+
+
 def state() -> MessengerState:
     """Return what the current application holds."""
     return state_of(current_app)

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from flask_messenger import jobs, message_received
 from flask_messenger.ingest.drain import drain_batch
 from flask_messenger.ingest.wake import DrainWaker
+from flask_messenger.jobs import schedule
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state_of
@@ -132,7 +133,7 @@ def test_a_flood_of_signals_lets_others_in_between(
 def test_news_that_were_lost_are_found_for_every_workspace(
     app: Flask, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "SWEEP_LIMIT", 2)
+    monkeypatch.setattr(schedule, "SWEEP_LIMIT", 2)
     for workspace_id, count in (("flood", 5), ("other", 1)):
         conversation = factory.conversation(factory.account(workspace_id))
         for _ in range(count):

@@ -1,5 +1,6 @@
 """The jobs as a worker runs them: real queues, a real worker, in this process."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import responses
 from flask import Flask
 from flask.testing import FlaskClient
 from rq import Queue, SimpleWorker
+from rq.utils import import_attribute
 from sqlalchemy import Engine, text, update
 
 from flask_messenger import (
@@ -261,3 +263,55 @@ def test_a_lane_is_woken_through_redis(app: Flask, factory: Factory) -> None:
         jobs.wake_lane(conversation_id)
 
         assert hear() == str(conversation_id)
+
+
+STORED_JOBS = (
+    "flask_messenger.jobs.announce",
+    "flask_messenger.jobs.announce_statuses",
+    "flask_messenger.jobs.drain",
+    "flask_messenger.jobs.run_lane",
+    "flask_messenger.jobs.send_action",
+    "flask_messenger.jobs.take_turns",
+)
+STORED_PIECES = (
+    "announce_chunk",
+    "announce_status_chunk",
+    "check_subscriptions",
+    "work_on_data_request",
+)
+STORED_PARTS = (
+    "sweep_connections",
+    "sweep_data_requests",
+    "sweep_retention",
+    "sweep_subscriptions",
+    "sweep_waiting",
+)
+
+
+@pytest.mark.parametrize("path", STORED_JOBS)
+def test_a_job_that_an_older_worker_queued_is_still_found(path: str) -> None:
+    assert callable(import_attribute(path))
+
+
+def test_pieces_and_parts_go_by_the_names_that_other_versions_use() -> None:
+    assert set(STORED_PIECES) <= jobs.PIECES.keys()
+    assert set(STORED_PARTS) <= {each.name for each in jobs.SCHEDULE}
+
+
+def test_what_is_queued_goes_by_the_names_that_other_versions_use(app: Flask) -> None:
+    client = state_of(app).get(redis.Redis)
+    with app.app_context():
+        jobs.wake_action(uuid.uuid4(), "typing_on")
+        jobs.wake_data_request("w1", uuid.uuid4())
+    schedule_drain(client)
+
+    queued = {
+        job.func_name
+        for name in jobs.QUEUES.values()
+        for job in Queue(name, connection=client).get_jobs()
+    }
+    assert queued == {
+        "flask_messenger.jobs.drain",
+        "flask_messenger.jobs.send_action",
+        "flask_messenger.jobs.take_turns",
+    }

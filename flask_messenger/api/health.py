@@ -1,13 +1,10 @@
 """How messages flow, for admins."""
 
-from typing import Any, cast
-
-from flask import Flask, current_app
-
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.openapi import operation
 from flask_messenger.api.schemas import health as schemas
 from flask_messenger.monitor.health import Health, check_health
+from flask_messenger.state import current_application
 from flask_messenger.tenancy import require_permission
 
 
@@ -24,7 +21,7 @@ def get_health() -> schemas.Health:
     Needs the permission `settings`.
     """
     tenant = require_permission("settings")
-    app = cast("Flask", cast("Any", current_app)._get_current_object())  # noqa: SLF001 - documented
+    app = current_application()
     return _shape(check_health(app, tenant=tenant))
 
 

@@ -6,9 +6,9 @@ A browser is led from page to page; a caller that asks for JSON gets the same as
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar
 
-from flask import Blueprint, Flask, current_app, jsonify, redirect, request, url_for
+from flask import Blueprint, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import BadRequest
@@ -31,7 +31,7 @@ from flask_messenger.connect.locations import check_location
 from flask_messenger.connect.reasons import REASONS
 from flask_messenger.connect.signed_request import SignedRequest, read_signed_request
 from flask_messenger.errors import ConnectError
-from flask_messenger.state import state
+from flask_messenger.state import current_application, state
 from flask_messenger.tenancy import require_permission
 
 P = ParamSpec("P")
@@ -99,7 +99,7 @@ def get_connect() -> ResponseReturnValue:
     """Lead a person to Meta's login dialog."""
     tenant = require_permission("connect")
     url = start_dialog(
-        _app(),
+        current_application(),
         tenant=tenant,
         location_id=request.args.get("location_id") or None,
         redirect_uri=_redirect_uri(),
@@ -115,7 +115,7 @@ def get_connect() -> ResponseReturnValue:
 def get_callback() -> ResponseReturnValue:
     """Take a person back from Meta's login dialog."""
     attempt_id = finish_dialog(
-        _app(),
+        current_application(),
         tenant=require_permission("connect"),
         state=request.args.get("state"),
         code=request.args.get("code"),
@@ -131,7 +131,7 @@ def post_connection(attempt_id: uuid.UUID) -> ResponseReturnValue:
     tenant = require_permission("connect")
     body = _read_body(ChoiceBody)
     result = connect_pages(
-        _app(),
+        current_application(),
         tenant=tenant,
         attempt_id=attempt_id,
         chosen=[ChosenPage(each.id, each.location_id or None) for each in body.pages],
@@ -144,7 +144,7 @@ def post_connection(attempt_id: uuid.UUID) -> ResponseReturnValue:
 def post_disconnect(account_id: uuid.UUID) -> ResponseReturnValue:
     """Disconnect an account; its history stays."""
     facts = disconnect_account(
-        _app(),
+        current_application(),
         tenant=require_permission("connect"),
         account_id=account_id,
     )
@@ -162,7 +162,7 @@ def post_location(account_id: uuid.UUID) -> ResponseReturnValue:
         held.db.session, tenant=tenant, account_id=account_id, location_id=location_id
     )
     held.db.session.commit()
-    announce(_app(), None, [facts])
+    announce(current_application(), None, [facts])
     return jsonify(_show_account(facts))
 
 
@@ -170,7 +170,7 @@ def post_location(account_id: uuid.UUID) -> ResponseReturnValue:
 def post_deauthorize() -> ResponseReturnValue:
     """Let go of the accounts of a person who removed our app at Meta."""
     count = deauthorize(
-        _app(),
+        current_application(),
         _signed_request(),
     )
     return jsonify(success=True, accounts=count)
@@ -183,16 +183,11 @@ def post_data_deletion() -> ResponseReturnValue:
     Source: https://developers.facebook.com/docs/development/create-an-app/app-dashboard/data-deletion-callback
     """
     code = delete_login(
-        _app(),
+        current_application(),
         _signed_request(),
     )
     url = _external(_page(DELETION_PATH.format(code=code)))
     return jsonify(url=url, confirmation_code=code)
-
-
-def _app() -> Flask:
-    """Return the application itself: signals have it as sender, and a proxy is no sender."""
-    return cast("Flask", cast("Any", current_app)._get_current_object())  # noqa: SLF001 - documented
 
 
 def _signed_request() -> SignedRequest:

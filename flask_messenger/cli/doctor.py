@@ -2,15 +2,15 @@
 
 import json
 import sys
-from typing import Final, cast
+from typing import Final
 
 import click
-from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from flask_messenger.operate.doctor import examine
 from flask_messenger.operate.findings import NOTE, OK, WRONG, Finding
 from flask_messenger.operate.walls import WEB, WORKER
+from flask_messenger.state import current_application
 
 MARKS: Final = {OK: "ok", NOTE: "--", WRONG: "!!"}
 
@@ -31,7 +31,7 @@ def doctor(process: str, *, as_json: bool) -> None:
     Run it with the very configuration of the process it is about. Ends with status 1 where
     something is wrong.
     """
-    app = cast("Flask", current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
+    app = current_application()
     findings = examine(app, process=process)
     is_wrong = any(each.state == WRONG for each in findings)
     if as_json:

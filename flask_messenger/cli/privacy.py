@@ -1,7 +1,6 @@
 """`flask messenger privacy …`: how exports and erasures are doing."""
 
 import click
-from flask import Flask, current_app
 from flask.cli import AppGroup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,7 +8,7 @@ from sqlalchemy.orm import Session
 from flask_messenger.models import DataRequest
 from flask_messenger.models.privacy import OPEN
 from flask_messenger.privacy.work import find_open, work_on
-from flask_messenger.state import state
+from flask_messenger.state import current_application, state
 from flask_messenger.tenancy import system_scope
 
 privacy = AppGroup("privacy", help="Exports and erasures of personal data.")
@@ -34,7 +33,7 @@ def list_requests(*, is_all: bool) -> None:
 @privacy.command("work")
 def work() -> None:
     """Do what is asked now, in this process, where no worker gets to it."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    app = current_application()
     held = state()
     with system_scope("privacy work"):
         for _, request_id in find_open(held.db.session):

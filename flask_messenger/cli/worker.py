@@ -3,12 +3,12 @@
 from typing import Final
 
 import click
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import with_appcontext
 
 from flask_messenger.cli.supervisor import Supervisor
 from flask_messenger.settings import read_processes
-from flask_messenger.state import state_of
+from flask_messenger.state import current_application, state_of
 
 GROUPS: Final = ("ingest", "outbox", "default", "bulk")
 SCHEDULE: Final = "schedule"
@@ -39,7 +39,7 @@ def worker(queues: str, processes: str) -> None:
     unknown = sorted(set(names) - set(GROUPS))
     if unknown or not names:
         raise click.BadParameter(f"--queues takes {', '.join(GROUPS)}")
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    app = current_application()
     # The processes are forked: none of them may share a connection that is open here.
     with app.app_context():
         state_of(app).db.engine.dispose()

@@ -13,8 +13,9 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
+import redis
 from flask import Flask
 from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
@@ -47,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 MINUTE_SECONDS: Final = 60
 TURN_SECONDS: Final = 5.0
+CHECKED_KEY: Final = "messenger:subscriptions:checked"
+"""Holds the minute up to which accounts were taken."""
 FACEBOOK: Final = "facebook"
 
 Found = Literal["kept", "restored", "lost", "unknown"]
@@ -66,6 +69,24 @@ class _Asked:
         return {"app": self.app, "token": self.token, "page_id": self.account.external_id}
 
 
+def take_due(
+    session: Session, client: "redis.Redis", *, period_seconds: int
+) -> dict[str, list[uuid.UUID]]:
+    """Return the accounts whose minute it is, or was since anybody looked, by workspace.
+
+    Each is given to one who asks: the minutes count as looked at. Where nobody looked for longer
+    than a period, every account is due, once.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    minute = int(time.time()) // MINUTE_SECONDS
+    last = cast("bytes | None", client.getset(CHECKED_KEY, minute))
+    longest = period_seconds // MINUTE_SECONDS
+    first = max(int(last or minute - 1), minute - longest) + 1
+    return find_due(session, minutes=range(first, minute + 1), period_seconds=period_seconds)
+
+
 def find_due(
     session: Session, *, minutes: Iterable[int], period_seconds: int
 ) -> dict[str, list[uuid.UUID]]:
@@ -75,6 +96,8 @@ def find_due(
     """
     slots = max(1, period_seconds // MINUTE_SECONDS)
     due = {minute % slots for minute in minutes}
+    if not due:
+        return {}
     statement = select(Account.workspace_id, Account.id).where(
         Account.channel == FACEBOOK, Account.status == ACTIVE
     )

@@ -1,17 +1,15 @@
 """Telling the host and open pages what a view changed, after its commit."""
 
 from collections.abc import Iterable
-from typing import Any, cast
 
 import redis
-from flask import Flask, current_app
 
 from flask_messenger import realtime, signals
 from flask_messenger.inbox.actions import ConversationUpdate
 from flask_messenger.models import Message
 from flask_messenger.outbox.announce import StatusChange, announce_status
 from flask_messenger.outbox.lane import find_lane
-from flask_messenger.state import state
+from flask_messenger.state import current_application, state
 
 
 def announce_updates(updates: Iterable[ConversationUpdate]) -> None:
@@ -19,7 +17,9 @@ def announce_updates(updates: Iterable[ConversationUpdate]) -> None:
     changed = [update for update in updates if update.change is not None]
     for update in changed:
         if update.is_announced:
-            signals.emit(signals.conversation_updated, _app(), **update.signal_arguments)
+            signals.emit(
+                signals.conversation_updated, current_application(), **update.signal_arguments
+            )
     realtime.publish(state().get(redis.Redis), [update.realtime_change for update in changed])
 
 
@@ -37,10 +37,4 @@ def announce_decision(message: Message, *, is_sent_news: bool = False) -> None:
         change = StatusChange(
             message_id=message.id, lane=lane, status=message.status, sent_by=message.sent_by
         )
-        announce_status(_app(), [change], is_sent_news=is_sent_news)
-
-
-def _app() -> Flask:
-    """Return the application itself: signals have it as sender, and a proxy is no sender."""
-    proxy: Any = current_app
-    return cast("Flask", proxy._get_current_object())  # noqa: SLF001 - the documented way
+        announce_status(current_application(), [change], is_sent_news=is_sent_news)

@@ -7,7 +7,7 @@ its own: however slow it is, the next delivery does not wait for it.
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -98,6 +98,22 @@ def find_unannounced(
     for workspace_id, message_id in session.execute(statement):
         found.setdefault(workspace_id, []).append(message_id)
     session.rollback()
+    return found
+
+
+def group_by_workspace(
+    session: Session, message_ids: Iterable[uuid.UUID]
+) -> dict[str, list[uuid.UUID]]:
+    """Return which of these messages are of which workspace, the oldest of each first."""
+    ids = list(message_ids)
+    found: dict[str, list[uuid.UUID]] = {}
+    if ids:
+        statement = (
+            select(Message.workspace_id, Message.id).where(Message.id.in_(ids)).order_by(Message.id)
+        )
+        for workspace_id, message_id in session.execute(statement):
+            found.setdefault(workspace_id, []).append(message_id)
+        session.rollback()
     return found
 
 

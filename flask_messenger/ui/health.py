@@ -1,13 +1,11 @@
 """The health page: whether messages flow, for admins."""
 
-from typing import Any, cast
-
-from flask import Flask, current_app, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_messenger.inbox.queries import list_accounts
 from flask_messenger.monitor.health import check_health
-from flask_messenger.state import state
+from flask_messenger.state import current_application, state
 from flask_messenger.tenancy import require_permission
 from flask_messenger.ui.blueprint import bp
 from flask_messenger.ui.presenters.health import (
@@ -28,7 +26,7 @@ def health() -> ResponseReturnValue:
     """Show how far behind the work is, and what waits in the workspace."""
     tenant = require_permission("settings")
     reader = current_reader()
-    app = cast("Flask", cast("Any", current_app)._get_current_object())  # noqa: SLF001 - documented
+    app = current_application()
     found = check_health(app, tenant=tenant)
     accounts = list_accounts(state().db.session, tenant=tenant, include_disconnected=True)
     word, kind = STATES[found.state]

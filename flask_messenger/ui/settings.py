@@ -1,9 +1,9 @@
 """The settings page: accounts per channel, what the plan has, what the workspace switched on."""
 
 import uuid
-from typing import Any, cast
+from typing import Any
 
-from flask import Flask, current_app, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_messenger import jobs
@@ -19,7 +19,7 @@ from flask_messenger.errors import ConnectError, InvalidRequestError, NotFoundEr
 from flask_messenger.inbox.queries import AccountRow, list_accounts
 from flask_messenger.inbox.settings import read_settings, switch_human_agent
 from flask_messenger.monitor.health import check_health
-from flask_messenger.state import state
+from flask_messenger.state import current_application, state
 from flask_messenger.tenancy import require_permission
 from flask_messenger.tiers import feature_access
 from flask_messenger.ui.blueprint import bp
@@ -74,7 +74,7 @@ def switch_answering() -> ResponseReturnValue:
 def disconnect(account_id: uuid.UUID) -> ResponseReturnValue:
     """Disconnect an account; its history stays."""
     tenant = require_permission("connect")
-    disconnect_account(_app(), tenant=tenant, account_id=account_id)
+    disconnect_account(current_application(), tenant=tenant, account_id=account_id)
     return _back(notice="disconnected")
 
 
@@ -87,7 +87,7 @@ def move(account_id: uuid.UUID) -> ResponseReturnValue:
     session = state().db.session
     facts = move_account(session, tenant=tenant, account_id=account_id, location_id=location_id)
     session.commit()
-    announce(_app(), None, [facts])
+    announce(current_application(), None, [facts])
     return _back(notice=SAVED)
 
 
@@ -111,7 +111,11 @@ def connect_chosen(attempt_id: uuid.UUID) -> ResponseReturnValue:
     ]
     try:
         result = connect_pages(
-            _app(), tenant=tenant, attempt_id=attempt_id, chosen=chosen, wake_lane=jobs.wake_lane
+            current_application(),
+            tenant=tenant,
+            attempt_id=attempt_id,
+            chosen=chosen,
+            wake_lane=jobs.wake_lane,
         )
     except InvalidRequestError as error:
         return _show_choice(attempt_id, problem=str(error)), 422
@@ -163,7 +167,7 @@ def _admin_links() -> list[tuple[str, str]]:
 
 
 def _health(reader: Reader) -> HealthLine:
-    health = check_health(_app(), tenant=reader.tenant)
+    health = check_health(current_application(), tenant=reader.tenant)
     return health_line(health, reader, url=url_for("messenger_ui.health"))
 
 
@@ -179,8 +183,3 @@ def _read_attempt(reader: Reader, text: str | None) -> Attempt | None:
 
 def _back(*, notice: str) -> ResponseReturnValue:
     return redirect(url_for("messenger_ui.settings", notice=notice), code=303)
-
-
-def _app() -> Flask:
-    """Return the application itself: signals have it as sender, and a proxy is no sender."""
-    return cast("Flask", cast("Any", current_app)._get_current_object())  # noqa: SLF001 - documented

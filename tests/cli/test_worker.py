@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,7 @@ from flask_messenger.cli import supervisor, working
 from flask_messenger.cli.supervisor import Supervisor
 from flask_messenger.cli.worker import plan_processes
 from flask_messenger.ingest.wake import DrainWaker
+from flask_messenger.jobs import polling, running
 from flask_messenger.models import Message
 from flask_messenger.models.outage import is_database_away
 from flask_messenger.state import state_of
@@ -94,7 +96,7 @@ def test_a_database_that_is_away_is_told_from_a_statement_that_failed(
 def test_a_job_waits_for_the_database_and_begins_again(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "OUTAGE_WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(running, "OUTAGE_WAITS", (0.0, 0.0, 0.0))
     tries = []
 
     def work() -> str:
@@ -104,7 +106,7 @@ def test_a_job_waits_for_the_database_and_begins_again(
         return "done"
 
     with app.app_context():
-        assert jobs._job(work)() == "done"  # noqa: SLF001 - what every job goes through
+        assert running.as_job(work)() == "done"
 
 
 @pytest.mark.parametrize("group", ["ingest", "outbox", "default", "bulk"])
@@ -120,7 +122,7 @@ def test_without_redis_each_group_finds_its_work_in_the_tables(
 def test_without_redis_a_delivery_reaches_the_host(
     new_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "POLL_LOST_AFTER", jobs.timedelta(0))
+    monkeypatch.setattr(polling, "POLL_LOST_AFTER", timedelta(0))
     app = new_app(MESSENGER_REDIS_URL="redis://127.0.0.1:1/0")
     host: Host = app.extensions["host"]
     with app.app_context():

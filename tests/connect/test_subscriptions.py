@@ -9,6 +9,7 @@ from flask import Flask
 
 from flask_messenger import jobs
 from flask_messenger.connect.subscriptions import (
+    CHECKED_KEY,
     check_subscription,
     check_subscriptions,
     find_due,
@@ -171,7 +172,7 @@ def test_the_schedule_finds_a_page_that_meta_unsubscribed_after_an_hour_of_faili
 
     with app.app_context(), system_scope("test"):
         Factory(app).account(external_id=DOWNTOWN, token=token)
-        state_of(app).get(redis.Redis).set(jobs.CHECKED_KEY, 0)  # nobody has looked for long
+        state_of(app).get(redis.Redis).set(CHECKED_KEY, 0)  # nobody has looked for long
         jobs.sweep([each for each in jobs.SCHEDULE if each.name == "sweep_subscriptions"])
         work(app)
 

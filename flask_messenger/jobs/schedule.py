@@ -1,0 +1,186 @@
+"""The schedule: what is looked after though nobody was woken for it."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+import redis
+from flask import Flask
+from rq.timeouts import BaseTimeoutException
+
+from flask_messenger.connect import subscriptions, upkeep
+from flask_messenger.inbox import actions as inbox_actions
+from flask_messenger.inbox.announce import announce_updates
+from flask_messenger.ingest import announce as announcing
+from flask_messenger.ingest import drain as draining
+from flask_messenger.ingest import retention
+from flask_messenger.ingest import spool as spooling
+from flask_messenger.ingest.receipts import settle_all_waiting
+from flask_messenger.ingest.spool import Spool
+from flask_messenger.ingest.waiting import WAITING_KEPT, forget_waiting
+from flask_messenger.ingest.wake import schedule_drain
+from flask_messenger.jobs.running import QUEUES, run_once
+from flask_messenger.jobs.taking import issue_ticket, put_bulk
+from flask_messenger.jobs.work import check_subscriptions, put_news, wake_data_request
+from flask_messenger.models.base import utc_now
+from flask_messenger.monitor.figures import measure, save_figures
+from flask_messenger.outbox import reconcile
+from flask_messenger.outbox.wake import publish_wake
+from flask_messenger.privacy import work as personal_data
+from flask_messenger.realtime import publish
+from flask_messenger.state import current_application, state
+from flask_messenger.turns import Turns
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS: Final = 5.0
+SWEEP_LIMIT: Final = 500
+
+
+def _sweep_journal() -> None:
+    if draining.has_pending(state().db.session) or spooling.has_spooled(current_application()):
+        schedule_drain(state().get(redis.Redis))
+
+
+def _sweep_news() -> None:
+    """Put what nobody was told of back among the turns, where its workspace has none waiting."""
+    lost = announcing.find_unannounced(state().db.session, limit=SWEEP_LIMIT)
+    turns = Turns(state().get(redis.Redis), "default")
+    busy = turns.is_waiting(list(lost))
+    put_news({workspace_id: ids for workspace_id, ids in lost.items() if workspace_id not in busy})
+
+
+def _sweep_turns() -> None:
+    """Give a ticket to what waits without one: a worker died with it, or its share was full."""
+    for group in ("default", "bulk"):
+        if Turns(state().get(redis.Redis), group).has_waiting():
+            issue_ticket(group)
+
+
+def _sweep_lanes() -> None:
+    if reconcile.sweep(current_application()):
+        publish_wake(state().get(redis.Redis))
+
+
+def _sweep_connections() -> None:
+    upkeep.tidy(current_application())
+
+
+def _sweep_waiting() -> None:
+    """Bring together what a drain left apart that died between its commit and its settling."""
+    session = state().db.session
+    changes = settle_all_waiting(session)
+    forget_waiting(session, before=utc_now() - WAITING_KEPT)
+    session.commit()
+    publish(state().get(redis.Redis), changes)
+
+
+def _sweep_data_requests() -> None:
+    """Put requests that a worker died with back among the turns."""
+    for workspace_id, request_id in personal_data.find_open(state().db.session):
+        wake_data_request(workspace_id, request_id)
+
+
+def _sweep_retention() -> None:
+    retention.tidy(current_application(), utc_now())
+    personal_data.forget_exports(state().db.session, now=utc_now())
+
+
+def _sweep_snoozes() -> None:
+    session = state().db.session
+    woken = inbox_actions.wake_snoozed(session, now=utc_now())
+    session.commit()
+    announce_updates(woken)
+
+
+def _sweep_subscriptions() -> None:
+    """Have the accounts checked whose minute it is, or was since anybody looked."""
+    due = subscriptions.take_due(
+        state().db.session,
+        state().get(redis.Redis),
+        period_seconds=state().settings.subscription_check_seconds,
+    )
+    for workspace_id, account_ids in due.items():
+        put_bulk(workspace_id, check_subscriptions, [str(each) for each in account_ids])
+
+
+def _sweep_figures() -> None:
+    """Measure what waits, for whoever asks."""
+    client = state().get(redis.Redis)
+    spooled = state().get(Spool).count()
+    figures = measure(state().db.session, client, queues=QUEUES, spooled=spooled)
+    save_figures(client, figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the schedule.
+
+    A part that comes seldom is done by one host at a time: a key in Redis says when it was done
+    last. That saves work and is no promise; parts may run twice at once and must not mind.
+    """
+
+    run: Callable[[], None]
+    every_seconds: float = SWEEP_SECONDS
+
+    @property
+    def name(self) -> str:
+        """The name it goes by in logs and in Redis."""
+        return self.run.__name__.removeprefix("_")
+
+
+SCHEDULE: Final[tuple[Part, ...]] = (
+    Part(_sweep_journal),
+    Part(_sweep_news),
+    Part(_sweep_lanes),
+    Part(_sweep_turns),
+    Part(_sweep_snoozes),
+    Part(_sweep_connections),
+    Part(_sweep_figures),
+    Part(_sweep_subscriptions, every_seconds=30),
+    Part(_sweep_waiting, every_seconds=60),
+    Part(_sweep_data_requests, every_seconds=60),
+    Part(_sweep_retention, every_seconds=300),
+)
+"""What is looked after, and how often. A part is a few lines here; its service does the work."""
+
+
+def sweep(parts: Collection[Part] = SCHEDULE) -> None:
+    """Find what nobody was woken for. A part that fails does not keep the others from running."""
+    for part in parts:
+        try:
+            run_once(part.run)
+        except BaseTimeoutException:
+            raise
+        except Exception as error:  # noqa: BLE001 - the schedule must go on, whatever it is
+            logger.error(  # noqa: TRY400 - a database error's text may quote a message
+                "sweep_failed part=%s error=%s", part.name, type(error).__name__
+            )
+
+
+def keep_schedule(app: Flask, stopping: threading.Event) -> None:
+    """Run each part of the schedule when it is due, until `stopping`.
+
+    Several hosts doing so do no harm.
+    """
+    due_at = dict.fromkeys(SCHEDULE, 0.0)
+    while not stopping.wait(1.0):
+        now = time.monotonic()
+        due = [part for part in SCHEDULE if due_at[part] <= now]
+        with app.app_context():
+            sweep([part for part in due if _is_ours(part)])
+        due_at |= {part: now + part.every_seconds for part in due}
+
+
+def _is_ours(part: Part) -> bool:
+    """Say whether this host is the one to run a part that comes seldom."""
+    if part.every_seconds <= SWEEP_SECONDS:
+        return True
+    key, milliseconds = f"messenger:schedule:{part.name}", int(part.every_seconds * 900)
+    try:
+        return bool(state().get(redis.Redis).set(key, "1", nx=True, px=milliseconds))
+    except redis.RedisError:
+        return True

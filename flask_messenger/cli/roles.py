@@ -7,6 +7,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
+from flask_messenger.models.upsert import is_transient
 from flask_messenger.operate.roles import (
     READER_ROLE,
     WEB_ROLE,
@@ -21,6 +22,10 @@ roles = AppGroup("roles", help="The database roles of the web and the worker pro
 
 ADVICE: Final = (
     "Run this as the owner of the tables with CREATEROLE, or give a DBA what --print-sql prints."
+)
+BUSY: Final = (
+    "A table that has to be changed is in use, and others would wait behind us: nothing was"
+    " changed. Try again in a quieter moment."
 )
 WEB_PASSWORD: Final = "MESSENGER_WEB_PASSWORD"  # noqa: S105 - names of variables
 WORKER_PASSWORD: Final = "MESSENGER_WORKER_PASSWORD"  # noqa: S105
@@ -81,6 +86,8 @@ def create(
                     " what your code does there."
                 )
     except DBAPIError as error:
+        if is_transient(error):
+            raise click.ClickException(BUSY) from error
         reason = str(error.orig).splitlines()[0]
         raise click.ClickException(f"PostgreSQL refused: {reason}. {ADVICE}") from error
     for line in done:

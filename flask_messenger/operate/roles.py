@@ -7,13 +7,20 @@ change a policy. All of it can be done again at any time, and ends in the same g
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from flask_messenger.errors import ConfigurationError
 from flask_messenger.models.schema import VERSION_TABLE
-from flask_messenger.models.walls import JOURNAL, SYSTEM_POLICY, WEB_CALLS, scoped_tables
+from flask_messenger.models.walls import (
+    JOURNAL,
+    READING_POLICY,
+    SYSTEM_POLICY,
+    WEB_CALLS,
+    policy_roles,
+    scoped_tables,
+)
 
 WEB_ROLE: Final = "messenger_web"
 WORKER_ROLE: Final = "messenger_worker"
@@ -26,6 +33,7 @@ WEB_GRANTS: Final = {
     "messenger_accounts": "SELECT, INSERT, UPDATE",
     "messenger_audit_log": APPEND,
     "messenger_deletion_requests": APPEND,
+    "messenger_export_parts": READ,
     JOURNAL: "SELECT, INSERT, UPDATE",
     VERSION_TABLE: READ,
 }
@@ -54,14 +62,24 @@ OUR_FUNCTIONS: Final = r"""
 """
 """Those that run as their owner. The others do nothing that their caller could not."""
 PASSES_WALLS: Final = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = :name"
+# To own a function a role needs CREATE on its schema, if only for that moment.
 MAY_MAKE_READER: Final = """
-    SELECT rolsuper OR (rolcreaterole AND rolbypassrls) FROM pg_roles WHERE rolname = current_user
+    SELECT current_setting('server_version_num')::integer >= 160000 AND (
+        rolsuper OR rolcreaterole
+            AND has_schema_privilege(current_schema(), 'CREATE WITH GRANT OPTION')
+            AND (to_regrole(quote_ident(:reader)) IS NULL OR pg_has_role(
+                to_regrole(quote_ident(:reader)), 'MEMBER WITH ADMIN OPTION'
+            ))
+    ) FROM pg_roles WHERE rolname = current_user
 """
 SEARCH: Final = """
-    SELECT p.oid::regprocedure::text AS function, o.rolsuper OR o.rolbypassrls AS is_free
+    SELECT p.oid::regprocedure::text AS function, o.rolname AS owner,
+        o.rolsuper OR o.rolbypassrls AS passes_walls
     FROM pg_proc p JOIN pg_roles o ON o.oid = p.proowner
     WHERE p.proname = :name AND p.pronamespace = current_schema()::regnamespace
 """
+LOCK_TABLES: Final = "SET LOCAL lock_timeout = '2s'"
+"""Policies are changed with a table to oneself; whoever comes meanwhile waits behind us."""
 OWNS_TABLES: Final = r"""
     SELECT EXISTS (
         SELECT FROM pg_class
@@ -98,14 +116,16 @@ def create_roles(
 ) -> list[str]:
     """Make or mend the roles, their grants and their logins; return what was done, line by line.
 
-    Run it as the owner of the tables, with the right to make roles. Never commits.
+    Run it as the owner of the tables, with the right to make roles. Where nothing is missing, no
+    table is locked. Never commits; raises what the database raises where a table that has to be
+    changed is not to be had.
 
     Raises:
         ConfigurationError: this is not PostgreSQL, our tables are not there, or a role could go
             past the policies whatever is granted.
     """
     is_postgres = connection.dialect.name == "postgresql"
-    may_free = is_postgres and connection.scalar(text(MAY_MAKE_READER))
+    may_free = is_postgres and connection.scalar(text(MAY_MAKE_READER), {"reader": reader})
     steps = list(
         plan_roles(
             connection,
@@ -115,6 +135,7 @@ def create_roles(
             logins=logins,
         )
     )
+    connection.exec_driver_sql(LOCK_TABLES)
     for step in steps:
         connection.exec_driver_sql(step.statement)
     return list(dict.fromkeys(step.says for step in steps))
@@ -130,7 +151,7 @@ def plan_roles(
 ) -> Iterator[Step]:
     """Yield what `create_roles` does, in order; only looks.
 
-    `reader` is None for whoever may not make a role with BYPASSRLS.
+    `reader` is None for whoever may not make it own the search.
     """
     if connection.dialect.name != "postgresql":
         raise ConfigurationError("Roles are PostgreSQL's: this database has none.")
@@ -189,7 +210,10 @@ def _allow_system(connection: Connection, *, worker: str) -> Iterator[Step]:
     """Let the worker's role, and the owner of each table, have the system scope."""
     owners = {row.relname: row.owner for row in connection.execute(text(OUR_TABLES))}
     for table in scoped_tables(connection):
-        roles = ", ".join(_quote(connection, role) for role in (owners[table], worker))
+        wanted = {owners[table], worker}
+        if wanted == set(policy_roles(connection, SYSTEM_POLICY, table)):
+            continue
+        roles = ", ".join(_quote(connection, role) for role in sorted(wanted))
         yield Step(
             f"role {worker}: may have the system scope",
             f"ALTER POLICY {SYSTEM_POLICY} ON {_quote(connection, table)} TO {roles}",
@@ -197,32 +221,48 @@ def _allow_system(connection: Connection, *, worker: str) -> Iterator[Step]:
 
 
 def _free_search(connection: Connection, *, reader: str) -> Iterator[Step]:
-    """Let the search use its index, which PostgreSQL refuses to whom a policy holds.
+    """Let the search use its index, which PostgreSQL refuses to whom a condition of rows holds.
 
     (Comparing words could tell of rows, so it may not come before the policy.) The function itself
-    looks at the workspace in scope alone, and runs as a role that nobody can log in as.
+    looks at the workspace in scope alone, and belongs to a role that nobody can log in as: what it
+    may read is said by a policy that is always true, and compares nothing.
     """
     found = connection.execute(text(SEARCH), {"name": SEARCH_FUNCTION}).one_or_none()
-    if found is None or found.is_free:
+    if found is None or found.passes_walls:
+        return
+    name = _quote(connection, reader)
+    if connection.scalar(text(PASSES_WALLS), {"name": reader}) is None:
+        made = f"CREATE ROLE {name} NOLOGIN"
+        yield Step(f"role {reader}: made, without a login, for the search alone", made)
+    steps = [*_let_read(connection, reader), *_give_search(connection, found, reader=reader)]
+    for statement in steps:
+        yield Step(f"role {reader}: runs {SEARCH_FUNCTION}()", statement)
+
+
+def _let_read(connection: Connection, reader: str) -> Iterator[str]:
+    name = _quote(connection, reader)
+    for table in SEARCHED_TABLES:
+        known = policy_roles(connection, READING_POLICY, table)
+        if known == [reader]:
+            continue
+        if known:
+            yield f"DROP POLICY {READING_POLICY} ON {table}"
+        yield f"CREATE POLICY {READING_POLICY} ON {table} FOR SELECT TO {name} USING (true)"
+        yield f"GRANT SELECT ON {table} TO {name}"
+
+
+def _give_search(connection: Connection, found: Any, *, reader: str) -> Iterator[str]:
+    if found.owner == reader:
         return
     name = _quote(connection, reader)
     schema = _quote(connection, str(connection.scalar(text("SELECT current_schema()"))))
-    if connection.scalar(text(PASSES_WALLS), {"name": reader}) is None:
-        made = f"CREATE ROLE {name} NOLOGIN BYPASSRLS"
-        yield Step(f"role {reader}: made, without a login, for the search alone", made)
-    tables = ", ".join(SEARCHED_TABLES)
     owner = next(row.owner for row in connection.execute(text(OUR_TABLES)))
-    is_strict = (connection.dialect.server_version_info or (0,)) >= (16,)
-    own = f"GRANT {name} TO {_quote(connection, owner)}"
-    own += " WITH INHERIT TRUE, SET FALSE" if is_strict else ""
-    for statement in (
-        f"GRANT USAGE, CREATE ON SCHEMA {schema} TO {name}",
-        f"GRANT SELECT ON {tables} TO {name}",
-        f"ALTER FUNCTION {found.function} OWNER TO {name}",
-        f"REVOKE CREATE ON SCHEMA {schema} FROM {name}",
-        own,  # or a later migration could not replace the function
-    ):
-        yield Step(f"role {reader}: runs {SEARCH_FUNCTION}()", statement)
+    # Never inherited: the policy would hold for the owner, too. It takes the role on to replace
+    # the function, as a later migration may.
+    yield f"GRANT {name} TO {_quote(connection, owner)} WITH INHERIT FALSE, SET TRUE"
+    yield f"GRANT USAGE, CREATE ON SCHEMA {schema} TO {name}"
+    yield f"ALTER FUNCTION {found.function} OWNER TO {name}"
+    yield f"REVOKE CREATE ON SCHEMA {schema} FROM {name}"
 
 
 def _make_login(connection: Connection, login: Login) -> Iterator[Step]:

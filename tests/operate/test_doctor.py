@@ -116,20 +116,50 @@ def test_walls_that_are_down_are_said(site) -> None:
             "ALTER TABLE messenger_identities NO FORCE ROW LEVEL SECURITY",
             "DROP POLICY messenger_workspace ON messenger_accounts",
             "CREATE POLICY theirs ON messenger_receipts USING (true)",
+            "CREATE POLICY messenger_all ON messenger_reactions USING (true)",
+            "ALTER POLICY messenger_workspace ON messenger_attachments USING (true)",
+            "ALTER POLICY messenger_system ON messenger_erasures TO PUBLIC",
+            "ALTER TABLE messenger_webhook_entries_default DISABLE ROW LEVEL SECURITY",
             "GRANT EXECUTE ON FUNCTION messenger_put_back(text, text) TO PUBLIC",
         ):
             connection.execute(text(statement))
 
     status, found = examine(owner)
 
+    lets_through = "A policy that is not ours lets rows through:"
     assert status == 1
     assert {says for _, says in found["tables"]} == {
         "messenger_accounts lacks a policy of ours.",
         "messenger_identities does not force it on its owner.",
         "messenger_messages has no row-level security.",
         "A policy that is not ours lets rows through: theirs on messenger_receipts.",
+        "A policy that is not ours lets rows through: messenger_all on messenger_reactions.",
+        "A policy that is not ours lets rows through: messenger_system on messenger_erasures.",
+        f"{lets_through} messenger_workspace on messenger_attachments.",
+        "messenger_attachments lacks a policy of ours.",
+        "messenger_erasures lacks a policy of ours.",
+        "messenger_webhook_entries_default has no row-level security, past the journal.",
     }
     assert "messenger_put_back()" in found["functions"][0][1]
+
+
+@pytest.mark.usefixtures("roles")
+def test_a_side_door_to_the_journal_or_to_the_search_is_said(site) -> None:
+    with connect_to(site.server.set(database=site.name)) as connection:
+        connection.execute(f"ALTER DATABASE {site.name} OWNER TO {site.owner}")
+    names = [f"--{kind}-role={site.role(kind)}" for kind in ("web", "worker", "reader")]
+    assert site.run(site.made[0], "roles", "create", *names).exit_code == 0
+    with connect_to(site.server.set(database=site.name)) as connection:
+        login = site.role("web_login")
+        connection.execute(f"GRANT SELECT ON messenger_webhook_entries_default TO {login}")
+        connection.execute(f"GRANT {site.role('reader')} TO {login}")
+
+    status, found = examine(site.app(login, "web"))
+
+    assert status == 1
+    said = " ".join(says for each in found.values() for state, says in each if state == "wrong")
+    assert "messenger_webhook_entries_default may be reached by the role in use" in said
+    assert "reads every workspace's rows of messenger_conversations, messenger_identities" in said
 
 
 @pytest.mark.usefixtures("roles")

@@ -1,11 +1,15 @@
 """`flask messenger roles create`: what an operator runs, as the owner of the tables."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from flask_messenger import system_scope, workspace_scope
 from flask_messenger.errors import ScopeError
+from flask_messenger.models import schema
 from flask_messenger.state import state_of
 from tests.servers import connect_to
 from tests.support.walls import count, fill
@@ -161,36 +165,125 @@ def test_the_logins_cannot_reach_each_other(site) -> None:
             connection.rollback()
 
 
-def test_a_superuser_lets_the_search_use_its_index(site) -> None:
+def as_owner_of_the_database(site) -> None:
+    """Let the owner of the tables give others a right on the schema, as a database's owner may."""
+    with connect_to(site.server) as connection:
+        connection.execute(f"ALTER DATABASE {site.name} OWNER TO {site.owner}")
+
+
+@contextmanager
+def in_use(site, mode: str) -> Iterator[None]:
+    """Hold two tables as a long query or a writer does."""
+    with connect_to(site.server.set(database=site.name)) as other, other.transaction():
+        other.execute(f"LOCK messenger_messages, messenger_audit_log IN {mode} MODE")
+        yield
+
+
+@pytest.mark.parametrize("who", ["owner", "superuser"])
+def test_the_search_may_use_its_index(site, who: str) -> None:
     plain = create(site)
-    freed = create(site, site.superuser(), *logins(site), env=PASSWORDS)
-    again = create(site, site.superuser())
+    if who == "owner":
+        as_owner_of_the_database(site)
+    app = site.made[0] if who == "owner" else site.superuser()
+    freed = create(site, app, *logins(site), env=PASSWORDS)
+    again = create(site, app)
 
     assert site.role("reader") not in plain.output
+    assert freed.exit_code == 0, freed.output
     assert f"role {site.role('reader')}: runs messenger_search()" in freed.output
     assert site.role("reader") not in again.output
     boss = site.superuser()
+    asked = text(
+        "EXPLAIN SELECT id FROM messenger_messages WHERE text IS NOT NULL AND text ILIKE '%pizza%'"
+        " AND messenger_words(messenger_salt(workspace_id, sent_at), text) @@ 'x'::tsquery"
+    )
     with boss.app_context(), state_of(boss).db.engine.begin() as connection, system_scope("test"):
         for workspace_id in ("a", "b"):
             fill(connection, workspace_id)
         connection.execute(text("UPDATE messenger_messages SET text = 'a pizza, please'"))
-    app = site.app(site.role("web_login"), "web-secret")
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        connection.execute(text(f"SET LOCAL ROLE {site.role('reader')}"))
+        plan = "\n".join(connection.scalars(asked))
+    web = site.app(site.role("web_login"), "web-secret")
     search = text("SELECT messenger_search('pizza', '%pizza%', 10)")
-    with app.app_context(), state_of(app).db.engine.connect() as connection:
+    with web.app_context(), state_of(web).db.engine.connect() as connection:
         nobody = connection.scalars(search).all()
         with workspace_scope("a"):
             found = connection.scalars(search).all()
             own = connection.scalars(text("SELECT id FROM messenger_conversations")).all()
 
+    assert "ix_messenger_messages_words" in plan
     assert (nobody, found) == ([], own)
     assert len(own) == 1
 
 
+def test_what_the_search_may_read_is_nobody_elses(site) -> None:
+    as_owner_of_the_database(site)
+    create(site, None, *logins(site), env=PASSWORDS)
+    owner = site.made[0]
+    with owner.app_context(), state_of(owner).db.engine.begin() as connection:
+        with system_scope("test"):
+            fill(connection, "a")
+        with workspace_scope("b"):
+            assert count(connection, "messenger_messages") == 0
+        assert not connection.scalar(
+            text("SELECT bool_or(rolsuper OR rolbypassrls OR rolcanlogin) FROM pg_roles"
+                 " WHERE rolname = :name"), {"name": site.role("reader")}
+        )  # fmt: skip
+    for kind in ("web", "worker"):
+        app = site.app(site.role(f"{kind}_login"), f"{kind}-secret")
+        with app.app_context(), state_of(app).db.engine.connect() as connection:
+            with workspace_scope("b"):
+                assert count(connection, "messenger_messages") == 0
+            connection.rollback()
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                connection.execute(text(f"SET ROLE {site.role('reader')}"))
+
+
 def test_the_owner_can_still_replace_and_remove_the_search(site) -> None:
-    create(site, site.superuser())
+    as_owner_of_the_database(site)
+    create(site)
     owner = site.made[0]
 
+    with owner.app_context():
+        schema.downgrade(state_of(owner).db.engine, "0008")
+        schema.upgrade(state_of(owner).db.engine)
+        shown = create(site)
+        schema.downgrade(state_of(owner).db.engine, "base")
+
+    assert f"role {site.role('reader')}: runs messenger_search()" in shown.output
+
+
+def test_done_again_it_waits_for_nobody(site) -> None:
+    create(site)
+
+    with in_use(site, "ACCESS SHARE"):
+        again = create(site)
+
+    assert again.exit_code == 0, again.output
+
+
+def test_a_table_in_use_is_said_and_nothing_is_changed(site) -> None:
+    with in_use(site, "ACCESS SHARE"):
+        shown = create(site)
+
+    assert shown.exit_code == 1
+    assert "in use" in shown.output
+    assert "Try again" in shown.output
+    with connect_to(site.server) as connection:
+        found = "SELECT count(*) FROM pg_roles WHERE rolname = %s"
+        assert connection.execute(found, [site.role("web")]).fetchone() == (0,)
+
+
+def test_an_upgrade_that_meets_a_table_in_use_stops_between_two_revisions(site) -> None:
+    owner = site.made[0]
+    with owner.app_context():
+        schema.downgrade(state_of(owner).db.engine, "0007")
+    with in_use(site, "ROW EXCLUSIVE"):
+        shown = site.run(owner, "db", "upgrade")
+
+    assert shown.exit_code == 1
+    assert "The tables are at 0008, whole" in shown.output
+    assert site.run(owner, "db", "upgrade").exit_code == 0
     with owner.app_context(), state_of(owner).db.engine.connect() as connection:
-        connection.execute(text("DROP FUNCTION messenger_search"))
-        with pytest.raises(ProgrammingError, match="permission denied"):
-            connection.execute(text(f"SET ROLE {site.role('reader')}"))
+        assert connection.scalar(text("SHOW lock_timeout")) == "0"

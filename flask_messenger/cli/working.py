@@ -16,10 +16,9 @@ import redis
 from flask import Flask
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
 
 from flask_messenger import jobs
+from flask_messenger.cli.queueing import QueueWorker, WatchedQueue
 from flask_messenger.monitor.beats import BEAT_SECONDS, BY_QUEUE, BY_TABLES, beat, leave
 from flask_messenger.redis_client import open_redis
 from flask_messenger.state import state_of
@@ -94,10 +93,10 @@ class Working:
         """Take jobs until told to stop, or until Redis goes away."""
         try:
             self._connection.ping()
-            queue = _Queue(jobs.QUEUES[self._group], connection=self._connection)
-            rq_worker: Any = _Worker(
+            queue = WatchedQueue(jobs.QUEUES[self._group], connection=self._connection)
+            rq_worker: Any = QueueWorker(
                 [queue],
-                queue_class=_Queue,
+                queue_class=WatchedQueue,
                 connection=self._connection,
                 log_job_description=False,
                 worker_ttl=WORKER_TTL_SECONDS,
@@ -159,38 +158,3 @@ def _listen_for_stop() -> None:
     """Let SIGTERM and SIGINT end this process at its next good place."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: jobs.STOPPING.set())
-
-
-class _Queue(Queue):
-    """A queue whose worker leaves when Redis does, instead of waiting in it for ever."""
-
-    @classmethod
-    def dequeue_any(cls, *args: Any, **kwargs: Any) -> Any:
-        """Return the next job; end the worker's loop where Redis is away."""
-        try:
-            return super().dequeue_any(*args, **kwargs)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            logger.warning("queue_lost error=%s", type(error).__name__)
-            raise StopRequested from error
-
-
-class _Worker(SimpleWorker):
-    """A worker that tells its job when to stop, and takes no orders over Redis."""
-
-    def request_stop(self, signum: int, frame: Any) -> None:
-        """Finish the job in hand, at its next good place, and stop."""
-        jobs.STOPPING.set()
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
-
-    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
-        """Tell RQ that this worker lives; end its loop where Redis is away."""
-        try:
-            super().heartbeat(*args, **kwargs)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise StopRequested from error
-
-    def subscribe(self) -> None:
-        """Take no commands over Redis: whoever can write there could stop this process."""
-
-    def unsubscribe(self) -> None:
-        """Nothing was subscribed to."""

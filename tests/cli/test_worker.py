@@ -144,16 +144,6 @@ def stopping() -> Iterator[threading.Event]:
     jobs.STOPPING.clear()
 
 
-@pytest.fixture
-def handlers() -> Iterator[None]:
-    """Gives the signals back to whoever had them."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
-
-
 @pytest.mark.usefixtures("handlers")
 def test_a_worker_works_by_the_tables_until_redis_comes_and_then_by_the_queue(
     new_app: Callable[..., Flask],

@@ -1,0 +1,101 @@
+"""RQ's queue and worker, the way a process of ours needs them.
+
+What RQ does where something fails is not for us: it writes tracebacks to the log and into Redis,
+and the text of a database's error may quote the row that failed, a message's text with it.
+"""
+
+import logging
+import traceback
+from typing import Any, Final
+
+import redis
+from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
+from rq.job import Job
+
+from flask_messenger import jobs
+
+logger = logging.getLogger(__name__)
+
+OURS: Final = "flask_messenger"
+
+
+class WatchedQueue(Queue):
+    """A queue whose worker leaves when Redis does, instead of waiting in it for ever."""
+
+    @classmethod
+    def dequeue_any(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return the next job; end the worker's loop where Redis is away."""
+        try:
+            return super().dequeue_any(*args, **kwargs)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            logger.warning("queue_lost error=%s", type(error).__name__)
+            raise StopRequested from error
+
+
+class QueueWorker(SimpleWorker):
+    """A worker that tells its job when to stop, keeps errors' texts, and takes no orders."""
+
+    def request_stop(self, signum: int, frame: Any) -> None:
+        """Finish the job in hand, at its next good place, and stop."""
+        jobs.STOPPING.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
+        """Tell RQ that this worker lives; end its loop where Redis is away."""
+        try:
+            super().heartbeat(*args, **kwargs)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise StopRequested from error
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Do a job. What fails beside the job itself ends the loop, and is named only.
+
+        Most likely Redis left meanwhile: RQ would log that with all that went before it.
+        """
+        try:
+            super().execute_job(job, queue)
+        except StopRequested:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, its context may quote a message
+            logger.error("job_left id=%s error=%s", job.id, name_error(error))  # noqa: TRY400
+            raise StopRequested from None
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Say that a job failed: the kind of its error and the place, and never the text."""
+        error: BaseException = exc_info[1]
+        self._failure = f"{name_error(error)} at {find_place(error)}"
+        logger.error("job_failed job=%s id=%s error=%s", job.func_name, job.id, self._failure)
+
+    def handle_job_failure(
+        self, job: Job, queue: Queue, started_job_registry: Any = None, exc_string: str = ""
+    ) -> None:
+        """Keep what was logged of the failure, not the text that RQ made of it."""
+        del exc_string
+        super().handle_job_failure(job, queue, started_job_registry, exc_string=self._failure)
+
+    _failure = ""
+
+    def subscribe(self) -> None:
+        """Take no commands over Redis: whoever can write there could stop this process."""
+
+    def unsubscribe(self) -> None:
+        """Nothing was subscribed to."""
+
+
+def name_error(error: BaseException) -> str:
+    """Return the kind of an error and, where it is a database's, its SQLSTATE."""
+    inner = getattr(error, "orig", None) or error
+    state = getattr(inner, "sqlstate", None)
+    kind = type(inner).__name__
+    return f"{kind} {state}" if state else kind
+
+
+def find_place(error: BaseException) -> str:
+    """Return where in our code an error came up: the file and the line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [each for each in frames if OURS in each.filename] or frames
+    if not ours:
+        return "unknown"
+    _, _, path = ours[-1].filename.rpartition(f"{OURS}/")
+    return f"{path}:{ours[-1].lineno}"

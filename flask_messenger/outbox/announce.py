@@ -59,12 +59,35 @@ def announce_status(
         changes: committed.
         is_sent_news: whether the messages have just gone out, so that `message_sent` is due.
     """
-    held = state_of(app)
     changes = list(changes)
-    publish(held.get(redis.Redis), [each.change for each in changes])
+    tell_pages(app, changes)
+    tell_host(app, changes, is_sent_news=is_sent_news)
+
+
+def tell_pages(app: Flask, changes: Iterable[StatusChange]) -> None:
+    """Tell open pages of each change."""
+    publish(state_of(app).get(redis.Redis), [each.change for each in changes])
+
+
+def tell_host(
+    app: Flask,
+    changes: Iterable[StatusChange],
+    *,
+    is_sent_news: bool = False,
+    has_status: bool = True,
+) -> None:
+    """Tell the host of each change, and end what a receiver left open.
+
+    Args:
+        app: sender of the signals.
+        changes: committed.
+        is_sent_news: whether `message_sent` is due.
+        has_status: whether `message_status_changed` is.
+    """
     for each in changes:
         with workspace_scope(each.lane.workspace_id):
             if is_sent_news:
                 emit(message_sent, app, sent_by=each.sent_by, **each.arguments)
-            emit(message_status_changed, app, status=each.status, **each.arguments)
-        held.db.session.rollback()  # what a receiver left uncommitted is its own to commit
+            if has_status:
+                emit(message_status_changed, app, status=each.status, **each.arguments)
+        state_of(app).db.session.rollback()  # what a receiver left uncommitted is its own to commit

@@ -1,10 +1,10 @@
 """Telling the host and open pages, beside the sending: a slow receiver holds no message back."""
 
 import logging
-import queue
-import threading
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -18,77 +18,94 @@ from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
 from flask_messenger.ingest.receipts import settle_waiting_receipts
 from flask_messenger.models import Account, Receipt
 from flask_messenger.models.messages import FAILED
-from flask_messenger.outbox.announce import StatusChange, announce_status
+from flask_messenger.outbox.announce import StatusChange, tell_host, tell_pages
+from flask_messenger.outbox.helper import Helper, Work
 from flask_messenger.outbox.ledger import Written
 from flask_messenger.outbox.records import commit_safely
 from flask_messenger.outbox.verdicts import Verdict
 from flask_messenger.realtime import publish
 from flask_messenger.state import state_of
-from flask_messenger.tenancy import system_scope
 
 logger = logging.getLogger(__name__)
 
-Work = Callable[[], None]
-_LAST: Final = None
+BACKLOG: Final = 10_000
+"""Changes that open pages, or the host, have not been told; beyond it they hear of no more."""
+MOST_NEWS: Final = 100_000
+"""The same of messages that have gone out, which the host is to hear of as long as can be."""
+COMPLAIN_SECONDS: Final = 60.0
+HOST_SECONDS: Final = 2.0
+"""How long the end waits for the host to hear what is left."""
 
 
 class Announcer:
-    """Does what is to be told one after the other, in a thread of its own or at once."""
+    """Does what is to be told one after the other, in threads of their own or at once.
+
+    Ours and the host's part are two threads: a receiver that hangs keeps no page from moving on.
+    """
 
     def __init__(self, app: Flask, *, threaded: bool) -> None:
         self.app = app
-        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        if threaded:
-            self._thread = threading.Thread(
-                target=self._serve, name="messenger-outbox-news", daemon=True
-            )
-            self._thread.start()
-
-    @property
-    def backlog(self) -> int:
-        """How much there is to be told yet."""
-        return self._work.qsize()
+        self._pages = Helper(app, "messenger-outbox-news", threads=int(threaded))
+        self._host = Helper(app, "messenger-outbox-signals", threads=int(threaded))
+        self._dropped: Counter[str] = Counter()
+        self._complained_at: dict[str, float] = {}
 
     def tell(self, written: Written, verdicts: Mapping[uuid.UUID, Verdict]) -> None:
         """Tell what became of messages, once it is committed."""
         news, other = _changes(written, verdicts)
-        if news or other:
-            self.do(partial(_announce, self.app, news, other))
+        self._tell_pages(news + other)
+        self._tell_host(news, other)
         named = [
             (each.dispatch.lane.account_id, each.external_id)
             for message_id, each in verdicts.items()
             if message_id in written.sent and each.external_id
         ]
-        if named:
-            self.do(partial(settle_early, self.app, named))
+        if named and self._pages.backlog <= BACKLOG:  # what is passed over, the sweep settles
+            self._pages.do(partial(settle_early, self.app, named))
 
     def do(self, work: Work) -> None:
-        """Do something that has an application context and a session of its own."""
-        if self._thread is None:
-            _try(work)
-        else:
-            self._work.put(work)
+        """Do something of the host's that has an application context and a session of its own."""
+        self._host.do(work)
 
     def close(self) -> None:
-        """Return when everything is told."""
-        if self._thread is not None:
-            self._work.put(_LAST)
-            self._thread.join()
+        """Return when everything is told, or when that takes too long."""
+        self._pages.close()
+        self._host.close(seconds=HOST_SECONDS)
 
-    def _serve(self) -> None:
-        with self.app.app_context():
-            while (work := self._work.get()) is not _LAST:
-                _try(work)
-            state_of(self.app).db.session.remove()
+    def _tell_pages(self, changes: list[StatusChange]) -> None:
+        if self._pages.backlog > BACKLOG:
+            self._drop("pages", len(changes))
+        elif changes:
+            self._pages.do(partial(tell_pages, self.app, changes), weight=len(changes))
 
+    def _tell_host(self, news: list[StatusChange], other: list[StatusChange]) -> None:
+        backlog = self._host.backlog
+        # A status may be missed, by what hosts are promised; that a message went out rather not.
+        has_status = backlog <= BACKLOG
+        if not has_status:
+            self._drop("message_status_changed", len(news) + len(other))
+            other = []
+        if backlog > MOST_NEWS:
+            self._drop("message_sent", len(news))
+            news = []
+        if news or other:
+            work = partial(_tell_host, self.app, news, other, has_status=has_status)
+            self._host.do(work, weight=len(news) + len(other))
 
-def _try(work: Work) -> None:
-    try:
-        with system_scope("outbox news"):
-            work()
-    except Exception as error:  # noqa: BLE001 - the next one is to be told whatever this one met
-        logger.error("announcement_failed error=%s", type(error).__name__)  # noqa: TRY400
+    def _drop(self, what: str, count: int) -> None:
+        """Note what nobody will be told; say so once a minute."""
+        self._dropped[what] += count
+        now = time.monotonic()
+        before = self._complained_at.get(what)
+        if not self._dropped[what] or (before is not None and now < before + COMPLAIN_SECONDS):
+            return
+        self._complained_at[what] = now
+        logger.error(
+            "outbox_news_dropped what=%s count=%d seconds=%.0f",
+            what,
+            self._dropped.pop(what),
+            max(self._host.busy_seconds, self._pages.busy_seconds),
+        )
 
 
 def _changes(
@@ -115,9 +132,11 @@ def _change(verdict: Verdict, status: str) -> StatusChange:
     )
 
 
-def _announce(app: Flask, news: list[StatusChange], other: list[StatusChange]) -> None:
-    announce_status(app, news, is_sent_news=True)
-    announce_status(app, other)
+def _tell_host(
+    app: Flask, news: list[StatusChange], other: list[StatusChange], *, has_status: bool
+) -> None:
+    tell_host(app, news, is_sent_news=True, has_status=has_status)
+    tell_host(app, other)
 
 
 def settle_early(app: Flask, named: list[tuple[uuid.UUID, str]]) -> None:

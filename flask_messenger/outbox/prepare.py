@@ -1,10 +1,11 @@
 """A claimed message made ready to go: plan, policy, token and content are looked at once more."""
 
 import logging
-import time
 import uuid
 from datetime import timedelta
 from typing import Final
+
+from flask import Flask
 
 from flask_messenger.channels._messaging import METADATA_PREFIX
 from flask_messenger.channels.registry import channel_named
@@ -22,16 +23,13 @@ from flask_messenger.models.base import utc_now
 from flask_messenger.outbox.calls import Call, Outcome
 from flask_messenger.outbox.lane import Dispatch
 from flask_messenger.outbox.pacing import Pacer
+from flask_messenger.outbox.plans import Plans
 from flask_messenger.outbox.policy import Decision, decide
 from flask_messenger.outbox.verdicts import DisconnectedError, NotYetError, UnreadyError
-from flask_messenger.state import MessengerState
-from flask_messenger.tenancy import workspace_scope
-from flask_messenger.tiers import Access, feature_access
+from flask_messenger.state import state_of
 
 logger = logging.getLogger(__name__)
 
-ACCESS_SECONDS: Final = 1.0
-"""How long the host's answer about a plan is used before it is asked again."""
 MEDIA_WAIT: Final = timedelta(milliseconds=250)
 MOST_KEPT: Final = 5_000
 
@@ -39,13 +37,13 @@ MOST_KEPT: Final = 5_000
 class Preparer:
     """Turns dispatches into calls; keeps what it looked up for a moment."""
 
-    def __init__(self, held: MessengerState) -> None:
-        self._held = held
-        self._accesses: dict[tuple[str, str], tuple[Access, float]] = {}
+    def __init__(self, app: Flask, *, threaded: bool = False) -> None:
+        self._held = state_of(app)
+        self._plans = Plans(app, threaded=threaded)
         self._tokens: dict[tuple[uuid.UUID, str], str] = {}
 
     def prepare(self, dispatch: Dispatch) -> Call | Outcome:
-        """Return the call, or why there will be none; asks the host, hence no open transaction."""
+        """Return the call, or why there will be none; may ask the host, hence no transaction."""
         try:
             _check_connected(dispatch)
             self._check_plan(dispatch)
@@ -58,32 +56,23 @@ class Preparer:
         except MessengerError:
             logger.error("account_unready account_id=%s", dispatch.lane.account_id)  # noqa: TRY400
             return Outcome(dispatch=dispatch, error=UnreadyError())
-        except Exception as error:  # noqa: BLE001 - the host's plan loader, or a row nobody foresaw
+        except Exception as error:  # noqa: BLE001 - a row nobody foresaw
             logger.error(  # noqa: TRY400 - the text may quote the message
                 "message_unready message_id=%s error=%s", dispatch.message_id, type(error).__name__
             )
             return Outcome(dispatch=dispatch, error=UnreadyError())
 
+    def close(self) -> None:
+        """End the threads that ask the host."""
+        self._plans.close()
+
     def _check_plan(self, dispatch: Dispatch) -> None:
         feature = channel_named(dispatch.lane.channel).feature
-        access = self._access(dispatch.lane.workspace_id, feature)
+        access = self._plans.access(dispatch.lane.workspace_id, feature)
         if not access.allowed:
             raise TierError(
                 feature=access.feature, plan=access.plan, needed_plan=access.needed_plan
             )
-
-    def _access(self, workspace_id: str, feature: str) -> Access:
-        now = time.monotonic()
-        found = self._accesses.get((workspace_id, feature))
-        if found is not None and found[1] > now:
-            return found[0]
-        with workspace_scope(workspace_id):
-            access = feature_access(self._held, workspace_id, feature)
-        self._held.db.session.rollback()  # what the host read is not to stay open over a call
-        if len(self._accesses) >= MOST_KEPT:
-            self._accesses.clear()
-        self._accesses[workspace_id, feature] = (access, now + ACCESS_SECONDS)
-        return access
 
     def _call(self, dispatch: Dispatch, *, tag: str | None) -> Call:
         meta_app = self._held.settings.apps.get(dispatch.app_name)

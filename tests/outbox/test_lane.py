@@ -165,7 +165,7 @@ def test_dispatch_shows_neither_token_nor_text_nor_person(talk):
     with system_scope("test"):
         [dispatch] = claim_heads(talk.session, [talk.conversation_id], now=utc_now())
         talk.session.commit()
-    call = Preparer(state_of(talk.app)).prepare(dispatch)
+    call = Preparer(talk.app).prepare(dispatch)
 
     assert call.token == PAGE_TOKEN
     for secret in (PAGE_TOKEN, "secret words", "v1.k1", "recipient_id"):

@@ -137,6 +137,12 @@ class Inbound(Load):
             if connection.post_until_taken(body, self._note, self._stopping):
                 self.accepted.setdefault(self.mid(number), time.time())
 
+    @property
+    def people(self) -> dict[str, str]:
+        """Return who wrote each message that was accepted."""
+        numbers = {mid: int(mid.rpartition("_")[2]) for mid in list(self.accepted)}
+        return {mid: person_id(number % PEOPLE) for mid, number in numbers.items()}
+
     def mid(self, number: int) -> str:
         return f"m_{self.run}_{number}"
 
@@ -167,12 +173,21 @@ class Outbound(Load):
     accepted: dict[str, float] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def people(self) -> dict[str, str]:
+        """Return who is to get each message that was asked for."""
+        numbers = {key: int(key.rpartition("-")[2]) for key in list(self.asked)}
+        return {key: self._address(number).person_id for key, number in numbers.items()}
+
+    def _address(self, number: int) -> Address:
+        return self.addresses[number % len(self.addresses)]
+
     def _connect(self) -> "Api":
         return Api(self.target)
 
     def _send(self, connection: "Api", number: int) -> None:
         key = f"{self.run}-{number}"
-        address = self.addresses[number % len(self.addresses)]
+        address = self._address(number)
         wanted: dict[str, object] = {
             "account_id": address.account_id,
             "recipient_id": address.person_id,

@@ -22,6 +22,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from flask_messenger.graph.pages import CORE_FIELDS
+from tests.support.app import APP_ID
+
 ANSWER_SECONDS = 5.0
 """Messenger's own deadline for the answer to a webhook."""
 ECHO_THREADS = 4
@@ -135,14 +138,17 @@ class Meta:
 
 
 def make_handler(meta: Meta) -> type[BaseHTTPRequestHandler]:
-    """Return the handler of Graph's two calls that these runs need."""
+    """Return the handler of the few calls of Graph that these runs need."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            self._answer({"first_name": "Maya", "last_name": "Okafor", "id": "1"})
+            if urlsplit(self.path).path.endswith("/subscribed_apps"):
+                self._answer({"data": [{"id": APP_ID, "subscribed_fields": list(CORE_FIELDS)}]})
+            else:
+                self._answer({"first_name": "Maya", "last_name": "Okafor", "id": "1"})
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -1,19 +1,31 @@
 """Faults of Meta itself, by the simulator: as strict as Meta, and told to misbehave."""
 
+import json
+import random
 import time
+from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from tests.faults.processes import wait_until
 from tests.faults.run import Fault, Run, Size
-from tests.faults.simulated import PAGES, Simulator
+from tests.faults.simulated import PAGES, Entry, Simulator
 from tests.faults.world import reconnect_accounts, run_world
 
 SMALL = Size(300, 60, 10.0, blows=1)
-FULL = Size(2_000, 400, 80.0, blows=3)
+FULL = Size(2_000, 400, 60.0, blows=3, away_seconds=15.0)
+LONG = Size(4_000, 400, 150.0)
+"""Long enough for Meta to give up on the Pages, and for the check that comes once a minute."""
+HOUR_IN_SECONDS = 10.0
+"""What Meta's hour of patience is shortened to."""
+COPIES = 3
+BATCH = 7
 CALLS = 20
 """How many sends each blow spoils."""
 SPOILT_SECONDS = 60.0
+NEEDING = "SELECT count(*) FROM messenger_accounts WHERE status = 'needs_reauth'"
+CHECK_OFTEN = {"MESSENGER_SUBSCRIPTION_CHECK_SECONDS": "60"}
 
 
 def _simulator(run: Run) -> Simulator:
@@ -30,6 +42,7 @@ def _spoil(run: Run, *faults: dict[str, Any]) -> None:
             simulator.strike(count=count, **fault)
         nothing_left = lambda: not simulator.control("GET", "faults")["faults"]  # noqa: E731
         wait_until(nothing_left, "the faults are used up", SPOILT_SECONDS, pause=0.2)
+        run.prove("calls spoilt", count * len(faults))
         run.mended()
         time.sleep(run.size.seconds / (run.size.blows + 3))
 
@@ -74,35 +87,103 @@ def revoke_tokens(run: Run) -> None:
     for page in PAGES:
         simulator.control("POST", "tokens/revoke", page_id=page, subcode=460)
     time.sleep(min(run.size.away_seconds, run.size.seconds / 2))
+    needing = run.server.execute(NEEDING)[0][0]
+    run.prove("accounts that asked to be connected again", needing)
     reconnect_accounts(run.world, simulator.connect_pages())
     run.mended()
 
 
 def repeat_and_shuffle(run: Run) -> None:
-    """Hold webhooks back, let them go in any order and in batches, each of them three times."""
+    """Hold webhooks back, let them go in any order and in batches, each of them three times.
+
+    When all is over the copies still missing are sent: of all that was ever sent, in any order.
+    """
     simulator = _simulator(run)
     simulator.control("PATCH", "webhooks", duplicate=True, hold=True)
     for _ in range(run.size.blows):
         time.sleep(run.size.seconds / (run.size.blows + 1))
-        simulator.control("POST", "webhooks/release", order="shuffled", batch=7)
-        simulator.control("POST", "webhooks/replay", count=1000)
+        simulator.control("POST", "webhooks/release", order="shuffled", batch=BATCH)
         simulator.control("PATCH", "webhooks", hold=True)
-    simulator.control("POST", "webhooks/release", order="shuffled", batch=7)
+    simulator.control("POST", "webhooks/release", order="shuffled", batch=BATCH)
     simulator.control("PATCH", "webhooks", duplicate=False)
     run.mended()
     wait_until(lambda: run.outbound.is_over, "everything is written", 300.0)
-    simulator.control("POST", "webhooks/replay", count=1000)
+    run.inbound.join()
+    _send_again(run, Counter(entry.key for entry in simulator.read_taken()))
+    taken = simulator.read_taken()
+    run.prove("entries sent three times", _count_copied(taken))
+    run.prove("messages out of their order", _count_displaced(taken))
 
 
-FAULTS = tuple(
-    Fault(name, what, strike, SMALL, FULL, world=partial(run_world, is_simulated=True))
-    for name, what, strike in (
-        ("meta_5xx", "Graph answers 5xx", fail_with_5xx),
-        ("meta_5xx_after", "Graph takes the message and answers 502", fail_after_taking),
-        ("meta_timeout_after", "Graph takes the message and answers late", time_out_after_taking),
-        ("meta_reset_after", "Graph takes the message and hangs up", reset_after_taking),
-        ("meta_rate_limits", "Graph refuses: too many calls", limit_the_rate),
-        ("meta_token_revoked", "every token revoked, and connected again", revoke_tokens),
-        ("meta_shuffled", "webhooks three times, shuffled, in batches", repeat_and_shuffle),
-    )
+def _send_again(run: Run, copies: Counter[str]) -> None:
+    """Send every entry as often as is missing, all of them mixed, several in a webhook."""
+    simulator = _simulator(run)
+    missing = [key for key, count in copies.items() for _ in range(COPIES - count)]
+    random.shuffle(missing)
+    for start in range(0, len(missing), BATCH):
+        entries = [json.loads(key) for key in missing[start : start + BATCH]]
+        simulator.control("POST", "webhooks/send", body={"object": "page", "entry": entries})
+    wait_until(lambda: simulator.count_waiting() == 0, "all copies are sent", 300.0, pause=0.5)
+
+
+def _count_copied(taken: Iterable[Entry]) -> int:
+    """Return how many entries there were; 0 where one was not sent often enough."""
+    copies = Counter(entry.key for entry in taken)
+    return len(copies) if min(copies.values()) >= COPIES else 0
+
+
+def _count_displaced(taken: Iterable[Entry]) -> int:
+    """Return how many of the customers' messages came after one that was written later."""
+    latest, count = 0, 0
+    for entry in taken:
+        if entry.mid is not None:
+            count += entry.at < latest
+            latest = max(latest, entry.at)
+    return count
+
+
+def lose_subscriptions(run: Run) -> None:
+    """Let every webhook fail until Meta unsubscribes the Pages; the check has to find that.
+
+    What customers write before the check has been, Meta tells nobody.
+    """
+    simulator, world = _simulator(run), run.world
+    simulator.control("PATCH", "webhooks", speed=3600 / HOUR_IN_SECONDS)
+    world.web.kill()
+    wait_until(lambda: simulator.count_subscribed() == 0, "Meta has unsubscribed the Pages")
+    run.prove("Pages unsubscribed", len(PAGES))
+    world.start_web()
+    run.mended()
+    took = wait_until(lambda: simulator.count_subscribed() == len(PAGES), "they are back", pause=1)
+    run.prove("Pages subscribed again", simulator.count_subscribed())
+    run.notes["seconds until subscribed again"] = round(took)
+    run.inbound.join()
+    run.never_sent = run.size.inbound - len(run.inbound.accepted)
+
+
+FAULTS = (
+    *(
+        Fault(name, what, strike, SMALL, FULL, world=partial(run_world, is_simulated=True))
+        for name, what, strike in (
+            ("meta_5xx", "Graph answers 5xx", fail_with_5xx),
+            ("meta_5xx_after", "Graph takes the message and answers 502", fail_after_taking),
+            (
+                "meta_timeout_after",
+                "Graph takes the message and answers late",
+                time_out_after_taking,
+            ),
+            ("meta_reset_after", "Graph takes the message and hangs up", reset_after_taking),
+            ("meta_rate_limits", "Graph refuses: too many calls", limit_the_rate),
+            ("meta_token_revoked", "every token revoked, and connected again", revoke_tokens),
+            ("meta_shuffled", "webhooks three times, shuffled, in batches", repeat_and_shuffle),
+        )
+    ),
+    Fault(
+        "subscriptions_lost",
+        "an hour of failing webhooks: Meta unsubscribes",
+        lose_subscriptions,
+        LONG,
+        LONG,
+        world=partial(run_world, is_simulated=True, environment=CHECK_OFTEN),
+    ),
 )

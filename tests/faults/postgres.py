@@ -180,6 +180,9 @@ class Postgres:
                 self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast")
         self._process.stop()
 
+    def read_log(self) -> str:
+        return self._process.read_log()
+
     def promote(self) -> None:
         """Make a replica the primary."""
         self._run("pg_ctl", "promote", "-D", str(self.data), "-w")

@@ -88,7 +88,7 @@ class Process:
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.kill()
         self._popen.wait()
-        wait_until(lambda: not any(map(_runs, children)), f"{self.name} is gone")
+        wait_until(lambda: not any(map(runs, children)), f"{self.name} is gone")
 
     def stop(self) -> None:
         """Ask it to stop; kill what does not."""
@@ -109,7 +109,8 @@ class Process:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Say whether it still does; a zombie does not."""
     with contextlib.suppress(psutil.NoSuchProcess):
         # Who adopts an orphan may be slow to bury it.
         return process.status() != psutil.STATUS_ZOMBIE

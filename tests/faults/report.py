@@ -25,6 +25,8 @@ class Row:
         settled_seconds: after the load, until nothing was on its way any more.
         answers_in: what the webhook answered, how often.
         answers_out: what the API answered, how often.
+        wanted_in, wanted_out: how much there was to take, less what Meta had no reason to send.
+        proofs: what was seen of the fault itself; a fault that nobody saw proves nothing.
         notes: what else was looked at.
     """
 
@@ -38,11 +40,17 @@ class Row:
     settled_seconds: float = 0.0
     answers_in: dict[str, int] = field(default_factory=dict)
     answers_out: dict[str, int] = field(default_factory=dict)
+    wanted_in: int = 0
+    wanted_out: int = 0
+    proofs: dict[str, int] = field(default_factory=dict)
     notes: dict[str, object] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
-        return self.verdict.is_clean
+        """Say whether the fault fell, all was taken in the end, and no harm was done."""
+        was_struck = bool(self.proofs) and all(self.proofs.values())
+        was_taken = self.accepted_in >= self.wanted_in and self.accepted_out >= self.wanted_out
+        return was_struck and was_taken and self.verdict.is_clean
 
     def as_json(self) -> str:
         line = asdict(self)
@@ -62,8 +70,13 @@ class Row:
             _spread(self.back_in),
             _spread(self.back_out),
         )
-        line = _line(cells)
-        return line if self.is_clean else f"{line}\n    {self.verdict}\n    {self.notes}"
+        seen = ", ".join(f"{count:,} {what}" for what, count in self.proofs.items())
+        line = f"{_line(cells)}\n    seen: {seen or 'nothing'}"
+        return line if self.is_clean else f"{line}\n    {self._explain()}\n    {self.notes}"
+
+    def _explain(self) -> str:
+        wanted = f"wanted {self.wanted_in:,} / {self.wanted_out:,}"
+        return f"NOT MET: {wanted}; {self.verdict}"
 
 
 def head() -> str:

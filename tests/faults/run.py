@@ -10,7 +10,7 @@ from tests.faults.load import Inbound, Outbound
 from tests.faults.postgres import Postgres
 from tests.faults.report import Row
 from tests.faults.simulated import SimulatedInbound
-from tests.faults.verify import SETTLE_SECONDS, judge, settle
+from tests.faults.verify import SETTLE_SECONDS, Verdict, judge, settle
 from tests.faults.world import World, run_world
 
 QUIET_SECONDS = 2.0
@@ -37,6 +37,8 @@ class Run:
         mended_at: for each blow, when what was taken away was back (or, where the application has
             to help itself, when the blow fell).
         server: the PostgreSQL that counts at the end.
+        never_sent: messages of customers that Meta was right not to send.
+        proofs: what was seen of the fault, and how often; nothing of it may be zero.
     """
 
     world: World
@@ -45,7 +47,13 @@ class Run:
     outbound: Outbound
     server: Postgres
     mended_at: list[float] = field(default_factory=list)
+    never_sent: int = 0
+    proofs: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+
+    def prove(self, what: str, count: int) -> None:
+        """Note that so much of the fault was really there."""
+        self.proofs[what] = self.proofs.get(what, 0) + count
 
     def mended(self) -> None:
         self.mended_at.append(time.time())
@@ -100,13 +108,29 @@ def strike_under_load(world: World, fault: Fault, size: Size) -> Row:
         fault.what,
         len(inbound.accepted),
         len(outbound.accepted),
-        judge(run.server, inbound.accepted, outbound.accepted, got, asked=outbound.asked),
+        judge_run(run, got),
         back_in=_known(_back_in(run, each) for each in run.mended_at),
         back_out=_known(_back_out(run, got, each) for each in run.mended_at),
         settled_seconds=settled,
         answers_in=dict(inbound.answers),
         answers_out=dict(outbound.answers),
+        wanted_in=size.inbound - run.never_sent,
+        wanted_out=size.outbound,
+        proofs=run.proofs,
         notes=run.notes,
+    )
+
+
+def judge_run(run: Run, got: list[dict[str, Any]]) -> Verdict:
+    """Compare what this run was promised with what is there, and with what the customers got."""
+    inbound, outbound = run.inbound, run.outbound
+    return judge(
+        run.server,
+        inbound.accepted,
+        outbound.accepted,
+        got,
+        asked=outbound.asked,
+        people=inbound.people | outbound.people,
     )
 
 

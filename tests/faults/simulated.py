@@ -1,10 +1,12 @@
 """A world whose Meta is the simulator: as strict as Meta, and told to misbehave."""
 
+import json
 import sqlite3
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,38 @@ CUSTOMERS = 200
 """Each writes to one of the Pages, in turns."""
 SPEED = "10"
 """How much faster than Meta's the waits between two tries at a webhook are."""
-IN = "SELECT mid, sent_at FROM messages WHERE direction = 'in' ORDER BY rowid"
+IN = "SELECT mid, psid, sent_at FROM messages WHERE direction = 'in' ORDER BY rowid"
+TAKEN = "SELECT body FROM deliveries WHERE state = 'done' ORDER BY done_at, id"
 OUT = (
     "SELECT text, psid, sent_at FROM messages WHERE direction = 'out' AND app_id = ? ORDER BY rowid"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a webhook, with one event in it."""
+
+    content: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Return what is the same for each copy of it."""
+        return json.dumps(self.content, sort_keys=True)
+
+    @property
+    def _event(self) -> dict[str, Any]:
+        return self.content["messaging"][0]
+
+    @property
+    def at(self) -> int:
+        """Return when what it tells of happened, in milliseconds."""
+        return int(self._event["timestamp"])
+
+    @property
+    def mid(self) -> str | None:
+        """Return the id of the customer's message it tells of; None where it tells of another."""
+        message = self._event.get("message", {})
+        return None if message.get("is_echo") else message.get("mid")
 
 
 class Simulator:
@@ -69,6 +99,16 @@ class Simulator:
         rows = self.read("SELECT count(*) FROM deliveries WHERE state IN ('pending', 'held')")
         return int(rows[0][0])
 
+    def read_taken(self) -> list[Entry]:
+        """Return every entry that was answered 200, as often as it was, in the order of sending."""
+        bodies = [json.loads(body) for (body,) in self.read(TAKEN)]
+        return [Entry(entry) for body in bodies for entry in body["entry"]]
+
+    def count_subscribed(self) -> int:
+        """Return of how many of the Pages webhooks are sent."""
+        rows = self.read("SELECT page_id FROM page_subscriptions WHERE app_id = ?", [APP_ID])
+        return sum(page in PAGES for (page,) in rows)
+
     def read_got(self) -> list[dict[str, Any]]:
         """Return what the customers got from the app, in its order."""
         return [
@@ -82,7 +122,7 @@ class SimulatedInbound:
 
     def __init__(self, simulator: Simulator, total: int, per_second: float) -> None:
         self._simulator = simulator
-        self._known = {mid for mid, _ in simulator.read(IN)}
+        self._known = {mid for mid, *_ in simulator.read(IN)}
         self._wanted = {"messages": total, "per_second": per_second, "customers": CUSTOMERS}
         self.run = f"burst-{len(self._known)}"
 
@@ -103,7 +143,15 @@ class SimulatedInbound:
 
     @property
     def accepted(self) -> dict[str, float]:
-        return {mid: at / 1000 for mid, at in self._simulator.read(IN) if mid not in self._known}
+        """Return what was in a webhook that was answered 200, and when it was written."""
+        taken = {entry.mid for entry in self._simulator.read_taken()}
+        rows = self._simulator.read(IN)
+        return {mid: at / 1000 for mid, _, at in rows if mid in taken and mid not in self._known}
+
+    @property
+    def people(self) -> dict[str, str]:
+        """Return who wrote each message."""
+        return {mid: psid for mid, psid, _ in self._simulator.read(IN)}
 
     @property
     def answers(self) -> Counter[str]:

@@ -4,11 +4,13 @@ import contextlib
 import os
 import subprocess
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from tests.faults.postgres import Postgres, SmallDisk
 from tests.faults.processes import wait_until
+from tests.faults.proofs import count_spooled, is_web_clock_off, is_worker_clock_off
 from tests.faults.run import Fault, Run, Size
 from tests.faults.world import run_world
 from tools.fault_programs import advise, find_compiler
@@ -16,7 +18,8 @@ from tools.fault_programs import advise, find_compiler
 HOUR_SECONDS = 3600
 JUMPS = (HOUR_SECONDS, -HOUR_SECONDS, 0)
 SMALL = Size(1_000, 40, 15.0, away_seconds=4.0)
-FULL = Size(20_000, 800, 120.0, blows=2, away_seconds=15.0)
+FULL = Size(12_000, 480, 75.0, blows=2, away_seconds=15.0)
+NO_ROOM = "No space left on device"
 
 
 def fill_disk(run: Run) -> None:
@@ -26,10 +29,13 @@ def fill_disk(run: Run) -> None:
     for _ in range(run.size.blows):
         disk.fill()
         time.sleep(run.size.away_seconds)
+        run.prove("deliveries spooled", count_spooled(run.world.valkey))
         disk.make_room()
         _bring_back(run.world.postgres)
         run.mended()
         time.sleep(run.size.seconds / (run.size.blows + 3))
+    complaints = run.world.postgres.read_log().count(NO_ROOM)
+    run.prove("statements that found no room", complaints)
 
 
 def _bring_back(postgres: Postgres) -> None:
@@ -52,7 +58,13 @@ def jump_clocks(run: Run) -> None:
     ):
         clocks.set("web", web_seconds)
         clocks.set("worker", worker_seconds)
-        time.sleep(run.size.seconds / 8)
+        is_web_off = partial(is_web_clock_off, run.world.target, web_seconds)
+        is_worker_off = partial(is_worker_clock_off, run.world.valkey, worker_seconds)
+        wait_until(is_web_off, "the web's clock has jumped")
+        run.prove("jumps seen in the web", 1)
+        wait_until(is_worker_off, "the worker's clock has jumped")
+        run.prove("jumps seen in the worker", 1)
+        time.sleep(run.size.seconds / 16)
     run.mended()
 
 
@@ -99,7 +111,7 @@ FAULTS = (
         "clocks_jump",
         "clocks an hour ahead, an hour back, apart",
         jump_clocks,
-        SMALL,
+        replace(SMALL, seconds=40.0),
         FULL,
         world=partial(run_world, with_clocks=True),
         missing=cannot_fake_clocks,

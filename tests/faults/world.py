@@ -153,6 +153,7 @@ def build_world(
     is_simulated: bool = False,
     disk: str | None = None,
     with_clocks: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> World:
     """Start everything; `stack` ends it.
 
@@ -163,6 +164,7 @@ def build_world(
         is_simulated: let Meta be the simulator.
         disk: put PostgreSQL's `tables`, or `everything` of it, on a small disk.
         with_clocks: let the web and the worker have clocks that can be moved.
+        environment: more settings of the web and the worker.
     """
     postgres, replica = start_postgres(folder, stack, with_replica=with_replica, disk=disk)
     valkey = Valkey("main", folder, port=find_free_port())
@@ -173,6 +175,7 @@ def build_world(
     application = {
         **make_environment(application_url(*servers), valkey.url, f"http://127.0.0.1:{meta_port}"),
         **(simulated.app_environment() if is_simulated else {}),
+        **(environment or {}),
     }
     simulator = Simulator(folder, meta_port, target) if is_simulated else None
     meta = simulator.process if simulator else make_meta(folder, meta_port, target)

@@ -1,15 +1,20 @@
 """What is done to the cables while the load is on."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 
+from tests.faults.faults import promote
 from tests.faults.processes import wait_until
+from tests.faults.proofs import count_clients
 from tests.faults.run import Fault, Run, Size
-from tests.hosts.network import cannot_make_hosts
+from tests.hosts.network import Host, cannot_make_hosts
 from tests.hosts.world import Hosts, run_hosts
 from tools.fault_programs import advise, find_haproxy
 
 SMALL = Size(1_000, 40, 15.0, away_seconds=4.0)
-FULL = Size(20_000, 800, 120.0, blows=2, away_seconds=20.0)
+FULL = Size(15_000, 600, 100.0, blows=2, away_seconds=20.0)
+BACK_SECONDS = 60.0
 
 
 def _hosts(run: Run) -> Hosts:
@@ -21,24 +26,37 @@ def cut_worker(run: Run) -> None:
     """Cut off one worker host after the other; what it held is found by the others."""
     hosts = _hosts(run)
     for number in range(run.size.blows):
-        host = hosts.host(f"worker{number % len(hosts.workers) + 1}")
-        host.cut()
-        run.mended()  # nobody helps: the others have to go on
-        time.sleep(run.size.away_seconds)
-        host.mend()
-        time.sleep(run.size.seconds / (run.size.blows + 3))
+        _cut_for_a_while(run, hosts.host(f"worker{number % len(hosts.workers) + 1}"))
 
 
 def cut_web(run: Run) -> None:
     """Cut off one web host after the other; the balancer notices."""
     hosts = _hosts(run)
     for number in range(run.size.blows):
-        host = hosts.host(f"web{number % len(hosts.webs) + 1}")
-        host.cut()
-        run.mended()
+        _cut_for_a_while(run, hosts.host(f"web{number % len(hosts.webs) + 1}"))
+
+
+def _cut_for_a_while(run: Run, host: Host) -> None:
+    """Cut off a host that has connections to PostgreSQL; it has to take part again afterwards."""
+    run.prove("connections cut", count_clients(run.server, host.address))
+    with _cut(run, host):
+        run.mended()  # nobody helps: the others have to go on
         time.sleep(run.size.away_seconds)
-        host.mend()
-        time.sleep(run.size.seconds / (run.size.blows + 3))
+    took_part = lambda: count_clients(run.server, host.address) > 0  # noqa: E731
+    wait_until(took_part, f"{host.name} takes part again", BACK_SECONDS)
+    run.prove("times back", 1)
+    time.sleep(run.size.seconds / (run.size.blows + 3))
+
+
+@contextlib.contextmanager
+def _cut(run: Run, host: Host) -> Iterator[None]:
+    """Cut a host off, and prove that nothing came out of its cable meanwhile."""
+    host.cut()
+    began, heard = time.monotonic(), host.count_heard()
+    yield
+    was_silent = not host.is_connected and host.count_heard() == heard
+    run.prove("seconds of silence", int(was_silent) * round(time.monotonic() - began))
+    host.mend()
 
 
 def cut_primary(run: Run) -> None:
@@ -51,24 +69,26 @@ def cut_primary(run: Run) -> None:
     hosts = _hosts(run)
     replica = hosts.replica
     assert replica is not None
-    hosts.host("postgres1").cut()
-    time.sleep(1.0)  # until somebody noticed
-    replica.promote()
-    run.server = replica
-    wait_until(lambda: not replica.execute("SELECT pg_is_in_recovery()")[0][0], "it is promoted")
-    run.mended()
-    time.sleep(run.size.away_seconds)
-    hosts.postgres.kill()
-    hosts.host("postgres1").mend()
+    run.prove("connections cut", count_clients(hosts.postgres))
+    with _cut(run, hosts.host("postgres1")):
+        time.sleep(1.0)  # until somebody noticed
+        promote(run, replica)
+        run.mended()
+        time.sleep(run.size.away_seconds)
+        assert hosts.postgres.is_alive
+        hosts.postgres.kill()
 
 
 def cut_valkey(run: Run) -> None:
     """Cut off Valkey's master; the Sentinels make the other one the master."""
     hosts = _hosts(run)
-    hosts.host("valkey1").cut()
-    run.mended()  # nobody helps: Sentinel has to
-    time.sleep(run.size.away_seconds)
-    hosts.host("valkey1").mend()
+    first = hosts.host("valkey1")
+    with _cut(run, first):
+        run.mended()  # nobody helps: Sentinel has to
+        time.sleep(run.size.away_seconds)
+        is_other = lambda: hosts.master_address() not in {None, first.address}  # noqa: E731
+        wait_until(is_other, "the Sentinels have chosen another master", BACK_SECONDS)
+        run.prove("other masters chosen", 1)
 
 
 def cannot_run() -> str | None:

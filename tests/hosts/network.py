@@ -5,11 +5,13 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tools.fault_programs import advise, find_ip
 
 SUBNETS = tuple(f"10.213.{number}" for number in range(77, 97))
 SWITCH_NUMBER = 1
+PORTS = Path("/sys/class/net")
 FIRST_NUMBER = 11
 
 
@@ -57,6 +59,15 @@ class Host:
 
     def mend(self) -> None:
         ip("link", "set", self.port, "up")
+
+    @property
+    def is_connected(self) -> bool:
+        """Say whether its cable carries anything."""
+        return (PORTS / self.port / "operstate").read_text(encoding="ascii").strip() == "up"
+
+    def count_heard(self) -> int:
+        """Return how many bytes the switch has heard from it."""
+        return int((PORTS / self.port / "statistics/rx_bytes").read_text(encoding="ascii"))
 
 
 @dataclass

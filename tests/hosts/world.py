@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,9 +44,16 @@ class Hosts(World):
     network: Network = field(kw_only=True)
     webs: dict[str, Process] = field(default_factory=dict, kw_only=True)
     workers: dict[str, Process] = field(default_factory=dict, kw_only=True)
+    sentinels: list[Sentinel] = field(default_factory=list, kw_only=True)
 
     def host(self, name: str) -> Host:
         return self.network.hosts[name]
+
+    def master_address(self) -> str | None:
+        """Return which Valkey the Sentinels say is the master; None where too few of them agree."""
+        found = [each.master_address() for each in self.sentinels if each.answers]
+        address, count = Counter(found).most_common(1)[0] if found else (None, 0)
+        return address if count * 2 > len(self.sentinels) else None
 
 
 @contextlib.contextmanager
@@ -62,7 +70,7 @@ def run_hosts() -> Iterator[Hosts]:
 def build_hosts(folder: Path, stack: contextlib.ExitStack) -> Hosts:
     network = Network(stack)
     postgres, replica = start_databases(network, folder, stack)
-    valkey, redis_url = start_valkeys(network, folder, stack)
+    valkey, sentinels, redis_url = start_valkeys(network, folder, stack)
     balancer_host = network.add_host("balancer")
     target = Target(balancer_host.address, WEB_PORT)
     environment = make_environment(
@@ -98,6 +106,7 @@ def build_hosts(folder: Path, stack: contextlib.ExitStack) -> Hosts:
         network=network,
         webs=webs,
         workers=workers,
+        sentinels=sentinels,
     )
     tokens = dict.fromkeys(PAGES, PAGE_TOKEN)
     hosts.account_ids = plant_accounts(application_url(postgres), valkey.url, tokens)
@@ -141,8 +150,8 @@ def start_databases(
 
 def start_valkeys(
     network: Network, folder: Path, stack: contextlib.ExitStack
-) -> tuple[Valkey, str]:
-    """Start Valkey on two hosts, and three Sentinels; return the master and the address to use."""
+) -> tuple[Valkey, list[Sentinel], str]:
+    """Start Valkey on two hosts, and three Sentinels; return the master and the address, too."""
     first, second, third = (network.add_host(f"valkey{number}") for number in (1, 2, 3))
     open_ = ["--protected-mode", "no"]
     master = Valkey(
@@ -167,4 +176,4 @@ def start_valkeys(
             "the Sentinels know each other",
         )
     places = ",".join(f"{sentinel.host}:{sentinel.port}" for sentinel in sentinels)
-    return master, f"redis+sentinel://{places}/{Sentinel.name}/0"
+    return master, sentinels, f"redis+sentinel://{places}/{Sentinel.name}/0"

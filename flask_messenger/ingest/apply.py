@@ -18,7 +18,12 @@ from flask_messenger.ingest.erased import Erased, clean_entries, find_erased
 from flask_messenger.ingest.messages import store_messages
 from flask_messenger.ingest.people import find_people
 from flask_messenger.ingest.receipts import apply_receipts
-from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
+from flask_messenger.ingest.summaries import (
+    grow_summaries,
+    refresh_statuses,
+    refresh_summaries,
+    reopen,
+)
 from flask_messenger.models import Account
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.upsert import match_many
@@ -48,8 +53,11 @@ def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
     opened = {people.conversation_of[person] for person, _, _ in batch.openings()}
     touched = stored.conversation_ids | receipts.conversation_ids
     lifted = refresh_statuses(session, receipts.conversation_ids | stored.answered)
-    summed_up = stored.conversation_ids | receipts.deleted_in | opened
-    refresh_summaries(session, summed_up, reopened=stored.reopened)
+    worked_out = stored.rearranged | receipts.deleted_in | opened
+    grown = {key: new for key, new in stored.grown.items() if key not in worked_out}
+    worked_out |= grow_summaries(session, people.heads, grown)
+    refresh_summaries(session, worked_out)
+    reopen(session, stored.reopened)
     by_id = {account.id: account for account in accounts.values()}
     return Outcome(
         messages=stored.added,

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from flask_messenger.events import MessageEvent
 from flask_messenger.ingest.batch import Batch, RoutedMessage, StoredMessage
 from flask_messenger.ingest.people import People, lock_more
-from flask_messenger.ingest.summaries import NO_TROUBLE
+from flask_messenger.ingest.summaries import NO_TROUBLE, NewMessage
 from flask_messenger.models import Attachment, Message
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.models.conversations import OPEN
 from flask_messenger.models.upsert import insert_missing, match_many, update_many
 
 MessageKey = tuple[uuid.UUID, str]
@@ -45,11 +46,19 @@ class Stored:
 
     added: list[StoredMessage] = field(default_factory=list)
     settled: list[StoredMessage] = field(default_factory=list)
-    conversation_ids: set[uuid.UUID] = field(default_factory=set)
+    grown: dict[uuid.UUID, list[NewMessage]] = field(default_factory=dict)
+    """Threads with new messages."""
+    rearranged: set[uuid.UUID] = field(default_factory=set)
+    """Threads in which a message that was there already changed."""
     reopened: set[uuid.UUID] = field(default_factory=set)
     answered: set[uuid.UUID] = field(default_factory=set)
     """Threads with a message of our side that is new, or newly known as sent."""
     keys: set[MessageKey] = field(default_factory=set)
+
+    @property
+    def conversation_ids(self) -> set[uuid.UUID]:
+        """All threads that storing touched."""
+        return self.rearranged | set(self.grown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +77,14 @@ def store_messages(session: Session, batch: Batch, people: People) -> Stored:
     """Insert what is new, settle what an echo is of, and leave the rest as it is."""
     unique = _merge_repeats(batch.messages)
     stored = Stored(keys=set(unique))
-    new = _change_known(session, unique.values(), people, stored)
-    crossed = _insert(session, new, people, stored)
-    # Another drain stored these meanwhile. Ours may say more: whom an echo went to.
-    _change_known(session, crossed, people, stored)
+    # An echo of a row of ours is known by that row; nearly all others are new, and the insert
+    # itself finds out which are not.
+    echoes = [each for each in unique.values() if _echoed_id(each)]
+    others = [each for each in unique.values() if not _echoed_id(each)]
+    new = others + _change_known(session, echoes, people, stored)
+    known = _insert(session, new, people, stored)
+    # Meta or another drain was here before. Ours may say more: whom an echo went to.
+    _change_known(session, known, people, stored)
     return stored
 
 
@@ -200,7 +213,7 @@ def _conversation_of(routed: RoutedMessage, people: People) -> uuid.UUID | None:
 def _note_known(stored: Stored, row: _Known, routed: RoutedMessage, people: People) -> None:
     conversation_id = row.conversation_id or _conversation_of(routed, people)
     if conversation_id is not None and conversation_id in people.account_of:
-        stored.conversation_ids.add(conversation_id)
+        stored.rearranged.add(conversation_id)
         stored.answered.add(conversation_id)
         # Whoever moves a row to `sent` tells the host of it: here the echo did.
         if _settles(row, routed):
@@ -212,7 +225,7 @@ def _note_known(stored: Stored, row: _Known, routed: RoutedMessage, people: Peop
 def _insert(
     session: Session, new: list[RoutedMessage], people: People, stored: Stored
 ) -> list[RoutedMessage]:
-    """Insert messages; return those that another drain has inserted at the same time."""
+    """Insert messages; return those that are there already."""
     if not new:
         return []
     rows = {each.key: _row(each, people) for each in sorted(new, key=lambda each: each.key)}
@@ -233,19 +246,26 @@ def _insert(
         if routed.key not in inserted:
             continue
         row = rows[routed.key]
-        _note_added(stored, row, routed)
+        _note_added(stored, row, routed, people)
         attachments += _attachment_rows(row["id"], routed)
     insert_missing(session, Attachment.__table__, attachments, key=("message_id", "position"))
     return [routed for routed in new if routed.key not in inserted]
 
 
-def _note_added(stored: Stored, row: dict[str, Any], routed: RoutedMessage) -> None:
+def _note_added(
+    stored: Stored, row: dict[str, Any], routed: RoutedMessage, people: People
+) -> None:
     conversation_id = row["conversation_id"]
     stored.added.append(StoredMessage(row["id"], routed.account, conversation_id, row["direction"]))
     if conversation_id is None:
         return
-    stored.conversation_ids.add(conversation_id)
-    (stored.answered if routed.event.is_echo else stored.reopened).add(conversation_id)
+    is_echo = routed.event.is_echo
+    new = NewMessage(row["id"], row["sent_at"], is_inbound=not is_echo)
+    stored.grown.setdefault(conversation_id, []).append(new)
+    if is_echo:
+        stored.answered.add(conversation_id)
+    elif people.heads[conversation_id].status != OPEN:
+        stored.reopened.add(conversation_id)
 
 
 def _row(routed: RoutedMessage, people: People) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch, PersonKey, RoutedAccount
+from flask_messenger.ingest.summaries import HEAD, Head
 from flask_messenger.models import Conversation, Identity
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.conversations import OPEN, PROFILE_UNKNOWN
@@ -30,7 +31,11 @@ _THREADS: Final = select(*_PERSON, _identities.c.id, _conversations.c.id).select
         ),
     )
 )
-_LOCK: Final = select(_conversations.c.id, *_THREAD).order_by(_conversations.c.id).with_for_update()
+_LOCK: Final = (
+    select(_conversations.c.id, *_THREAD, *(_conversations.c[name] for name in HEAD))
+    .order_by(_conversations.c.id)
+    .with_for_update()
+)
 
 
 @dataclass(slots=True)
@@ -41,10 +46,13 @@ class People:
         conversation_of: per person the conversation; missing where a receipt names somebody we
             never met.
         account_of: per conversation its account.
+        heads: per conversation of the people what it says of its messages, as it was when it was
+            locked.
     """
 
     conversation_of: dict[PersonKey, uuid.UUID] = field(default_factory=dict)
     account_of: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)
+    heads: dict[uuid.UUID, Head] = field(default_factory=dict)
 
 
 def find_people(session: Session, batch: Batch) -> People:
@@ -121,9 +129,10 @@ def _lock_conversations(session: Session, found: dict[PersonKey, Thread]) -> Peo
         (account_id, thread[0]): (account_id, who) for (account_id, who), thread in found.items()
     }
     for row in match_many(session, _LOCK, _THREAD, key_of):
-        conversation_id, account_id, identity_id = row
+        conversation_id, account_id, identity_id, *head = row
         people.conversation_of[key_of[account_id, identity_id]] = conversation_id
         people.account_of[conversation_id] = account_id
+        people.heads[conversation_id] = Head(*head)
     return people
 
 

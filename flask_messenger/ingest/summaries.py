@@ -1,11 +1,14 @@
 """What a conversation says about its messages, worked out anew from them.
 
 Working it out from the rows, instead of adding up events, is what makes any order and any
-repetition end in the same summary.
+repetition end in the same summary. One case is common and plain: the thread is locked, and rows
+that nobody had yet were put at its end. Then the new summary follows from the old one and the new
+rows, and the rows of years are left alone. Whatever is not that case is worked out.
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -28,7 +31,7 @@ from flask_messenger.models import Conversation, Message
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.conversations import OPEN
-from flask_messenger.models.upsert import dialect_of, later_of, match_many
+from flask_messenger.models.upsert import dialect_of, later_of, match_many, update_many
 
 NO_TROUBLE: Final[dict[str, Any]] = {
     "error_slug": None,
@@ -41,8 +44,31 @@ NO_TROUBLE: Final[dict[str, Any]] = {
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+HEAD: Final = ("last_message_at", "last_inbound_at", "seen_until", "unread_count", "status")
+"""The columns of `Head`."""
+
 _conversations: Final = Conversation.__table__
 _messages: Final = Message.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a conversation says of its messages, read while it is locked."""
+
+    last_message_at: datetime | None
+    last_inbound_at: datetime | None
+    seen_until: datetime | None
+    unread_count: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message that was just put into a conversation."""
+
+    id: uuid.UUID
+    sent_at: datetime
+    is_inbound: bool
 
 
 def refresh_statuses(session: Session, conversation_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
@@ -55,17 +81,58 @@ def refresh_statuses(session: Session, conversation_ids: Collection[uuid.UUID]) 
     }
 
 
-def refresh_summaries(
-    session: Session,
-    conversation_ids: Collection[uuid.UUID],
-    *,
-    reopened: Collection[uuid.UUID] = (),
-) -> None:
-    """Work out last message, last inbound time and unread count; reopen where somebody wrote."""
-    now, key = utc_now(), (_conversations.c.id,)
+def refresh_summaries(session: Session, conversation_ids: Collection[uuid.UUID]) -> None:
+    """Work out last message, last inbound time and unread count from the rows."""
     refresh = _REFRESH[dialect_of(session)]
-    match_many(session, refresh, key, set(conversation_ids), now=now)
-    match_many(session, _REOPEN, key, set(reopened), now=now)
+    match_many(session, refresh, (_conversations.c.id,), set(conversation_ids), now=utc_now())
+
+
+def reopen(session: Session, conversation_ids: Collection[uuid.UUID]) -> None:
+    """Open the conversations in which somebody wrote."""
+    match_many(session, _REOPEN, (_conversations.c.id,), set(conversation_ids), now=utc_now())
+
+
+def grow_summaries(
+    session: Session,
+    heads: Mapping[uuid.UUID, Head],
+    added: Mapping[uuid.UUID, Sequence[NewMessage]],
+) -> set[uuid.UUID]:
+    """Bring summaries up to date from new messages alone; return the threads left undone.
+
+    Of those the new messages do not all follow what was there, and their rows have to be asked.
+    `heads` are of threads locked by this transaction, in which nothing else changed since.
+    """
+    now = utc_now()
+    rows: list[dict[str, Any]] = []
+    undone: set[uuid.UUID] = set()
+    for conversation_id, messages in added.items():
+        grown = _grow(heads.get(conversation_id), messages)
+        if grown is None:
+            undone.add(conversation_id)
+        else:
+            rows.append({"id": conversation_id, **grown, "updated_at": now})
+    update_many(session, _conversations, rows)
+    return undone
+
+
+def _grow(head: Head | None, messages: Sequence[NewMessage]) -> dict[str, Any] | None:
+    """Return the summary after `messages`; None where it cannot be told from these."""
+    times = sorted(each.sent_at for each in messages)
+    newest = times[-1]
+    if head is None or (head.last_message_at is not None and times[0] <= head.last_message_at):
+        return None
+    if len(times) > 1 and times[-2] == newest:
+        return None  # which of the two is the last, Meta's ids decide, in the database's order
+    inbound = [each.sent_at for each in messages if each.is_inbound]
+    seen_until = head.seen_until or LONG_AGO
+    return {
+        "last_message_at": newest,
+        "last_message_id": next(each.id for each in messages if each.sent_at == newest),
+        "last_inbound_at": max([head.last_inbound_at or LONG_AGO, *inbound])
+        if inbound
+        else head.last_inbound_at,
+        "unread_count": head.unread_count + sum(at > seen_until for at in inbound),
+    }
 
 
 def _summary(dialect: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.outbox.board import Board
 from flask_messenger.outbox.breaker import Breaker
 from flask_messenger.outbox.pacing import Pace, Pacer
+from flask_messenger.outbox.unwritten import Leftovers
 from flask_messenger.realtime import Hub
 from flask_messenger.redis_client import open_redis
 from flask_messenger.settings import Settings
@@ -145,6 +146,7 @@ def _add_clients(held: MessengerState, app: Flask) -> None:
     board = Board(client)
     held.add(Pacer(client, board, _pace(settings)))
     held.add(Breaker(board))
+    held.add(Leftovers())
     held.add(create_oauth(app, settings))
 
 

@@ -85,6 +85,11 @@ class Calls:
         self._inbox = inbox
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
 
+    @property
+    def ahead(self) -> int:
+        """How much no thread has begun yet."""
+        return self._work.qsize()
+
     def make(self, work: Work) -> None:
         """Have `work` done; what it returns comes to the inbox."""
         if self._most == 0:

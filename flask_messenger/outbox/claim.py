@@ -34,7 +34,7 @@ from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
 from flask_messenger.models.base import UtcDateTime
 from flask_messenger.models.messages import QUEUED, SENDING
 from flask_messenger.models.upsert import dialect_of
-from flask_messenger.outbox.lane import Dispatch, Lane
+from flask_messenger.outbox.lane import Dispatch, Lane, lock_conversation
 
 _messages: Final = Message.__table__
 # Made once: each alias has columns of its own, and a fresh one for every statement is a heap of
@@ -95,6 +95,31 @@ def claim_heads(
     return [_dispatch(row) for row in rows]
 
 
+def return_unbegun(session: Session, dispatches: Collection[Dispatch], *, now: datetime) -> None:
+    """Queue messages again whose claim was perhaps committed, and which nobody began to send.
+
+    Where the answer to a commit was lost only this process knows that they were not begun. Never
+    commits. A claim of later, by whomever, has another time.
+    """
+    for each in sorted(dispatches, key=lambda dispatch: dispatch.lane.conversation_id):
+        lock_conversation(session, each.lane.conversation_id)
+        session.execute(
+            update(_messages)
+            .where(
+                _messages.c.id == each.message_id,
+                _messages.c.status == SENDING,
+                _messages.c.sending_since == each.sending_since,
+                _messages.c.attempts == each.attempts,
+            )
+            .values(
+                status=QUEUED,
+                attempts=_messages.c.attempts - 1,
+                sending_since=None,
+                updated_at=now,
+            )
+        )
+
+
 def find_due(
     session: Session, conversation_ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, datetime | None]:
@@ -126,11 +151,19 @@ def find_due(
     return {row[0]: row[1] for row in session.execute(statement)}
 
 
-def find_waiting(session: Session, *, now: datetime, limit: int) -> list[Place]:
+def find_waiting(
+    session: Session,
+    *,
+    now: datetime,
+    limit: int,
+    but_accounts: Collection[uuid.UUID] = (),
+    but_apps: Collection[str] = (),
+) -> list[Place]:
     """Return lanes whose first message may go now, of accounts that can send.
 
     Waking one that is under way, or that cannot go on after all, does no harm. The accounts take
-    turns, so that the many lanes of one do not keep those of another waiting.
+    turns, so that the many lanes of one do not keep those of another waiting; those that are held
+    back anyway are left out by the caller.
     """
     ahead = _ahead
     is_blocked = exists().where(
@@ -157,6 +190,8 @@ def find_waiting(session: Session, *, now: datetime, limit: int) -> list[Place]:
             or_(_messages.c.next_attempt_at.is_(None), _messages.c.next_attempt_at <= now),
             _accounts.c.status.in_(SENDABLE),
             ~is_blocked,
+            *([_accounts.c.id.not_in(sorted(but_accounts))] if but_accounts else []),
+            *([_accounts.c.app_name.not_in(sorted(but_apps))] if but_apps else []),
         )
         .subquery()
     )

@@ -35,6 +35,7 @@ from flask_messenger.models.base import UtcDateTime
 from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
 from flask_messenger.models.upsert import dialect_of
 from flask_messenger.outbox import records
+from flask_messenger.outbox.claim import IS_QUEUED
 from flask_messenger.outbox.records import OUT, SETTLED
 from flask_messenger.outbox.verdicts import Verdict
 
@@ -53,12 +54,14 @@ class Written:
         ended: messages whose attempt this ended; others had been settled meanwhile.
         odd: verdicts that have to be written down by themselves, after the commit.
         later: verdicts whose conversation somebody else holds.
+        next: conversations that have another message queued.
     """
 
     sent: dict[uuid.UUID, tuple[str, bool]] = field(default_factory=dict)
     ended: set[uuid.UUID] = field(default_factory=set)
     odd: list[Verdict] = field(default_factory=list)
     later: list[Verdict] = field(default_factory=list)
+    next: set[uuid.UUID] = field(default_factory=set)
 
 
 def write_together(session: Session, verdicts: Sequence[Verdict], *, now: datetime) -> Written:
@@ -116,14 +119,25 @@ def _conversation_of(verdict: Verdict) -> uuid.UUID:
     return verdict.dispatch.lane.conversation_id
 
 
-def _lock(session: Session, verdicts: Sequence[Verdict]) -> set[uuid.UUID]:
+def _has_next(conversations: Any) -> Any:
+    """Say whether a lane has something queued; what is told by this statement is no matter."""
+    return (
+        exists()
+        .where(_other.c.conversation_id == conversations.c.id, _other.c.status == IS_QUEUED)
+        .label("has_next")
+    )
+
+
+def _lock(session: Session, verdicts: Sequence[Verdict], written: Written) -> set[uuid.UUID]:
     """Lock those of these conversations that are free; return them."""
     ids = sorted({_conversation_of(each) for each in verdicts})
-    return set(session.scalars(_LOCK, {"ids": ids}))
+    rows = list(session.execute(_LOCK, {"ids": ids}))
+    written.next.update(row.id for row in rows if row.has_next)
+    return {row.id for row in rows}
 
 
 _LOCK: Final = (
-    select(_conversations.c.id)
+    select(_conversations.c.id, _has_next(_conversations))
     .where(_conversations.c.id == any_(bindparam("ids", type_=ARRAY(Uuid()))))
     .order_by(_conversations.c.id)
     .with_for_update(skip_locked=True, key_share=True)
@@ -137,6 +151,7 @@ def _write_sent(
         return
     rows = list(session.execute(_MARK_SENT, _sent_parameters(verdicts, now=now)))
     written.sent.update({row.id: (row.status, True) for row in rows if row.id is not None})
+    written.next.update(row.conversation_id for row in rows if row.has_next)
     held = {row.conversation_id for row in rows}
     written.later += [each for each in verdicts if _conversation_of(each) not in held]
     rest = [
@@ -232,7 +247,7 @@ def _mark_sent() -> Select[Any]:
         .cte("noted")
     )
     return (
-        select(held.c.id.label("conversation_id"), marked.c.id, marked.c.status)
+        select(held.c.id.label("conversation_id"), marked.c.id, marked.c.status, _has_next(held))
         .select_from(held)
         .outerjoin(marked, marked.c.conversation_id == held.c.id)
         .add_cte(noted)
@@ -266,7 +281,7 @@ def _write_ended(
 ) -> None:
     if not verdicts:
         return
-    held = _lock(session, verdicts)
+    held = _lock(session, verdicts, written)
     written.later += [each for each in verdicts if _conversation_of(each) not in held]
     verdicts = [each for each in verdicts if _conversation_of(each) in held]
     parameters = {

@@ -73,6 +73,14 @@ class _Lease:
     ends_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The one send that a gap allows, taken until `ends_at` (monotonic)."""
+
+    key: str
+    ends_at: float
+
+
 class Pacer:
     """Says how much of an account may go out now; one for each application."""
 
@@ -84,6 +92,7 @@ class Pacer:
         self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._alone_until = 0.0
         self._leases: dict[tuple[str, str], _Lease] = {}
+        self._turns: dict[tuple[uuid.UUID, str], list[_Turn]] = {}
         self._seen: dict[str, tuple[str | None, float]] = {}
 
     def held_until(self, account_id: uuid.UUID, app_name: str) -> float | None:
@@ -110,16 +119,20 @@ class Pacer:
             return 0
         owners = (str(account_id), app_name)
         gaps = [float(value) for value in self._look([_gap(each) for each in owners]) if value]
+        self._turns.pop((account_id, app_name), None)
         if gaps:
-            return int(all(self._take_turn(owner) for owner in owners))
+            return int(self._take_turns(account_id, app_name))
         granted = self._take("account", owners[0], self._pace.account_per_second, wanted)
         return self._take("app", app_name, self._pace.app_per_second, granted)
 
     def give_back(self, account_id: uuid.UUID, app_name: str, count: int) -> None:
-        """Return permits that were taken and not used."""
+        """Return permits that were taken and not used; with a gap, the turn."""
+        if count <= 0:
+            return
+        self._drop_turns(self._turns.pop((account_id, app_name), []))
         for key in (("account", str(account_id)), ("app", app_name)):
             lease = self._leases.get(key)
-            if lease is not None and count > 0:
+            if lease is not None:
                 lease.left += count
 
     def take_media(self, account_id: uuid.UUID) -> bool:
@@ -157,10 +170,26 @@ class Pacer:
             self._board.drop(_gap(owner))
             self._seen.pop(_gap(owner), None)
 
-    def _take_turn(self, owner: str) -> bool:
-        """Take the one send that this gap allows."""
-        [gap] = self._look([_gap(owner)])
-        return gap is None or self._board.put_new(_turn(owner), "1", seconds=float(gap))
+    def _take_turns(self, account_id: uuid.UUID, app_name: str) -> bool:
+        """Take the one send that the gaps of account and app allow; none, or both."""
+        taken: list[_Turn] = []
+        for owner in (str(account_id), app_name):
+            [gap] = self._look([_gap(owner)])
+            if gap is None:
+                continue
+            if not self._board.put_new(_turn(owner), "1", seconds=float(gap)):
+                self._drop_turns(taken)
+                return False
+            taken.append(_Turn(_turn(owner), time.monotonic() + float(gap)))
+        self._turns[account_id, app_name] = taken
+        return True
+
+    def _drop_turns(self, turns: Collection[_Turn]) -> None:
+        """Let others have the turns that nothing was sent for; one that is over is not ours."""
+        now = time.monotonic()
+        keys = [each.key for each in turns if each.ends_at > now]
+        if keys:
+            self._board.drop(*keys)
 
     def _take(self, kind: str, owner: str, rate: int, wanted: int) -> int:
         if wanted <= 0:

@@ -37,6 +37,21 @@ class Ready:
         accounts = self._workspaces.setdefault(place.workspace_id, OrderedDict())
         accounts.setdefault(place.account_id, deque()).append(place)
 
+    def remove(self, place: Place) -> None:
+        """Take a lane out, where it is in."""
+        if place.conversation_id not in self._here:
+            return
+        self._here.discard(place.conversation_id)
+        queue = self._workspaces[place.workspace_id][place.account_id]
+        # From the end: who takes a lane out has mostly just put it in.
+        at = next(
+            at
+            for at in range(len(queue) - 1, -1, -1)
+            if queue[at].conversation_id == place.conversation_id
+        )
+        del queue[at]
+        self._drop_empty(place.workspace_id, place.account_id)
+
     def add_at(self, at: float, place: Place | None) -> None:
         """Put a lane in at a time; None is only a time at which to go round once more."""
         if place is None:
@@ -97,10 +112,13 @@ class Ready:
         accounts = self._workspaces[workspace_id]
         queue = accounts[account_id]
         place = queue.popleft()
-        if queue:
-            accounts.move_to_end(account_id)
-        else:
+        accounts.move_to_end(account_id)
+        self._drop_empty(workspace_id, account_id)
+        return place
+
+    def _drop_empty(self, workspace_id: str, account_id: uuid.UUID) -> None:
+        accounts = self._workspaces[workspace_id]
+        if not accounts[account_id]:
             del accounts[account_id]
         if not accounts:
             del self._workspaces[workspace_id]
-        return place

@@ -3,6 +3,7 @@
 A wake that is lost costs a moment and no message: the runner looks at the tables by itself.
 """
 
+import json
 import logging
 import queue
 import threading
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import redis
+
+from flask_messenger.outbox.claim import Place
 
 logger = logging.getLogger(__name__)
 
@@ -21,15 +24,21 @@ LISTEN_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A lane to look at; None for all of them."""
+    """A lane to look at, and where it belongs as far as the sender knew; None for all lanes."""
 
     conversation_id: uuid.UUID | None = None
+    place: Place | None = None
 
 
-def publish_wake(client: "redis.Redis", conversation_id: uuid.UUID | None = None) -> bool:
-    """Wake every runner; return whether Redis took it. Call it after the commit."""
+def publish_wake(client: "redis.Redis", lane: Place | uuid.UUID | None = None) -> bool:
+    """Wake every runner; return whether Redis took it. Call it after the commit.
+
+    Args:
+        client: for the channel.
+        lane: to look at; by its place no runner has to ask where it belongs. None for all lanes.
+    """
     try:
-        client.publish(CHANNEL, str(conversation_id or ""))
+        client.publish(CHANNEL, _write(lane))
     except redis.RedisError as error:
         logger.warning("wake_failed error=%s", type(error).__name__)
         return False
@@ -92,8 +101,26 @@ class Listener:
             pubsub.close()
 
 
+def _write(lane: Place | uuid.UUID | None) -> str:
+    if not isinstance(lane, Place):
+        return str(lane or "")
+    return json.dumps(
+        [str(lane.conversation_id), str(lane.account_id), lane.workspace_id, lane.app_name]
+    )
+
+
 def _read(data: Any) -> Wake:
     try:
-        return Wake(uuid.UUID(data.decode()))
-    except (AttributeError, ValueError):
+        text = data.decode()
+        if not text.startswith("["):
+            return Wake(uuid.UUID(text))
+        conversation_id, account_id, workspace_id, app_name = json.loads(text)
+        place = Place(
+            conversation_id=uuid.UUID(conversation_id),
+            account_id=uuid.UUID(account_id),
+            workspace_id=str(workspace_id),
+            app_name=str(app_name),
+        )
+    except (AttributeError, TypeError, ValueError):
         return Wake()
+    return Wake(place.conversation_id, place)

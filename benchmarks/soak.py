@@ -1,9 +1,11 @@
 """A soak: web and worker under a steady load in and out, and whether their memory stays flat.
 
 `python -m benchmarks soak` takes half an hour; `python -m benchmarks.soak --minutes 5` less. Every
-process is looked at every few seconds: its proportional set size (PSS), which counts what it shares
-with others in part. Start-up and caches fill in the first half; over the second a straight line is
-laid, and what that line climbs is the growth.
+process is looked at every few seconds: the memory that is no file's, with what it shares with its
+relatives counted in part (Linux: Pss_Anon and Pss_Shmem). Pages of files are left out: how much of
+a library is counted here would change with every other program on the machine that uses it.
+Start-up and caches fill in the first half; over the second a straight line is laid, and what that
+line climbs is the growth.
 """
 
 import http.client
@@ -13,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import linear_regression, median
 from typing import Final
 
@@ -34,7 +37,7 @@ SETTLE_SECONDS: Final = 120.0
 GROWTH_BAR_MIB: Final = 3.0
 """What the process that grows most may grow in the second half. Half an hour with 90,000 messages
 that each left 100 bytes behind would already be more."""
-MIB: Final = 1024 * 1024
+ENDED_SECONDS: Final = 5 * SAMPLE_SECONDS
 READS: Final = (
     "/api/messenger/conversations",
     "/api/messenger/conversations?text=question",
@@ -52,8 +55,8 @@ class Memory:
         """Take one sample of each."""
         for process in processes:
             try:
-                used = process.memory_full_info().pss / MIB
-            except psutil.Error:
+                used = read_own_mib(process.pid)
+            except OSError:
                 continue  # it ended meanwhile
             self.samples.setdefault(process.pid, []).append((seconds, used))
 
@@ -67,8 +70,21 @@ class Memory:
         return [_climb(each[len(each) // 2 :]) for each in whole]
 
     def total(self) -> float:
-        """Return what all of them used at the end, in MiB: the median of the last ten samples."""
-        return sum(median(used for _, used in each[-10:]) for each in self.samples.values())
+        """Return what those that lived at the end used, in MiB: the median of ten samples."""
+        end = max((each[-1][0] for each in self.samples.values()), default=0.0)
+        alive = [each[-10:] for each in self.samples.values() if end - each[-1][0] < ENDED_SECONDS]
+        return sum(median(used for _, used in each) for each in alive)
+
+
+def read_own_mib(pid: int) -> float:
+    """Return the memory of a process that is no file's, in MiB.
+
+    Raises:
+        OSError: it ended.
+    """
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    fields = [line.split() for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))]
+    return sum(int(kib) for _, kib, _ in fields) / 1024
 
 
 def _climb(samples: Sequence[tuple[float, float]]) -> float:
@@ -147,7 +163,7 @@ def _watch(world: World, seconds: float) -> Iterator[Result]:
             note=f"the one of {len(growths)} processes that grew most, second half of {note}",
         )
         yield Result.plain(
-            f"soak_{kind}_memory", memory.total(), "MiB", note="PSS of all, at the end"
+            f"soak_{kind}_memory", memory.total(), "MiB", note="of all, at the end; without files"
         )
     verdict = judge(
         world.postgres,

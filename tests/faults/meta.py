@@ -22,12 +22,16 @@ from urllib.parse import urlsplit
 
 import click
 
-from flask_messenger.graph.pages import CORE_FIELDS
-from tests.support.app import APP_ID
-
 ANSWER_SECONDS = 5.0
 """Messenger's own deadline for the answer to a webhook."""
 ECHO_THREADS = 4
+FIELDS = (
+    "messages",
+    "messaging_postbacks",
+    "message_echoes",
+    "message_deliveries",
+    "message_reads",
+)
 RETRY_SECONDS = (0.05, 0.2, 0.5, 1.0)
 
 
@@ -91,7 +95,10 @@ class Webhook:
 class Meta:
     """What the customers got, and the echoes that are still to be told."""
 
-    def __init__(self, log: Path, callback: str, secret: str, latency_seconds: float) -> None:
+    def __init__(
+        self, log: Path, callback: str, *, app_id: str, secret: str, latency_seconds: float
+    ) -> None:
+        self.app_id = app_id
         self._log = log.open("a", encoding="utf-8", buffering=1)
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -146,7 +153,7 @@ def make_handler(meta: Meta) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             if urlsplit(self.path).path.endswith("/subscribed_apps"):
-                self._answer({"data": [{"id": APP_ID, "subscribed_fields": list(CORE_FIELDS)}]})
+                self._answer({"data": [{"id": meta.app_id, "subscribed_fields": FIELDS}]})
             else:
                 self._answer({"first_name": "Maya", "last_name": "Okafor", "id": "1"})
 
@@ -177,11 +184,14 @@ def make_handler(meta: Meta) -> type[BaseHTTPRequestHandler]:
 @click.option("--port", type=int, required=True)
 @click.option("--log", type=click.Path(path_type=Path), required=True)
 @click.option("--callback", required=True)
+@click.option("--app-id", envvar="FAULTS_APP_ID", required=True)
 @click.option("--secret", envvar="FAULTS_APP_SECRET", required=True)
 @click.option("--latency", default=0.02, help="Seconds of one call.")
-def main(host: str, port: int, log: Path, callback: str, secret: str, latency: float) -> None:
+def main(
+    host: str, port: int, log: Path, callback: str, app_id: str, secret: str, latency: float
+) -> None:
     """Be Meta until killed."""
-    meta = Meta(log, callback, secret, latency)
+    meta = Meta(log, callback, app_id=app_id, secret=secret, latency_seconds=latency)
     meta.start()
     server = ThreadingHTTPServer((host, port), make_handler(meta))
     server.daemon_threads = True

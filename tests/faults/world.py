@@ -242,7 +242,8 @@ def make_environment(database_url: str, redis_url: str, meta_url: str) -> dict[s
 def make_meta(folder: Path, port: int, target: Target, *, host: str = "127.0.0.1") -> Process:
     command = [sys.executable, "-m", "tests.faults.meta", "--host", host, "--port", str(port)]
     command += ["--log", str(folder / "got.jsonl"), "--callback", target.webhook_url]
-    return Process("meta", command, folder=folder, environment={"FAULTS_APP_SECRET": APP_SECRET})
+    known = {"FAULTS_APP_ID": APP_ID, "FAULTS_APP_SECRET": APP_SECRET}
+    return Process("meta", command, folder=folder, environment=known)
 
 
 def make_web(

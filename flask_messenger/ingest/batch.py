@@ -93,6 +93,11 @@ class RoutedChange:
     account: RoutedAccount
     event: ChangeEvent
 
+    @property
+    def message_key(self) -> tuple[uuid.UUID, str]:
+        """The message it is about."""
+        return (self.account.id, self.event.message_external_id)
+
 
 @dataclass(frozen=True, slots=True)
 class RoutedReferral:

@@ -3,14 +3,14 @@
 import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch, PersonKey, RoutedAccount
 from flask_messenger.ingest.summaries import HEAD, Head
-from flask_messenger.models import Conversation, Identity
+from flask_messenger.models import Conversation, Identity, Message
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.conversations import OPEN, PROFILE_UNKNOWN
 from flask_messenger.models.upsert import insert_missing, match_many
@@ -31,6 +31,11 @@ _THREADS: Final = select(*_PERSON, _identities.c.id, _conversations.c.id).select
         ),
     )
 )
+_messages: Final = Message.__table__
+_MESSAGE: Final = (_messages.c.account_id, _messages.c.external_id)
+_THREADS_OF_MESSAGES: Final = select(*_THREAD).join(
+    _messages, _messages.c.conversation_id == _conversations.c.id
+)
 _LOCK: Final = (
     select(_conversations.c.id, *_THREAD, *(_conversations.c[name] for name in HEAD))
     .order_by(_conversations.c.id)
@@ -45,7 +50,7 @@ class People:
     Attributes:
         conversation_of: per person the conversation; missing where a receipt names somebody we
             never met.
-        account_of: per conversation its account.
+        account_of: per conversation that is locked its account.
         heads: per conversation of the people what it says of its messages, as it was when it was
             locked.
     """
@@ -63,7 +68,9 @@ def find_people(session: Session, batch: Batch) -> People:
     transaction ends, so that two drains see each other's work on one thread, without deadlock.
 
     Nearly everybody is there already, so they are looked up first, and only who is missing is
-    inserted: before any conversation is locked, or two drains could wait for each other.
+    inserted: before any conversation is locked, or two drains could wait for each other. What is
+    edited, taken back or reacted to may be in another thread than of the person who is named: that
+    one is locked with the others.
     """
     authors = batch.authors
     found = _find_threads(session, {*authors, *batch.mentioned})
@@ -74,7 +81,9 @@ def find_people(session: Session, batch: Batch) -> People:
         found |= _find_threads(session, strangers)
     threadless = {key: authors[key] for key in sorted(authors) if found[key][1] is None}
     _make_conversations(session, threadless, found)
-    return _lock_conversations(session, found)
+    changed = {each.message_key for each in batch.changes}
+    other_threads = match_many(session, _THREADS_OF_MESSAGES, _MESSAGE, changed)
+    return _lock_conversations(session, found, other_threads)
 
 
 def _find_threads(session: Session, keys: Collection[PersonKey]) -> dict[PersonKey, Thread]:
@@ -123,14 +132,18 @@ def _make_conversations(
     insert_missing(session, Conversation.__table__, rows, key=("account_id", "identity_id"))
 
 
-def _lock_conversations(session: Session, found: dict[PersonKey, Thread]) -> People:
+def _lock_conversations(
+    session: Session, found: dict[PersonKey, Thread], other_threads: Iterable[Any]
+) -> People:
     people = People()
     key_of = {
         (account_id, thread[0]): (account_id, who) for (account_id, who), thread in found.items()
     }
-    for row in match_many(session, _LOCK, _THREAD, key_of):
+    threads = {*key_of, *((row[0], row[1]) for row in other_threads)}
+    for row in match_many(session, _LOCK, _THREAD, threads):
         conversation_id, account_id, identity_id, *head = row
-        people.conversation_of[key_of[account_id, identity_id]] = conversation_id
+        if (account_id, identity_id) in key_of:
+            people.conversation_of[key_of[account_id, identity_id]] = conversation_id
         people.account_of[conversation_id] = account_id
         people.heads[conversation_id] = Head(*head)
     return people

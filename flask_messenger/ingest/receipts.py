@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from flask_messenger.ingest.batch import Batch
 from flask_messenger.ingest.changes import Changed, apply_changes
 from flask_messenger.ingest.messages import SETTLED_BY_ECHO, Stored
-from flask_messenger.ingest.people import People
+from flask_messenger.ingest.people import People, lock_more
 from flask_messenger.ingest.summaries import (
     NO_TROUBLE,
     is_undelivered,
@@ -114,14 +114,20 @@ def apply_receipts(session: Session, batch: Batch, people: People, stored: Store
     changes = [each for each in items.values() if each.is_change]
     named = [each for each in items.values() if not (each.is_watermark or each.is_change)]
     moved = _move_forward(session, batch, watermarks, people)
-    found = _find_messages(session, {each.message_key for each in named})
+    found = _find_messages(session, {each.message_key for each in (*named, *changes)})
+    # Whoever writes to a thread locks it, and before its messages. Nearly all are locked already.
+    lock_more(session, people, found.values())
     lifted = _lift_messages(session, [each for each in named if each.message_key in found])
     changed = apply_changes(session, changes)
+    # A message that came in between may be in yet another thread: without its lock, what sums it
+    # up would not see what another drain is about to commit there.
+    lock_more(session, people, changed.deleted_in)
     early = [each for each in named if each.message_key not in found]
     early += [each for each in changes if each.message_key not in changed.found]
     early += [each for each in watermarks if _thread_of(each, people) is None]
     keep_early(session, early)
-    touched = {*moved, *found.values(), *changed.message_ids.values()}
+    lifted_in = {found.get(each.message_key) for each in named}
+    touched = {*moved, *lifted_in, *changed.message_ids.values()}
     in_threads = {each for each in touched if each is not None and each in people.account_of}
     return Receipts(in_threads, lifted, changed)
 

@@ -296,6 +296,7 @@ class Runner:
                 self._writer.part(batch)
                 return
             raise
+        self._woken |= {each.lane.conversation_id for each in self._unbegun}
         self._unbegun.clear()
         self._start(claimed, places)
         for place in over:

@@ -144,6 +144,29 @@ def test_who_wants_nothing_gets_nothing_of_an_account_that_is_slowed_down(pacer)
     assert pacer.take(account_id, APP, 5) == 1
 
 
+def test_turn_that_nothing_was_sent_for_is_given_back(client, pacer):
+    account_id = new_id()
+    pacer.note_usage(account_id, APP, Usage(percent=94.9))
+    assert pacer.take(account_id, APP, 1) == 1
+
+    pacer.give_back(account_id, APP, 1)
+
+    assert pacer_of(client).take(account_id, APP, 1) == 1
+    assert pacer.take(account_id, APP, 1) == 0
+
+
+def test_account_keeps_its_turn_where_the_app_has_none(pacer):
+    account_id, other = new_id(), new_id()
+    pacer.note_usage(account_id, APP, Usage(percent=94.9))
+    pacer.note_usage(other, APP, Usage(app_percent=94.9))
+    assert pacer.take(other, APP, 1) == 1
+    assert pacer.take(account_id, APP, 1) == 0
+
+    pacer.note_usage(other, APP, Usage(app_percent=1))
+
+    assert pacer.take(account_id, APP, 1) == 1
+
+
 def test_usage_of_the_app_spreads_the_sends_of_all_accounts(pacer):
     pacer.note_usage(new_id(), APP, Usage(app_percent=94.9))
 

@@ -84,3 +84,18 @@ def test_lane_comes_in_when_its_time_has_come():
     ready.wake_due(20.0)
     assert ready.take(1, anything) == [lane]
     assert ready.next_at is None
+
+
+def test_lane_can_be_taken_out_again():
+    ready = Ready()
+    first, second = place("w1"), place("w2")
+    for each in (first, second):
+        ready.add(each)
+
+    ready.remove(first)
+    ready.remove(first)
+
+    assert ready.owners() == [second]
+    assert ready.take(9, anything) == [second]
+    ready.add(first)
+    assert ready.take(9, anything) == [first]

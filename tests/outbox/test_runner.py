@@ -3,29 +3,27 @@
 import random
 import threading
 import time
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 import redis
 from sqlalchemy.orm import Session
 
-from flask_messenger.content import Text
+from flask_messenger.graph.usage import Usage
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
-from flask_messenger.outbox.compose import compose
+from flask_messenger.outbox import runner
 from flask_messenger.outbox.lane import lock_conversation
-from flask_messenger.outbox.runner import run_outbox
-from flask_messenger.outbox.wake import publish_wake
+from flask_messenger.outbox.pacing import Pacer
+from flask_messenger.outbox.wake import CHANNEL, publish_wake
 from flask_messenger.state import state_of
-from flask_messenger.tenancy import system_scope, workspace_scope
-from tests.support.app import Factory
+from flask_messenger.tenancy import system_scope
 from tests.support.graph import run_slow_graph, wait_until
 from tests.support.ingest import rows
+from tests.support.lanes import THREADS, Lanes, running
 from tests.support.leaks import watch_leaks
 
 pytestmark = pytest.mark.databases("postgresql")
-THREADS = 6
 
 
 @pytest.fixture
@@ -41,69 +39,9 @@ def app(new_app, graph):
         yield app
 
 
-class Lanes:
-    """Conversations, and messages in them."""
-
-    def __init__(self, app):
-        self.app, self.factory = app, Factory(app)
-
-    def account(self, workspace_id="w1"):
-        return self.factory.account(workspace_id)
-
-    def make(self, account, count):
-        """Return conversations of an account that may be answered."""
-        return [self.factory.conversation(account, last_inbound_at=utc_now()) for _ in range(count)]
-
-    def queue(self, conversation, *texts, **values):
-        session = state_of(self.app).db.session
-        with workspace_scope(conversation.workspace_id):
-            for text in texts:
-                compose(
-                    session,
-                    state_of(self.app),
-                    tenant_workspace_id=conversation.workspace_id,
-                    conversation_id=conversation.id,
-                    content=Text(text),
-                    sender="person",
-                    now=utc_now(),
-                    **values,
-                )
-            session.commit()
-
-    def wake(self, conversation):
-        publish_wake(state_of(self.app).get(redis.Redis), conversation.id)
-
-    def states(self):
-        return [each.status for each in rows(self.app, Message, direction="outbound")]
-
-    def are_all(self, status):
-        return lambda: set(self.states()) == {status}
-
-
 @pytest.fixture
 def lanes(app):
     return Lanes(app)
-
-
-@contextmanager
-def running(app, *, count=1, threads=THREADS):
-    """Run the outbox in so many threads of this process; stop it at the end."""
-    stopping = threading.Event()
-
-    def run():
-        with app.app_context():
-            run_outbox(app, stopping.is_set, threads=threads)
-            state_of(app).db.session.remove()
-
-    runners = [threading.Thread(target=run) for _ in range(count)]
-    for runner in runners:
-        runner.start()
-    try:
-        yield stopping
-    finally:
-        stopping.set()
-        for runner in runners:
-            runner.join()
 
 
 @pytest.mark.parametrize("count", [1, 3], ids=["one runner", "three runners"])
@@ -166,6 +104,52 @@ def test_message_for_an_idle_runner_goes_out_when_it_is_woken(app, graph, lanes)
             lanes.wake(conversation)
             wait_until(lambda expected=number + 1: graph.count == expected)
         wait_until(lanes.are_all("sent"))
+
+
+def test_wake_by_place_or_by_id_or_that_makes_no_sense_is_heard(app, graph, lanes):
+    [conversation] = lanes.make(lanes.account(), 1)
+    client = state_of(app).get(redis.Redis)
+    wakes = [
+        lambda: publish_wake(client, lanes.place(conversation)),
+        lambda: publish_wake(client, conversation.id),
+        lambda: client.publish(CHANNEL, "[1, 2]"),
+        lambda: publish_wake(client),
+    ]
+    with running(app):
+        wait_until(lambda: client.pubsub_numsub(CHANNEL)[0][1] == 1)
+        for number, wake in enumerate(wakes, 1):
+            lanes.queue(conversation, f"text {number}")
+            wake()
+            wait_until(lambda expected=number: graph.count == expected)
+        wait_until(lanes.are_all("sent"))
+
+
+def test_lanes_that_are_held_keep_no_other_out_of_sight(app, graph, lanes, monkeypatch):
+    monkeypatch.setattr(runner, "LOOK_LIMIT", 2)
+    held, free = lanes.account(), lanes.account("w2")
+    free_page = free.external_id
+    state_of(app).get(Pacer).pause(held.id, timedelta(minutes=10))
+    for conversation in (*lanes.make(held, 3), *lanes.make(free, 14)):
+        lanes.queue(conversation, "text")
+    asked = []
+    graph.work = lambda page, _: asked.append(page)
+
+    with running(app):
+        wait_until(lambda: graph.count == 14)
+
+    assert set(asked) == {free_page}
+
+
+def test_lanes_with_nothing_to_send_cost_a_slowed_account_no_turn(app, graph, lanes):
+    account = lanes.account()
+    empty, [conversation] = lanes.make(account, 8), lanes.make(account, 1)
+    lanes.queue(conversation, "text")
+    state_of(app).get(Pacer).note_usage(account.id, "default", Usage(percent=94.9))
+    with running(app):
+        for each in (*empty, conversation):
+            lanes.wake(each)
+
+        wait_until(lambda: graph.count == 1)
 
 
 def test_what_was_put_off_goes_out_by_itself(app, lanes):

@@ -4,21 +4,28 @@ Pure: bytes in, values out.
 """
 
 import hmac
+import itertools
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from flask_messenger.errors import PayloadError, SignatureError
+from flask_messenger.errors import PayloadError, PayloadTooLargeError, SignatureError
 from flask_messenger.settings import MetaApp
 
 SIGNATURE_PREFIX: Final = "sha256="
 MAX_OBJECT_LENGTH: Final = 64
+MAX_ENTRIES: Final = 20_000
+"""Entries of one delivery: each becomes a row, and four megabytes could name two million of them.
+Meta puts a thousand events in one at most.
+
+Source: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +89,19 @@ def split_delivery(body: bytes) -> Delivery:
 
     Raises:
         PayloadError: not JSON, or not `{"object": …, "entry": [...]}`.
+        PayloadTooLargeError: more than `MAX_ENTRIES`.
     """
     try:
         envelope = _decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError):
         return _split_leniently(body)
+    _limit(envelope.entry)
     return Delivery(_printable(envelope.object), tuple(map(bytes, envelope.entry)))
+
+
+def _limit(entries: Sized) -> None:
+    if len(entries) > MAX_ENTRIES:
+        raise PayloadTooLargeError(f"A delivery has at most {MAX_ENTRIES} entries.")
 
 
 def _split_leniently(body: bytes) -> Delivery:
@@ -103,6 +117,7 @@ def _split_leniently(body: bytes) -> Delivery:
         raise PayloadError("The body is JSON, but has no `object`.")
     if not isinstance(whole.get("entry"), list):
         raise PayloadError("The body is JSON, but has no list of `entry`.")
+    _limit(whole["entry"])
     entries = tuple(json.dumps(each).encode() for each in whole["entry"])
     return Delivery(_printable(whole["object"]), entries)
 
@@ -112,7 +127,9 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "replace").decode().replace("\0", "?")[:MAX_OBJECT_LENGTH]
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s"\[\]{},:]+', re.DOTALL)
+# A string that does not end is a token, too, and is refused: looked for again from each quote in
+# it, four megabytes of quotes would take hours.
+_TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*+(?P<end>")?|[\[\]{},:]|[^\s"\[\]{},:]+', re.DOTALL)
 
 
 def _split_by_brackets(text: str) -> Delivery:
@@ -123,7 +140,8 @@ def _split_by_brackets(text: str) -> Delivery:
         if key == "object":
             name = _plain_string(text[start:end])
         elif key == "entry" and text[start] == "[":
-            spans = _items(text, start)
+            spans = list(itertools.islice(_items(text, start), MAX_ENTRIES + 1))
+            _limit(spans)
             entries = tuple(text[first:last].encode() for first, last in spans)
     if name is None or entries is None:
         raise PayloadError("The body is nested too deeply and is not Meta's envelope.")
@@ -163,6 +181,8 @@ def _items(text: str, start: int) -> Iterator[tuple[int, int]]:
     item_end = start
     for token in _TOKEN.finditer(text, start):
         mark = token.group()
+        if mark[0] == '"' and token["end"] is None:
+            raise PayloadError("The body is not JSON: a string does not end.")
         if mark in "]}":
             depth -= 1
         if depth == 0 or (depth == 1 and mark == ","):

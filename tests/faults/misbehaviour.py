@@ -24,6 +24,7 @@ BATCH = 7
 CALLS = 20
 """How many sends each blow spoils."""
 SPOILT_SECONDS = 60.0
+UNKNOWN = "SELECT count(*) FROM messenger_messages WHERE status = 'unknown'"
 NEEDING = "SELECT count(*) FROM messenger_accounts WHERE status = 'needs_reauth'"
 CHECK_OFTEN = {"MESSENGER_SUBSCRIPTION_CHECK_SECONDS": "60"}
 
@@ -69,6 +70,28 @@ def time_out_after_taking(run: Run) -> None:
 def reset_after_taking(run: Run) -> None:
     """Take the message, and close the connection without an answer."""
     _spoil(run, {"kind": "drop", "when": "after"})
+
+
+def reset_without_echo(run: Run) -> None:
+    """Take the message, hang up, and hold its echo back for longer than anybody waits for it.
+
+    Nothing proves then that the customer got it: it is a person's to decide, until the echo comes.
+    """
+    simulator = _simulator(run)
+    simulator.control("PATCH", "webhooks", hold=True)
+    count = max(1, min(CALLS, run.size.outbound // 8))
+    simulator.strike(kind="drop", when="after", count=count)
+    wait_until(lambda: _count_unknown(run) > 0, "messages are unknown", SPOILT_SECONDS)
+    time.sleep(run.size.away_seconds)
+    run.prove("messages nobody knew of", _count_unknown(run))
+    simulator.be_well()
+    run.mended()
+    simulator.control("POST", "webhooks/release", order="shuffled", batch=BATCH)
+    wait_until(lambda: _count_unknown(run) == 0, "the echoes have come", SPOILT_SECONDS)
+
+
+def _count_unknown(run: Run) -> int:
+    return int(run.server.execute(UNKNOWN)[0][0])
 
 
 def limit_the_rate(run: Run) -> None:
@@ -173,6 +196,7 @@ FAULTS = (
                 time_out_after_taking,
             ),
             ("meta_reset_after", "Graph takes the message and hangs up", reset_after_taking),
+            ("meta_echo_late", "Graph hangs up, its echo comes too late", reset_without_echo),
             ("meta_rate_limits", "Graph refuses: too many calls", limit_the_rate),
             ("meta_token_revoked", "every token revoked, and connected again", revoke_tokens),
             ("meta_shuffled", "webhooks three times, shuffled, in batches", repeat_and_shuffle),

@@ -31,6 +31,8 @@ _KNOWN: Final = select(
     _messages.c.sent_at,
     _messages.c.sent_by,
     _messages.c.error_slug,
+    _messages.c.sent_by_ref,
+    _messages.c.sent_by_name,
 )
 _KNOWN_LOCKED: Final = _KNOWN.order_by(_messages.c.id).with_for_update()
 
@@ -54,6 +56,9 @@ class Stored:
     answered: set[uuid.UUID] = field(default_factory=set)
     """Threads with a message of our side that is new, or newly known as sent."""
     keys: set[MessageKey] = field(default_factory=set)
+    twins: dict[MessageKey, "_Known"] = field(default_factory=dict)
+    """Echoes of a row of ours that is another message of Meta's already, with that row: it was
+    sent once more after nobody knew whether it had been."""
 
     @property
     def conversation_ids(self) -> set[uuid.UUID]:
@@ -71,6 +76,8 @@ class _Known:
     sent_at: datetime
     sent_by: str
     error_slug: str | None
+    sent_by_ref: str | None
+    sent_by_name: str | None = field(repr=False)
 
 
 def store_messages(session: Session, batch: Batch, people: People) -> Stored:
@@ -102,16 +109,21 @@ def _change_known(
     new: list[RoutedMessage] = []
     changes: list[dict[str, Any]] = []
     settled: list[dict[str, Any]] = []
-    for routed in messages:
+    # In one order whatever the batch: of several echoes of one row of ours the first is put to it.
+    for routed in sorted(messages, key=lambda each: (each.event.sent_at, each.key)):
         row = _own_row(routed, known) or known.get(routed.key)
         if row is None:
             new.append(routed)
+            twin = known.get(_echoed_id(routed))
+            if twin and twin.account_id == routed.account.id and _is_ours(twin):
+                stored.twins[routed.key] = twin
         elif change := _change_of(row, routed, people):
             if _settles(row, routed):
                 settled.append(change | NO_TROUBLE | {"status": words.SENT, "announced_at": None})
             else:
                 changes.append(change)
             _note_known(stored, row, routed, people)
+            known[row.id] = replace(row, external_id=routed.event.external_id)
     update_many(session, Message.__table__, changes)
     update_many(session, Message.__table__, settled)
     return new
@@ -185,8 +197,7 @@ def _change_of(row: _Known, routed: RoutedMessage, people: People) -> dict[str, 
     event = routed.event
     conversation_id = row.conversation_id or _conversation_of(routed, people)
     # A row of ours has our time until Meta tells its own; any other has Meta's already.
-    is_ours = row.sent_by in {words.BY_PERSON, words.BY_BOT}
-    sent_at = event.sent_at if is_ours else min(row.sent_at, event.sent_at)
+    sent_at = event.sent_at if _is_ours(row) else min(row.sent_at, event.sent_at)
     before = (row.external_id, row.conversation_id, row.sent_at)
     if before == (event.external_id, conversation_id, sent_at) and not _settles(row, routed):
         return None
@@ -197,6 +208,10 @@ def _change_of(row: _Known, routed: RoutedMessage, people: People) -> dict[str, 
         "sent_at": sent_at,
         "updated_at": utc_now(),
     }
+
+
+def _is_ours(row: _Known) -> bool:
+    return row.sent_by in {words.BY_PERSON, words.BY_BOT}
 
 
 def _settles(row: _Known, routed: RoutedMessage) -> bool:
@@ -228,7 +243,10 @@ def _insert(
     """Insert messages; return those that are there already."""
     if not new:
         return []
-    rows = {each.key: _row(each, people) for each in sorted(new, key=lambda each: each.key)}
+    rows = {
+        each.key: _row(each, people, stored.twins.get(each.key))
+        for each in sorted(new, key=lambda each: each.key)
+    }
     # Another drain may hold the same redelivery. The constraint stops the second one; the SELECT
     # above would not.
     inserted = {
@@ -252,9 +270,7 @@ def _insert(
     return [routed for routed in new if routed.key not in inserted]
 
 
-def _note_added(
-    stored: Stored, row: dict[str, Any], routed: RoutedMessage, people: People
-) -> None:
+def _note_added(stored: Stored, row: dict[str, Any], routed: RoutedMessage, people: People) -> None:
     conversation_id = row["conversation_id"]
     stored.added.append(StoredMessage(row["id"], routed.account, conversation_id, row["direction"]))
     if conversation_id is None:
@@ -268,14 +284,17 @@ def _note_added(
         stored.reopened.add(conversation_id)
 
 
-def _row(routed: RoutedMessage, people: People) -> dict[str, Any]:
+def _row(routed: RoutedMessage, people: People, twin: _Known | None) -> dict[str, Any]:
+    """Return the row of a message; it looks like its twin, since which came first is chance."""
     event = routed.event
     now = utc_now()
+    sent_by = words.BY_PAGE_INBOX if event.is_echo else words.BY_CUSTOMER
+    thread = _conversation_of(routed, people)
     return {
         "id": new_id(),
         "workspace_id": routed.account.workspace_id,
         "account_id": routed.account.id,
-        "conversation_id": _conversation_of(routed, people),
+        "conversation_id": thread or (twin.conversation_id if twin else None),
         "external_id": event.external_id,
         "direction": words.OUTBOUND if event.is_echo else words.INBOUND,
         "kind": event.kind,
@@ -283,7 +302,9 @@ def _row(routed: RoutedMessage, people: People) -> dict[str, Any]:
         "content": dict(event.content),
         "status": words.SENT if event.is_echo else words.RECEIVED,
         "sent_at": event.sent_at,
-        "sent_by": words.BY_PAGE_INBOX if event.is_echo else words.BY_CUSTOMER,
+        "sent_by": twin.sent_by if twin else sent_by,
+        "sent_by_ref": twin.sent_by_ref if twin else None,
+        "sent_by_name": twin.sent_by_name if twin else None,
         "reply_to_external_id": event.reply_to_external_id,
         "attempts": 0,
         "announced_at": None,

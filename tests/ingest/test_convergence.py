@@ -151,7 +151,7 @@ def run(app: Flask, world: World, schedule: Sequence[Step]) -> dict[str, list[An
     in_threads = [each.id for each in rows(app, Message) if each.conversation_id]
     assert all(count == 1 for count in stored.values())
     assert set(stored) >= set(in_threads)
-    return Snapshot(app, own_ids).take()
+    return Snapshot(app, own_ids, world).take()
 
 
 def forget_everything(app: Flask) -> None:
@@ -250,7 +250,7 @@ class Snapshot:
         {"id", "created_at", "updated_at", "connected_at", "announced_at", "token_sealed", "name"}
     )
 
-    def __init__(self, app: Flask, own_ids: dict[str, str]) -> None:
+    def __init__(self, app: Flask, own_ids: dict[str, str], world: World) -> None:
         self._rows = {model: rows(app, model) for model in self.MODELS}
         labels: dict[Any, Any] = {None: None}
         for account in self._rows[Account]:
@@ -263,6 +263,10 @@ class Snapshot:
             labels[message.id] = (labels[message.account_id], message.external_id)
         self._labels = labels
         self._own = {id_: name for name, id_ in own_ids.items()}
+        self._echoes: dict[str, set[str]] = {name: set() for name in own_ids}
+        for each in world.happenings:
+            if each["kind"] == "own_echo":
+                self._echoes[each["own"]].add(each["mid"])
 
     def take(self) -> dict[str, list[Any]]:
         """Return the rows of each table, in an order that does not depend on when they came."""
@@ -272,11 +276,17 @@ class Snapshot:
         }
         # Which row of ours an echo was put to, beside what it looks like now.
         taken["own"] = sorted(
-            (self._own[str(row.id)], row.external_id, row.sent_by)
+            (self._own[str(row.id)], self._echo_of(row), row.sent_by)
             for row in self._rows[Message]
             if str(row.id) in self._own
         )
         return taken
+
+    def _echo_of(self, row: Message) -> str:
+        """Return the echo that was put to a row of ours; of several, which one is chance."""
+        echoes = self._echoes[self._own[str(row.id)]]
+        is_one = row.external_id in echoes
+        return " or ".join(sorted(echoes)) if is_one else str(row.external_id)
 
     def _plain(self, row: Base) -> dict[str, Any]:
         plain: dict[str, Any] = {}

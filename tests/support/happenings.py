@@ -66,6 +66,10 @@ def worlds(draw: st.DrawFn) -> World:
             message["own"] = f"own-{len(own)}"
             own.append(draw(_own_row(message)))
         messages.append(message)
+        if message["kind"] == "own_echo" and draw(st.integers(0, 2)) == 0:
+            # Sent once more after nobody knew: Meta has it twice, and tells both.
+            mid = f"m{next(numbers[account]):03}"
+            messages.append({**message, "mid": mid, "tick": draw(ticks)})
     happenings: list[Happening] = []
     for message in messages:
         # Echoes may name nobody, or come once so and once whole.

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from flask import Blueprint, Flask, Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
 from flask_messenger.errors import InvalidRequestError, MessengerError, RateLimitedError
+from flask_messenger.models.outage import is_database_away
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def handle_errors(bp: Blueprint) -> None:
     """Turn whatever a view of `bp` raises into a problem."""
     bp.register_error_handler(MessengerError, _answer_messenger_error)
     bp.register_error_handler(HTTPException, _answer_http_exception)
-    bp.register_error_handler(OperationalError, _answer_database_error)
+    bp.register_error_handler(SQLAlchemyError, _answer_database_error)
 
 
 def handle_unmatched(app: Flask, prefix: str) -> None:
@@ -90,14 +91,28 @@ def _answer_http_exception(error: HTTPException) -> ResponseReturnValue:
     return answer
 
 
-def _answer_database_error(error: OperationalError) -> ResponseReturnValue:
-    # Not the error itself: it prints the statement with its values.
-    logger.error("api_database_failed error=%s", type(error.orig).__name__)
-    answer = problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        title=HTTPStatus.SERVICE_UNAVAILABLE.phrase,
-        detail="The database does not answer. Please try again in a moment.",
+def _answer_database_error(error: SQLAlchemyError) -> ResponseReturnValue:
+    check_is_away(error)
+    return ask_to_come_back(
+        problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            title=HTTPStatus.SERVICE_UNAVAILABLE.phrase,
+            detail="The database does not answer. Please try again in a moment.",
+        )
     )
+
+
+def check_is_away(error: SQLAlchemyError) -> None:
+    """Pass, and log it, where a moment later all may be well; raise the error again if not."""
+    if not (isinstance(error, OperationalError) or is_database_away(error)):
+        raise error
+    # Not the error itself: it prints the statement with its values.
+    name = type(getattr(error, "orig", None) or error).__name__
+    logger.error("database_unavailable endpoint=%s error=%s", request.endpoint, name)
+
+
+def ask_to_come_back(answer: Response) -> Response:
+    """Return `answer`, which says when to try again."""
     answer.headers["Retry-After"] = str(UNAVAILABLE_RETRY_SECONDS)
     return answer
 

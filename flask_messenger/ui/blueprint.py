@@ -4,23 +4,28 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, Unauthorized
 
-from flask_messenger.api.problems import problem
+from flask_messenger.api.problems import ask_to_come_back, check_is_away, problem
 from flask_messenger.api.security import protect_blueprint
 from flask_messenger.errors import MessengerError, NotSignedInError
 from flask_messenger.settings import Settings
 from flask_messenger.state import state
 from flask_messenger.ui.bundle import asset_url
-from flask_messenger.ui.presenters.problems import problem_page
+from flask_messenger.ui.presenters.problems import DATABASE_AWAY, problem_page
 
 FOREVER_SECONDS: Final = 365 * 24 * 3600
 STATIC: Final = "messenger_ui.static"
 PUBLIC: Final = ("static", "deletion_status")
 """Views that anybody may see: a person who asked Meta for a deletion has no account with us."""
+PLAIN_PAGE: Final = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Please try again</title>'
+    f"<h1>{DATABASE_AWAY.title}</h1><p>{DATABASE_AWAY.text}</p></html>"
+)
 
 bp = Blueprint(
     "messenger_ui",
@@ -78,6 +83,19 @@ def answer_http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error.get_response()
     return _answer(error.code, title=error.name, detail=error.description or error.name)
+
+
+@bp.errorhandler(SQLAlchemyError)
+def answer_database_error(error: SQLAlchemyError) -> ResponseReturnValue:
+    """Ask to come back in a moment where the database does not answer."""
+    check_is_away(error)
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    try:
+        answer = _answer(status, title=status.phrase, detail="The database does not answer.")
+    except SQLAlchemyError:
+        # The host's own page around ours may need the database, too.
+        answer = Response(PLAIN_PAGE, status, content_type="text/html; charset=utf-8")
+    return ask_to_come_back(make_response(answer))
 
 
 def _answer(status: int, *, title: str, detail: str) -> ResponseReturnValue:

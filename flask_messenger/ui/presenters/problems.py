@@ -27,12 +27,19 @@ KNOWN: Final = {
     ),
 }
 
+DATABASE_AWAY: Final = ProblemView(
+    title="Please try again in a moment",
+    text="The database does not answer. Messages still come in, and nothing that was sent is lost.",
+)
+
 
 def problem_page(status: int, *, title: str, detail: str) -> ProblemView:
     """Return the page for a status.
 
     An internal error's own words speak to whoever runs the server; they stay in the log.
     """
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return DATABASE_AWAY
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ProblemView(title="That did not work", text="Please try again in a moment.")
     if status == HTTPStatus.FORBIDDEN:

@@ -8,7 +8,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ _GOOD: Final = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 _POSTGRES_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _UUID_OID: Final = 2950
 _BYTEA_OID: Final = 17
+_pack_length = struct.Struct("!i").pack
 
 # The server gives up a little before we do, so that no statement lives on behind our back. And
 # where a host lets its own commits come back before they are on disk, this one does not.
@@ -140,22 +141,17 @@ def _encode(rows: JournalRows) -> Sequence[bytes]:
     """Return the parameters as the server reads them without parsing."""
     since = (rows.received_at - _POSTGRES_EPOCH) // timedelta(microseconds=1)
     if len(rows.ids) == 1:
-        ids, raws = rows.ids[0].bytes, rows.raws[0]
+        ids, raws = rows.ids[0], rows.raws[0]
     else:
-        ids = _encode_array(_UUID_OID, [each.bytes for each in rows.ids])
+        ids = _encode_array(_UUID_OID, rows.ids)
         raws = _encode_array(_BYTEA_OID, rows.raws)
     return (ids, rows.app_name.encode(), rows.object.encode(), struct.pack("!q", since), raws)
 
 
 def _encode_array(oid: int, items: Sequence[bytes]) -> bytes:
     """Return a one-dimensional array without nulls: a head, then each item behind its length."""
-    return b"".join([struct.pack("!iiIii", 1, 0, oid, len(items), 1), *_with_lengths(items)])
-
-
-def _with_lengths(items: Iterable[bytes]) -> Iterable[bytes]:
-    for item in items:
-        yield struct.pack("!i", len(item))
-        yield item
+    head = struct.pack("!iiIii", 1, 0, oid, len(items), 1)
+    return b"".join([head, *[part for item in items for part in (_pack_length(len(item)), item)]])
 
 
 def _limit_silence(descriptor: int, timeout_seconds: float) -> None:

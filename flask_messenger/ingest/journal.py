@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from flask_messenger.errors import JournalUnavailableError, PayloadError
 from flask_messenger.ingest.circuit import Circuit, CircuitOpenError
 from flask_messenger.ingest.receive import Delivery, JournalRows
 from flask_messenger.models import WebhookEntry
-from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.models.base import new_id_bytes, utc_now
 from flask_messenger.models.journal import PENDING
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Journal:
 def make_rows(delivery: Delivery, *, app_name: str) -> JournalRows:
     """Give every entry of `delivery` its id, in their order, and the delivery its time."""
     return JournalRows(
-        ids=tuple(new_id() for _ in delivery.entries),
+        ids=tuple([new_id_bytes() for _ in delivery.entries]),
         app_name=app_name,
         object=delivery.object,
         received_at=utc_now(),
@@ -114,7 +115,7 @@ def insert_rows(connection: Connection, deliveries: Iterable[JournalRows]) -> No
 def _values_of(rows: JournalRows) -> Sequence[dict[str, Any]]:
     return [
         {
-            "id": entry_id,
+            "id": uuid.UUID(bytes=entry_id),
             "app_name": rows.app_name,
             "object": rows.object,
             "raw": raw,

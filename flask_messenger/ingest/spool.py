@@ -7,8 +7,10 @@ dies in between moves it again, and the journal, which knows the ids, takes noth
 import contextlib
 import logging
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -66,7 +68,23 @@ return redis.call('EXISTS', KEYS[1])
 """
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(JournalRows).decode
+
+
+class _Kept(msgspec.Struct):
+    """`JournalRows` as they are in the spool, where the ids may be text or bytes."""
+
+    ids: tuple[uuid.UUID, ...]
+    app_name: str
+    object: str
+    received_at: datetime
+    raws: tuple[bytes, ...]
+
+    def as_rows(self) -> JournalRows:
+        ids = tuple(each.bytes for each in self.ids)
+        return JournalRows(ids, self.app_name, self.object, self.received_at, self.raws)
+
+
+_decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +191,7 @@ class Spool:
     def _open(self, item: Any) -> Spooled:
         sealed: bytes = item[1][b"d"]
         try:
-            rows = _decode(self._keys.open_bytes(sealed, context=CONTEXT))
+            rows = _decode(self._keys.open_bytes(sealed, context=CONTEXT)).as_rows()
         except (SecretError, msgspec.MsgspecError):
             rows = None
         return Spooled(item[0].decode(), len(sealed), rows)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from flask import Flask
@@ -19,10 +20,12 @@ from sqlalchemy.engine import make_url
 from werkzeug.test import TestResponse
 
 from flask_messenger import jobs
+from flask_messenger.crypto import KeyRing
 from flask_messenger.ingest.journal import Journal
-from flask_messenger.ingest.spool import BYTES, STREAM, Spool, empty_spool, has_spooled
+from flask_messenger.ingest.spool import BYTES, CONTEXT, STREAM, Spool, empty_spool, has_spooled
 from flask_messenger.ingest.wake import INGEST_QUEUE
 from flask_messenger.models import Message, WebhookEntry, schema
+from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.state import state_of
 from tests.ingest.outages import OwnPostgres, run_own_postgres, run_own_valkey
 from tests.servers import connect_to
@@ -229,7 +232,7 @@ def test_what_was_spooled_is_journalled_as_it_came(
 
     entries = rows(spooling_app, WebhookEntry)
     assert [each.raw for each in entries] == [b'{"id": "1",  "x":"\xff"}', b'{"id":2}']
-    assert [each.id for each in entries] == list(spooled.ids)
+    assert [each.id.bytes for each in entries] == list(spooled.ids)
     assert {each.received_at for each in entries} == {spooled.received_at}
     assert {(each.object, each.app_name, each.state) for each in entries} == {
         ("instagram", "default", "pending")
@@ -238,6 +241,29 @@ def test_what_was_spooled_is_journalled_as_it_came(
 
 def _spooled(app: Flask) -> list[tuple[str, Any]]:
     return [(each.id, each.rows) for batch in state_of(app).get(Spool).batches() for each in batch]
+
+
+def test_what_an_older_version_spooled_is_read(spooling_app: Flask) -> None:
+    entry_id, at = new_id(), utc_now()
+    older = {
+        "ids": [entry_id],  # as text
+        "app_name": "default",
+        "object": "page",
+        "received_at": at,
+        "raws": [b"{}"],
+    }
+    sealed = (
+        state_of(spooling_app)
+        .get(KeyRing)
+        .seal_bytes(msgspec.msgpack.encode(older), context=CONTEXT)
+    )
+    state_of(spooling_app).get(redis.Redis).xadd(STREAM, {"d": sealed})
+
+    move_until(spooling_app, 1)
+
+    assert [(each.id, each.received_at) for each in rows(spooling_app, WebhookEntry)] == [
+        (entry_id, at)
+    ]
 
 
 def test_the_spool_shows_nobodys_words(new_app: NewApp, durable_url: str) -> None:

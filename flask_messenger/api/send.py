@@ -45,11 +45,11 @@ def send(json: SendRequest, headers: SendHeaders) -> Response:
     tenant = require_permission("reply")
     composed = _compose(tenant, json, key=_one_key(json, headers))
     session = state().db.session
+    message_id, change, place = composed.message.id, composed.change, composed.place
     session.commit()
-    message_id = composed.message.id
     if composed.created:
-        realtime.publish(state().get(redis.Redis), [composed.change])
-        jobs.wake_lane(composed.thread.conversation.id)
+        realtime.publish(state().get(redis.Redis), [change])
+        jobs.wake_lane(place)
     deadline = time.monotonic() + headers.wait_seconds
     row = queries.get_message(session, tenant=tenant, message_id=message_id)
     while _is_on_its_way(row.message) and time.monotonic() < deadline:

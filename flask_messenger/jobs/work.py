@@ -15,6 +15,7 @@ from flask_messenger.ingest.wake import drain_started, schedule_drain
 from flask_messenger.jobs.running import RUNNING_OUTBOX, STOPPING, as_job, enqueue
 from flask_messenger.jobs.taking import as_piece, put_bulk, put_pieces
 from flask_messenger.outbox import actions
+from flask_messenger.outbox.claim import Place
 from flask_messenger.outbox.runner import run_outbox
 from flask_messenger.outbox.wake import publish_wake
 from flask_messenger.privacy import work as personal_data
@@ -110,9 +111,12 @@ def send_action(conversation_id: str, action: str) -> None:
     actions.send_action(current_application(), uuid.UUID(conversation_id), action)
 
 
-def wake_lane(conversation_id: uuid.UUID) -> None:
-    """Tell the runners that a lane has something to send. Call it after the commit."""
-    publish_wake(state().get(redis.Redis), conversation_id)
+def wake_lane(lane: uuid.UUID | Place) -> None:
+    """Tell the runners that a lane has something to send. Call it after the commit.
+
+    Its place spares them a look; a conversation's id will do.
+    """
+    publish_wake(state().get(redis.Redis), lane)
 
 
 def wake_action(conversation_id: uuid.UUID, action: str) -> None:

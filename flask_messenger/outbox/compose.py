@@ -27,6 +27,7 @@ from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.base import new_id, new_id_at
 from flask_messenger.models.messages import OUTBOUND, QUEUED
 from flask_messenger.models.upsert import insert_for
+from flask_messenger.outbox.claim import Place
 from flask_messenger.outbox.policy import Decision, decide
 from flask_messenger.realtime import Change
 from flask_messenger.state import MessengerState
@@ -65,6 +66,17 @@ class Composed:
     def change(self) -> Change:
         """What open pages should hear after the commit."""
         return message_change(self.message, location_id=self.thread.account.location_id)
+
+    @property
+    def place(self) -> Place:
+        """Where its lane belongs: what the runners should hear after the commit."""
+        account = self.thread.account
+        return Place(
+            conversation_id=self.thread.conversation.id,
+            account_id=account.id,
+            workspace_id=account.workspace_id,
+            app_name=account.app_name,
+        )
 
 
 def message_change(message: Message, *, location_id: str | None, kind: str = "message") -> Change:

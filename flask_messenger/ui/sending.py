@@ -50,10 +50,10 @@ def send(conversation_id: uuid.UUID) -> ResponseReturnValue:
         send_at=_read_time(request.form.get("send_at", "")),
         now=utc_now(),
     )
-    change = composed.change
+    change, place = composed.change, composed.place
     session.commit()
     publish(state().get(redis.Redis), [change])
-    jobs.wake_lane(conversation_id)
+    jobs.wake_lane(place)
     return changed(conversation_id)
 
 

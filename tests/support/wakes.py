@@ -1,5 +1,6 @@
 """Hearing which lanes were woken, as a runner would."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -20,7 +21,8 @@ def hear_wakes(app: Flask) -> Iterator[Callable[[], str]]:
     def hear() -> str:
         message = pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
         assert message is not None, "nobody was woken"
-        return message["data"].decode()
+        heard = message["data"].decode()
+        return json.loads(heard)[0] if heard.startswith("[") else heard
 
     try:
         yield hear

@@ -6,12 +6,15 @@ keeps up, and up to a thousand after an outage.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from statistics import median, quantiles
 
 from sqlalchemy import create_engine, text
 
 from benchmarks.load import make_body, make_request, run_load
+from benchmarks.processor import measure_postgres, measure_web
 from benchmarks.results import Result, interleave
 from benchmarks.steady import wait_for_answer
 from benchmarks.surroundings import Surroundings, run_surroundings, run_web
@@ -31,34 +34,50 @@ NOTE = f"{CONNECTIONS} connections, 2 gunicorn workers of 4 threads"
 Times = list[float]
 
 
+@dataclass
+class _Side:
+    """One of the two servers, and what its runs came to; processor times in µs a delivery."""
+
+    port: int
+    postgres: Path
+    runs: list[Times] = field(default_factory=list)
+    web: list[float] = field(default_factory=list)
+    database: list[float] = field(default_factory=list)
+
+    def run(self, requests: list[bytes], seconds: float) -> float:
+        """Run once; return the deliveries a second."""
+        web, database = measure_web(self.port), measure_postgres(self.postgres)
+        times = run_load(self.port, requests, connections=CONNECTIONS, seconds=seconds)
+        self.runs.append(times)
+        self.web.append((measure_web(self.port) - web) * 1e6 / len(times))
+        self.database.append((measure_postgres(self.postgres) - database) * 1e6 / len(times))
+        return len(times) / seconds
+
+
 def measure(*, quick: bool) -> Iterator[Result]:
     """Yield deliveries a second and the 99th percentile of the answer time, at each size."""
     with run_surroundings() as around:
-        _prepare(around)
+        folder = _prepare(around)
         with (
             run_web(around, "benchmarks.floor:app") as floor_port,
             run_web(around, "benchmarks.host:create_app()") as our_port,
         ):
             ports = {FLOOR: floor_port, OURS: our_port}
             for size in SIZES:
-                yield from _measure_size(ports, size, quick=quick)
+                sides = {name: _Side(port, folder) for name, port in ports.items()}
+                yield from _measure_size(sides, size, quick=quick)
 
 
-def _measure_size(ports: dict[str, int], size: int, *, quick: bool) -> Iterator[Result]:
+def _measure_size(sides: dict[str, _Side], size: int, *, quick: bool) -> Iterator[Result]:
     requests = [make_request(make_body(number, entries=size)) for number in range(BODIES)]
     seconds = QUICK_SECONDS if quick else SECONDS
-    runs: dict[str, list[Times]] = {FLOOR: [], OURS: []}
-    for port in ports.values():
-        wait_for_answer(port, requests[0])
-        run_load(port, requests, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
-
-    def run(name: str) -> float:
-        times = run_load(ports[name], requests, connections=CONNECTIONS, seconds=seconds)
-        runs[name].append(times)
-        return len(times) / seconds
-
+    for side in sides.values():
+        wait_for_answer(side.port, requests[0])
+        run_load(side.port, requests, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
     rounds = QUICK_ROUNDS if quick else ROUNDS
-    rates = interleave(rounds, {name: partial(run, name) for name in ports})
+    rates = interleave(
+        rounds, {name: partial(side.run, requests, seconds) for name, side in sides.items()}
+    )
     floor_rate = median(rates[FLOOR])
     pairs = zip(rates[OURS], rates[FLOOR], strict=True)
     our_rate = floor_rate * median(ours / floor for ours, floor in pairs)
@@ -71,12 +90,19 @@ def _measure_size(ports: dict[str, int], size: int, *, quick: bool) -> Iterator[
         size=size,
         note=NOTE,
     )
+    ours, floor = sides[OURS], sides[FLOOR]
     yield Result.at_most(
-        "webhook_p99", _p99(runs[OURS]), "ms", bar=P99_BAR, floor=_p99(runs[FLOOR]), size=size
+        "webhook_p99", _p99(ours.runs), "ms", bar=P99_BAR, floor=_p99(floor.runs), size=size
     )
+    for name, mine, theirs in (
+        ("webhook_cpu", ours.web, floor.web),
+        ("webhook_cpu_postgresql", ours.database, floor.database),
+    ):
+        yield Result.plain(name, median(mine), "us/delivery", floor=median(theirs), size=size)
 
 
-def _prepare(around: Surroundings) -> None:
+def _prepare(around: Surroundings) -> Path:
+    """Make the tables; return the folder of the database's files."""
     engine = create_engine(around.database_url)
     schema.upgrade(engine)
     with engine.begin() as connection:
@@ -86,7 +112,9 @@ def _prepare(around: Surroundings) -> None:
                 " raw bytea NOT NULL, received_at timestamptz NOT NULL DEFAULT now())"
             )
         )
+        folder = connection.execute(text("SHOW data_directory")).scalar_one()
     engine.dispose()
+    return Path(folder)
 
 
 def _p99(runs: list[Times]) -> float:

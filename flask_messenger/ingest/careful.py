@@ -11,30 +11,20 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import update
-from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from flask_messenger.errors import MessengerError
 from flask_messenger.ingest.apply import apply_batch
 from flask_messenger.ingest.batch import ClaimedEntry, Outcome, ReadEntry
+from flask_messenger.ingest.blame import BAD_ENTRY, is_blamed, kind_of
 from flask_messenger.ingest.claim import begin_writing, claim_these, note_more
 from flask_messenger.ingest.entries import finish_entries, read_entries
 from flask_messenger.models import WebhookEntry
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.journal import FAILED
-from flask_messenger.models.upsert import is_cancelled, is_of_data, is_transient
+from flask_messenger.models.upsert import is_cancelled, is_transient
 
 logger = logging.getLogger(__name__)
-
-BAD_ENTRY: Final = (
-    MessengerError,
-    StatementError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
-"""What an entry may raise that nobody thought of; where it is to blame it is set aside."""
 
 MAX_EVENTS: Final = 10_000
 """An entry may hold thousands of events; of more of them than this, the rest waits."""
@@ -46,16 +36,6 @@ MAX_ATTEMPTS: Final = 10
 """An entry that was cancelled, alone, this often takes longer than the database allows."""
 FIRST_WAIT: Final = timedelta(seconds=10)
 LONGEST_WAIT: Final = timedelta(minutes=10)
-
-
-def is_blamed(error: Exception) -> bool:
-    """Say whether an error tells of the entry, rather than of the server or of others."""
-    return not isinstance(error, DBAPIError) or is_of_data(error)
-
-
-def kind_of(error: BaseException) -> str:
-    """Return what may be said of an error: a message could quote what it choked on."""
-    return type(getattr(error, "orig", None) or error).__name__
 
 
 def is_due(entry: ClaimedEntry, *, now: datetime) -> bool:

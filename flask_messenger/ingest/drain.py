@@ -18,16 +18,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import ClaimedEntry, Outcome, latest
-from flask_messenger.ingest.careful import (
-    BAD_ENTRY,
-    apply_entries,
-    drain_carefully,
-    is_due,
-    kind_of,
-)
+from flask_messenger.ingest.blame import BAD_ENTRY, kind_of
+from flask_messenger.ingest.careful import apply_entries, drain_carefully, is_due
 from flask_messenger.ingest.claim import begin_writing, claim, may_find_more
 from flask_messenger.ingest.entries import NOBODY_ELSE, read_entries
-from flask_messenger.ingest.receipts import settle_waiting_receipts
+from flask_messenger.ingest.settle import settle_waiting_receipts
 from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.journal import PENDING

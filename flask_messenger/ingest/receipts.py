@@ -4,6 +4,7 @@ A status never goes back. `failed` (Meta's own word, of a message it had taken) 
 and below `delivered`: what shows that a message arrived is stronger than a word that it did not.
 """
 
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.batch import Batch
@@ -21,22 +22,20 @@ from flask_messenger.ingest.people import People, lock_more
 from flask_messenger.ingest.summaries import (
     NO_TROUBLE,
     is_undelivered,
-    refresh_statuses,
-    refresh_summaries,
 )
 from flask_messenger.ingest.waiting import (
-    WATERMARK,
     Item,
     add_items,
     collect_items,
     keep_early,
     take_waiting,
 )
-from flask_messenger.models import Account, Conversation, Identity, Message, Receipt
+from flask_messenger.models import Conversation, Message
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.upsert import match_many, raise_many, update_many
-from flask_messenger.realtime import Change
+
+logger = logging.getLogger(__name__)
 
 DOUBTED: Final = (words.UNKNOWN, words.DISCARDED)
 """States of a message that Meta has, if Meta says anything of it."""
@@ -81,9 +80,6 @@ _LIFT: Final = {
     .returning(_messages.c.id)
     for status in BELOW
 }
-_LOCK: Final = (
-    select(Conversation.__table__.c.id).order_by(Conversation.__table__.c.id).with_for_update()
-)
 
 
 @dataclass(slots=True)
@@ -202,101 +198,3 @@ def _mark_undelivered(session: Session, items: Iterable[Item]) -> set[uuid.UUID]
         lifted |= set() if is_known else {row.id}
     update_many(session, Message.__table__, rows)
     return lifted
-
-
-@dataclass(frozen=True, slots=True)
-class _Settleable:
-    """Something that waits, and the thread of what it is about: that is there."""
-
-    account_id: uuid.UUID
-    reference: str = field(repr=False)
-    workspace_id: str
-    location_id: str | None
-    person: str | None = field(repr=False)
-    conversation_id: uuid.UUID | None
-
-
-def settle_all_waiting(session: Session) -> list[Change]:
-    """Settle every account's: a drain may have died between its commit and its settling."""
-    accounts = set(session.scalars(select(Receipt.account_id).distinct()))
-    return settle_waiting_receipts(session, account_ids=accounts)
-
-
-def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID]) -> list[Change]:
-    """Apply what waits although what it is about is there.
-
-    That happens when the two were applied by two drains at once, neither of which could see the
-    other's work. Both call this after their commit, and the later one sees both. Returns what
-    open pages should hear.
-    """
-    matches = _find_settleable(session, set(account_ids))
-    if not matches:
-        return []
-    account_of = {row.account_id: row for row in matches}
-    people = People()
-    for row in matches:
-        if row.person is not None and row.conversation_id is not None:
-            people.conversation_of[(row.account_id, row.person)] = row.conversation_id
-        if row.conversation_id is not None:
-            people.account_of[row.conversation_id] = row.account_id
-    stored = Stored(keys={(row.account_id, row.reference) for row in matches})
-    # Conversations before receipts, as a drain locks them: the two never wait in a circle.
-    match_many(session, _LOCK, (Conversation.__table__.c.id,), people.account_of)
-    settled = apply_receipts(session, Batch(), people, stored)
-    refresh_statuses(session, settled.conversation_ids)
-    refresh_summaries(session, settled.deleted_in)
-    return [
-        Change(
-            workspace_id=account_of[people.account_of[conversation_id]].workspace_id,
-            type="status",
-            ids={
-                "conversation_id": str(conversation_id),
-                "message_id": None,
-                "account_id": str(people.account_of[conversation_id]),
-                "location_id": account_of[people.account_of[conversation_id]].location_id,
-            },
-        )
-        for conversation_id in settled.conversation_ids
-    ]
-
-
-def _find_settleable(session: Session, account_ids: set[uuid.UUID]) -> list[_Settleable]:
-    key = (Receipt.__table__.c.account_id,)
-    if not match_many(session, _WAITING, key, account_ids):
-        return []
-    return [
-        _Settleable(*row)
-        for part in (_OF_MESSAGES, _OF_THREADS)
-        for row in match_many(session, part, key, account_ids)
-    ]
-
-
-_WAITING: Final = select(Receipt.__table__.c.id).limit(1)
-_COMMON: Final = (Receipt.account_id, Receipt.reference, Receipt.workspace_id, Account.location_id)
-_OF_MESSAGES: Final = (
-    select(*_COMMON, literal(None, String).label("person"), Message.conversation_id)
-    .join(Account, Account.id == Receipt.account_id)
-    .join(
-        Message,
-        and_(Message.account_id == Receipt.account_id, Message.external_id == Receipt.reference),
-    )
-)
-_OF_THREADS: Final = (
-    select(*_COMMON, Identity.external_id.label("person"), Conversation.id)
-    .join(Account, Account.id == Receipt.account_id)
-    .join(
-        Identity,
-        and_(
-            Identity.account_id == Receipt.account_id,
-            Identity.external_id == Receipt.identity_external_id,
-        ),
-    )
-    .join(
-        Conversation,
-        and_(
-            Conversation.account_id == Identity.account_id,
-            Conversation.identity_id == Identity.id,
-        ),
-    )
-    .where(Receipt.reference.startswith(WATERMARK, autoescape=True))
-)

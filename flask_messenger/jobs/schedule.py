@@ -18,7 +18,7 @@ from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
 from flask_messenger.ingest import retention
 from flask_messenger.ingest import spool as spooling
-from flask_messenger.ingest.receipts import settle_all_waiting
+from flask_messenger.ingest.settle import settle_all_waiting
 from flask_messenger.ingest.spool import Spool
 from flask_messenger.ingest.waiting import WAITING_KEPT, forget_waiting
 from flask_messenger.ingest.wake import schedule_drain

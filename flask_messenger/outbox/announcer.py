@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
 from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
-from flask_messenger.ingest.receipts import settle_waiting_receipts
+from flask_messenger.ingest.settle import settle_waiting_receipts
 from flask_messenger.models import Account, Receipt
 from flask_messenger.models.messages import FAILED
 from flask_messenger.outbox.announce import StatusChange, tell_host, tell_pages

@@ -13,7 +13,7 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_messenger.ingest.receipts import settle_all_waiting
+from flask_messenger.ingest.settle import settle_all_waiting
 from flask_messenger.ingest.waiting import forget_waiting
 from flask_messenger.models import (
     Account,

@@ -42,8 +42,16 @@ SYNC_MILLISECONDS: Final = 2_000
 ASK_MILLISECONDS: Final = 500
 PROMISE_SECONDS: Final = 10.0
 """How long what Redis is set up to do is taken for granted."""
+READ: Final = 8
+"""Deliveries that are fetched at once: each may have megabytes."""
 BATCH: Final = 32
-BUDGET_SECONDS: Final = 30.0
+BATCH_ROWS: Final = 5_000
+BATCH_BYTES: Final = 4 * 1024 * 1024
+"""A batch ends with the delivery that reaches one of these."""
+BUDGET_SECONDS: Final = 5.0
+"""What came after the outage waits meanwhile; the worker comes back for the rest."""
+UNREADABLE_SECONDS: Final = 60.0
+"""How long what no key opens is passed over, before it is tried again."""
 MOVER_SECONDS: Final = 10
 """How long the place of a mover that died stays taken."""
 
@@ -108,6 +116,8 @@ class Spool:
         self._replicas = replicas
         self._circuit = Circuit()
         self._promised_until = 0.0
+        self._passed = "-"
+        self._passed_until = 0.0
 
     def put(self, rows: JournalRows) -> None:
         """Keep a delivery; return once Redis has it on disk.
@@ -177,16 +187,41 @@ class Spool:
         return int(self._client.get(BYTES) or 0)
 
     def batches(self) -> Iterator[list[Spooled]]:
-        """Yield what waits, oldest first.
+        """Yield what waits, oldest first, but for what was passed over a moment ago.
 
         Raises:
             redis.RedisError: Redis is away.
         """
-        last = "-"
-        while items := self._client.xrange(STREAM, min=last, count=BATCH):
-            batch = [self._open(item) for item in items]
-            last = f"({batch[-1].id}"
+        if time.monotonic() >= self._passed_until:
+            self._passed = "-"
+        batch: list[Spooled] = []
+        for item in self._read(self._passed):
+            batch.append(self._open(item))
+            if _is_full(batch):
+                yield batch
+                batch = []
+        if batch:
             yield batch
+
+    def _read(self, last: str) -> Iterator[Any]:
+        while True:
+            items: Any = self._client.xrange(STREAM, min=last, count=READ)
+            yield from items
+            if len(items) < READ:
+                return
+            last = f"({items[-1][0].decode()}"
+
+    def pass_over(self, batch: Sequence[Spooled]) -> None:
+        """Leave what no key opens for a while: what is left up to the end of `batch`.
+
+        All else up to there is moved. With thousands of such deliveries every drain would else
+        begin by opening them all, and everybody's messages would be late by that.
+        """
+        if self._passed == "-":
+            if all(each.rows is not None for each in batch):
+                return
+            self._passed_until = time.monotonic() + UNREADABLE_SECONDS
+        self._passed = f"({batch[-1].id}"
 
     def _open(self, item: Any) -> Spooled:
         sealed: bytes = item[1][b"d"]
@@ -226,6 +261,12 @@ class Spool:
         self._client.close()
 
 
+def _is_full(batch: Sequence[Spooled]) -> bool:
+    rows = sum(len(each.rows.ids) for each in batch if each.rows is not None)
+    size_bytes = sum(each.size_bytes for each in batch)
+    return len(batch) >= BATCH or rows >= BATCH_ROWS or size_bytes >= BATCH_BYTES
+
+
 def _is_kept(lock: Lock) -> bool:
     """Say whether a lock is still ours, and keep it from running out."""
     try:
@@ -246,7 +287,7 @@ def empty_spool(app: Flask) -> int:
     """Move what waits into the journal, oldest first; return how many deliveries were moved.
 
     It ends early, and says so in the log, where the database or Redis is away: the next drain goes
-    on. What no key opens stays where it is, until a key does.
+    on. What no key opens stays where it is, until a key does; it is tried once a minute.
     """
     spool = state_of(app).get(Spool)
     moved = unreadable = 0
@@ -259,6 +300,7 @@ def empty_spool(app: Flask) -> int:
                 readable = [each for each in batch if each.rows is not None]
                 unreadable += len(batch) - len(readable)
                 _move(app, spool, readable)
+                spool.pass_over(batch)
                 moved += len(readable)
     except (redis.RedisError, SQLAlchemyError) as error:
         # By its kind only: a database error's text may quote a message.

@@ -453,6 +453,55 @@ def test_what_no_key_opens_waits_for_its_key(
         assert not has_spooled(app)
 
 
+def test_what_no_key_opens_is_not_opened_again_before_each_drain(
+    new_app: NewApp,
+    durable_url: str,
+    refuse_writes: Callable[[], Callable[[], None]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    other_key = "k9:" + "A" * 43 + "="
+    app = new_app(MESSENGER_REDIS_URL=durable_url)
+    other = new_app(MESSENGER_REDIS_URL=durable_url, MESSENGER_ENCRYPTION_KEYS=other_key)
+    allow = refuse_writes()
+    for number in range(3):
+        post(app, f"sealed with the first key {number}")
+    post(other, "sealed with the other key")
+    allow()
+    with other.app_context():
+        move_until(other, 1)
+        caplog.clear()
+
+        read = [_spooled(other) for _ in range(2)]
+        empty_spool(other)
+        refuse_writes()
+        post(other, "later")
+        is_later = [rows_ is not None for _, rows_ in _spooled(other)]
+
+        assert read == [[], []]
+        assert is_later == [True]
+        assert "spool_unreadable" not in caplog.text
+        assert state_of(other).get(Spool).count() == 4
+        # After a while, or in another process, they are tried again.
+        state_of(other).get(Spool)._passed_until = 0.0  # noqa: SLF001 - a minute goes by
+        assert [rows_ is None for _, rows_ in _spooled(other)] == [True, True, True, False]
+
+
+def test_a_batch_out_of_the_spool_is_bounded_in_entries_and_bytes(
+    spooling_app: Flask, refuse_writes: Callable[[], Callable[[], None]]
+) -> None:
+    allow = refuse_writes()
+    many = b'{"object":"page","entry":[' + b"0," * 2_999 + b"0]}"
+    large = b'{"object":"page","entry":[{"x":"' + b"y" * 3_000_000 + b'"}]}'
+    for body in (many, many, many, large, large, b'{"object":"page","entry":[0]}'):
+        assert meta.post(spooling_app.test_client(), body).status_code == 200
+
+    batches = [len(batch) for batch in state_of(spooling_app).get(Spool).batches()]
+    allow()
+    move_until(spooling_app, 9_003)
+
+    assert batches == [2, 3, 1]
+
+
 def test_a_silent_database_server_costs_one_request_its_limit(
     new_app: NewApp, durable_url: str
 ) -> None:

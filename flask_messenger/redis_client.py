@@ -10,6 +10,7 @@ User, password and database may be left out; `?sentinel_username=…&sentinel_pa
 Sentinels that ask for their own. After a failover every new connection leads to the new master.
 """
 
+import socket
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -20,9 +21,15 @@ from redis.sentinel import Sentinel
 from flask_messenger.errors import ConfigurationError
 
 SENTINEL_SCHEMES: Final = ("redis+sentinel", "rediss+sentinel")
+UNIX_SCHEME: Final = "unix"
 SENTINEL_PORT: Final = 26379
 SENTINEL_OPTIONS: Final = {"sentinel_username": "username", "sentinel_password": "password"}
 NAME: Final = "MESSENGER_REDIS_URL"
+KEEPALIVE_SECONDS: Final = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
+LOST_MILLISECONDS: Final = 5_000
+"""How long the other machine may say nothing at all. Its kernel answers however busy Redis is, so
+this may be much shorter than the wait for an answer of Redis: who waits for a job for ten seconds
+notices a cut cable within five."""
 
 
 def open_redis(
@@ -44,7 +51,10 @@ def open_redis(
         "socket_connect_timeout": connect_seconds,
         "socket_timeout": answer_seconds,
     }
-    if urlsplit(url).scheme not in SENTINEL_SCHEMES:
+    scheme = urlsplit(url).scheme
+    if scheme != UNIX_SCHEME:
+        waits["socket_keepalive_options"] = _keepalive_options()
+    if scheme not in SENTINEL_SCHEMES:
         try:
             return redis.Redis.from_url(url, **waits, retry=retry, **options)
         except ValueError:
@@ -60,6 +70,12 @@ def open_redis(
         address["name"], **address["options"], ssl=address["ssl"], **waits, retry=retry, **options
     )
     return client
+
+
+def _keepalive_options() -> dict[int, int]:
+    """Return the socket options by which a lost connection is noticed; not every system has all."""
+    wanted = {**KEEPALIVE_SECONDS, "TCP_USER_TIMEOUT": LOST_MILLISECONDS}
+    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
 
 
 def _read_sentinel_address(url: str) -> dict[str, Any]:

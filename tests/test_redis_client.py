@@ -1,6 +1,7 @@
 """Redis behind Sentinel: the address, and a failover of real servers."""
 
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from flask_messenger.errors import ConfigurationError
 from flask_messenger.redis_client import open_redis
 from tests.faults.processes import find_free_port, wait_until
 from tests.faults.valkey import Sentinel, Valkey
+from tests.hosts.network import Network, cannot_make_hosts
 
 SECRET = "hunter2-do-not-log"
 
@@ -23,6 +25,44 @@ def open_client(url: str) -> redis.Redis:
 def test_a_plain_address_is_read_by_redis_py(redis_url: str) -> None:
     with open_client(redis_url) as client:
         assert client.ping()
+
+
+@pytest.mark.network
+def test_a_server_behind_a_cut_cable_is_given_up_long_before_the_wait_for_its_answer(
+    tmp_path: Path,
+) -> None:
+    reason = cannot_make_hosts()
+    if reason is not None:
+        pytest.skip(reason)
+    with contextlib.ExitStack() as stack:
+        host = Network(stack).add_host("valkey")
+        open_ = ["--protected-mode", "no"]
+        valkey = Valkey(
+            "cut",
+            tmp_path,
+            port=find_free_port(),
+            host=host.address,
+            within=host.within,
+            settings=open_,
+        )
+        stack.callback(valkey.kill)
+        valkey.start()
+        client = open_redis(
+            valkey.url, connect_seconds=2.0, answer_seconds=90.0, retry=Retry(NoBackoff(), 0)
+        )
+        stack.enter_context(client)
+        client.ping()
+        host.cut()
+        began = time.monotonic()
+        with pytest.raises((redis.ConnectionError, redis.TimeoutError)):
+            client.blpop(["nothing"], timeout=60)
+        assert time.monotonic() - began < 45
+
+
+def test_a_local_socket_needs_no_signs_of_life() -> None:
+    client = open_client("unix:///tmp/nobody-listens-here.sock")
+    with pytest.raises(redis.ConnectionError):
+        client.ping()
 
 
 @pytest.mark.parametrize(

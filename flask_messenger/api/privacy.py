@@ -1,8 +1,9 @@
 """Personal data: exports and erasures."""
 
 import uuid
+from collections.abc import Iterator
 
-from flask import Response
+from flask import Flask, Response
 
 from flask_messenger import jobs
 from flask_messenger.api.blueprint import bp
@@ -17,8 +18,10 @@ from flask_messenger.api.schemas.privacy import (
 from flask_messenger.crypto import KeyRing
 from flask_messenger.models import DataRequest
 from flask_messenger.privacy import requests
-from flask_messenger.state import state
-from flask_messenger.tenancy import require_permission
+from flask_messenger.privacy.parts import read_part
+from flask_messenger.privacy.requests import Document
+from flask_messenger.state import current_application, state, state_of
+from flask_messenger.tenancy import require_permission, workspace_scope
 
 
 @bp.post("/people/<uuid:identity_id>/export")
@@ -96,6 +99,23 @@ def get_data_request(request_id: uuid.UUID) -> PersonalDataRequest:
     return PersonalDataRequest.of(row.request)
 
 
+@bp.post("/data-requests/<uuid:request_id>/retry")
+@operation(
+    "retryDataRequest",
+    tag="privacy",
+    answers={202: (PersonalDataRequest, "The request, which waits again.")},
+    problems=(403, 404, 409),
+)
+def retry_data_request(request_id: uuid.UUID) -> Response:
+    """Have a request that failed tried again, from where it came to.
+
+    Needs `settings`.
+    """
+    tenant = require_permission("settings")
+    session = state().db.session
+    return _asked(requests.retry_request(session, tenant=tenant, request_id=request_id))
+
+
 @bp.post("/data-requests/<uuid:request_id>/document")
 @operation(
     "downloadExport",
@@ -118,10 +138,20 @@ def hand_over(request_id: uuid.UUID) -> Response:
     document = requests.open_document(
         session, state().get(KeyRing), tenant=tenant, request_id=request_id
     )
-    session.commit()
-    answer = Response(document, mimetype="application/json")
+    parts = _read(current_application(), tenant.workspace_id, document)
+    answer = Response(parts, mimetype="application/json")
     answer.headers.set("Content-Disposition", "attachment", filename=f"person-{request_id}.json")
     return answer
+
+
+def _read(app: Flask, workspace_id: str, document: Document) -> Iterator[str]:
+    """Yield the document a part at a time; no connection waits for a slow reader."""
+    yield document.whole
+    held = state_of(app)
+    for part_id in document.part_ids:
+        with app.app_context(), workspace_scope(workspace_id):
+            text = read_part(held.db.session, held.get(KeyRing), part_id)
+        yield text
 
 
 def _asked(request: DataRequest) -> Response:

@@ -28,6 +28,11 @@ FAILED: Final = "failed"
 EXPIRED: Final = "expired"
 OPEN: Final = (QUEUED, RUNNING)
 
+GONE: Final = "person_gone"
+"""Why an export failed: the person was erased meanwhile."""
+LOST: Final = "worker_lost"
+"""Why a request failed: each worker died of it before it could say why."""
+
 
 class DataRequest(WorkspaceScoped, Base):
     """Somebody asked for the data of one person to be exported, or erased.

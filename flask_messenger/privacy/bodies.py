@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, literal, select
@@ -10,12 +11,17 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.replay import AccountName
 from flask_messenger.models import Account, WebhookEntry
-from flask_messenger.models.journal import DONE, FAILED, PENDING, UNROUTED
+from flask_messenger.models.journal import DONE, FAILED, PENDING, UNROUTED, first_id
 from flask_messenger.models.upsert import dialect_of
 
 PIECE: Final = 2_000
 """Entries looked through at once: each body is read, so it is no small work."""
-PARTS: Final = ("own", "stray", "shared")
+MOST: Final = 100
+"""Entries found at once: whoever asked reads a body of each."""
+WAITING: Final = "waiting"
+PARTS: Final = (WAITING, "own", "stray", "shared")
+"""What nobody has applied comes first: it becomes one of the others, and is met again there."""
+APPLIED: Final = PARTS.index("own")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +42,67 @@ class Place:
         return {"part": self.part, "after": str(self.after) if self.after else None}
 
     @property
+    def is_in_what_waits(self) -> bool:
+        """Whether the entries there wait for a drain: nobody has said whose they are."""
+        return not self.is_end and PARTS[self.part] == WAITING
+
+    @property
     def is_end(self) -> bool:
         """Whether there is nothing more to look through."""
         return self.part >= len(PARTS)
 
 
 def look_through(
-    session: Session, account: Account, external_id: str, place: Place
-) -> tuple[list[tuple[uuid.UUID, bytes]], Place]:
-    """Return the entries of the next piece that name a person, and where to go on.
+    session: Session,
+    account: Account,
+    external_id: str,
+    place: Place,
+    *,
+    before: datetime | None = None,
+) -> tuple[list[uuid.UUID], Place]:
+    """Return the next entries that name a person, `MOST` of them at most, and where to go on.
 
-    Those of the workspace; those without a workspace that failed, or came while the account was
-    not connected; and those that concerned several workspaces. What waits for a drain is not
-    looked at: the drain itself leaves erased people out.
+    Those that nobody has applied yet; those of the workspace; those without a workspace that
+    failed, or came while the account was not connected; and those that concerned several
+    workspaces. `before` leaves out what was received then or later.
     """
-    part = list(_part(account, PARTS[place.part]))
+    part = list(_part(account, PARTS[place.part], before))
     ids = select(WebhookEntry.id).where(*part)
     if place.after is not None:
         ids = ids.where(WebhookEntry.id > place.after)
     piece = list(session.scalars(ids.order_by(WebhookEntry.id).limit(PIECE)))
     if not piece:
         return [], Place(place.part + 1)
-    statement = select(WebhookEntry.id, WebhookEntry.raw).where(
+    statement = select(WebhookEntry.id).where(
         *part,
         WebhookEntry.id.between(piece[0], piece[-1]),
         _mentions(session, external_id),
     )
-    found = [(row.id, row.raw) for row in session.execute(statement)]
-    return found, Place(place.part, piece[-1])
+    found = list(session.scalars(statement.order_by(WebhookEntry.id).limit(MOST)))
+    return found, Place(place.part, found[-1] if len(found) == MOST else piece[-1])
 
 
-def _part(account: Account, part: str) -> Iterator[ColumnElement[bool]]:
+def is_any_waiting(session: Session, external_id: str, *, before: datetime) -> bool:
+    """Say whether an entry that was received before `before` and names the person still waits."""
+    statement = select(WebhookEntry.id).where(
+        *_waits(), WebhookEntry.id < first_id(before), _mentions(session, external_id)
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
+def _waits() -> Iterator[ColumnElement[bool]]:
+    yield WebhookEntry.workspace_id.is_(None)
+    yield WebhookEntry.state == PENDING
+
+
+def _part(account: Account, part: str, before: datetime | None) -> Iterator[ColumnElement[bool]]:
+    if before is not None:
+        yield WebhookEntry.id < first_id(before)
+    if part == WAITING:
+        yield from _waits()
+        return
     if part == "own":
         yield WebhookEntry.workspace_id == account.workspace_id
-        yield WebhookEntry.state != PENDING
         return
     yield WebhookEntry.workspace_id.is_(None)
     if part == "stray":

@@ -1,6 +1,7 @@
 """Asking for an export or an erasure, and looking what became of it."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +15,8 @@ from flask_messenger.hooks import Tenant
 from flask_messenger.models import Account, DataRequest, Identity
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.models.privacy import DONE, ERASE, EXPORT, OPEN
+from flask_messenger.models.privacy import DONE, ERASE, EXPORT, FAILED, GONE, OPEN, QUEUED
+from flask_messenger.privacy.parts import list_parts
 
 MAX_ROWS: Final = 200
 NAMELESS: Final = "erase"
@@ -41,6 +43,14 @@ class RequestRow:
     request: DataRequest
     account: Account
     name: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A finished export: the whole text, or the ids of its parts in order (`parts.read_part`)."""
+
+    whole: str = field(repr=False)
+    part_ids: Sequence[uuid.UUID]
 
 
 def get_person(session: Session, *, tenant: Tenant, identity_id: uuid.UUID) -> PersonRow:
@@ -175,8 +185,42 @@ def _select_seen(tenant: Tenant) -> Select[DataRequest, Account, str | None]:
     return statement
 
 
-def open_document(session: Session, keys: KeyRing, *, tenant: Tenant, request_id: uuid.UUID) -> str:
-    """Return a finished export (JSON), and note who took it. Never commits.
+def retry_request(session: Session, *, tenant: Tenant, request_id: uuid.UUID) -> DataRequest:
+    """Have a request that failed tried again. Commits; the caller wakes the work.
+
+    Raises:
+        NotFoundError: there is no such request.
+        ConflictError: it did not fail, it cannot be done any more, or the same is under way.
+    """
+    request = get_request(session, tenant=tenant, request_id=request_id).request
+    if not can_be_retried(request):
+        raise ConflictError("Only what failed, and can still be done, is tried again.")
+    request.state, request.error, request.completed_at = QUEUED, None, None
+    record(
+        session,
+        workspace_id=tenant.workspace_id,
+        actor=tenant.user_id,
+        action=f"person_{request.kind}_retried",
+        subject=str(request.identity_id),
+        request_id=str(request.id),
+    )
+    try:
+        session.commit()
+    except IntegrityError:
+        session.rollback()
+        raise ConflictError("The same was asked for anew, and is under way.") from None
+    return request
+
+
+def can_be_retried(request: DataRequest) -> bool:
+    """Say whether a request failed for something that may have passed."""
+    return request.state == FAILED and request.error != GONE
+
+
+def open_document(
+    session: Session, keys: KeyRing, *, tenant: Tenant, request_id: uuid.UUID
+) -> Document:
+    """Say where a finished export (JSON) is, and note who took it. Commits.
 
     Raises:
         NotFoundError: there is no such request.
@@ -185,8 +229,10 @@ def open_document(session: Session, keys: KeyRing, *, tenant: Tenant, request_id
     request = get_request(session, tenant=tenant, request_id=request_id).request
     if request.kind != EXPORT or request.state in OPEN:
         raise ConflictError("There is no document to download yet.")
-    document = request.open_document(keys) if request.state == DONE else None
-    if document is None:
+    # An earlier version kept the whole document with the request.
+    whole = request.open_document(keys) if request.state == DONE else None
+    part_ids = list_parts(session, request.id) if request.state == DONE else []
+    if whole is None and not part_ids:
         raise ConflictError("The document is no longer kept. Ask for a new export.")
     record(
         session,
@@ -196,4 +242,5 @@ def open_document(session: Session, keys: KeyRing, *, tenant: Tenant, request_id
         subject=str(request.identity_id),
         request_id=str(request.id),
     )
-    return document
+    session.commit()
+    return Document(whole or "", part_ids)

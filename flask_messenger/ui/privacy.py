@@ -38,6 +38,7 @@ NOTICES = {
         title="The person is being erased.",
         text="The conversation is gone in a moment, the journal a little later.",
     ),
+    "retry": Notice(kind="good", title="It is being tried again.", text="See below how far it is."),
 }
 
 
@@ -101,6 +102,15 @@ def erase_person(identity_id: uuid.UUID) -> ResponseReturnValue:
 def download_export(request_id: uuid.UUID) -> ResponseReturnValue:
     """Hand over the document of an export that is done."""
     return hand_over(request_id)
+
+
+@bp.post("/personal-data/<uuid:request_id>/retry")
+def retry_data_request(request_id: uuid.UUID) -> ResponseReturnValue:
+    """Have an export or an erasure that failed tried again."""
+    tenant = require_permission("settings")
+    asked = requests.retry_request(state().db.session, tenant=tenant, request_id=request_id)
+    jobs.wake_data_request(asked.workspace_id, asked.id)
+    return redirect(url_for("messenger_ui.personal_data", notice="retry"), code=303)
 
 
 @bp.get("/audit")

@@ -170,6 +170,28 @@ def test_a_persons_data_is_exported_and_downloaded(
     assert "Downloaded a person's data" in browser.read("/audit")
 
 
+def test_what_failed_says_why_and_has_a_button(
+    app: Flask, browser: Browser, entries: list[Any]
+) -> None:
+    del entries
+    browser.post(f"/people/{person(app).id}/export")
+    request_id = rows(app, DataRequest)[0].id
+    assert browser.post(f"/personal-data/{request_id}/retry").status_code == 409
+    with system_scope("test"):
+        state_of(app).db.session.execute(
+            update(DataRequest).values(state="failed", error="SecretError")
+        )
+        state_of(app).db.session.commit()
+
+    page = browser.read("/personal-data")
+    assert "a key that is not configured" in page
+    assert "Try again" in page
+    again = browser.post(f"/personal-data/{request_id}/retry")
+    assert "It is being tried again" in browser.read(again.location)
+    work(app)
+    assert "Download" in browser.read("/personal-data")
+
+
 def test_a_person_is_erased_once_the_name_is_typed(
     app: Flask, browser: Browser, entries: list[Any]
 ) -> None:

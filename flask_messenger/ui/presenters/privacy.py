@@ -4,9 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from flask_messenger.models import AuditEntry
-from flask_messenger.models.privacy import DONE, ERASE, EXPIRED, EXPORT, FAILED, QUEUED, RUNNING
-from flask_messenger.privacy.requests import PersonRow, RequestRow
+from flask_messenger.models import AuditEntry, DataRequest
+from flask_messenger.models.privacy import (
+    DONE,
+    ERASE,
+    EXPIRED,
+    EXPORT,
+    FAILED,
+    GONE,
+    LOST,
+    QUEUED,
+    RUNNING,
+)
+from flask_messenger.privacy.requests import PersonRow, RequestRow, can_be_retried
 from flask_messenger.ui.presenters.people import Avatar, avatar_of
 from flask_messenger.ui.presenters.reader import (
     SOMEBODY,
@@ -27,7 +37,11 @@ STATES: Final[Mapping[str, tuple[str, str]]] = {
     EXPIRED: ("No longer kept", "off"),
 }
 KINDS: Final = {EXPORT: "Export", ERASE: "Erasure"}
-ERRORS: Final = {"person_gone": "The person was erased meanwhile."}
+ERRORS: Final = {
+    GONE: "The person was erased meanwhile.",
+    LOST: "The worker was lost each time; see its memory and its log.",
+    "SecretError": "What it needs is sealed with a key that is not configured.",
+}
 ACTIONS: Final[Mapping[str, str]] = {
     "account_connected": "Connected an account",
     "account_disconnected": "Disconnected an account",
@@ -42,9 +56,12 @@ ACTIONS: Final[Mapping[str, str]] = {
     "message_marked_sent": "Marked a message as sent",
     "message_retried": "Sent a message again",
     "person_erase_requested": "Asked for a person to be erased",
+    "person_erase_failed": "Could not erase a person",
+    "person_erase_retried": "Had an erasure tried again",
     "person_erased": "Erased a person",
     "person_export_downloaded": "Downloaded a person's data",
     "person_export_failed": "Could not collect a person's data",
+    "person_export_retried": "Had an export tried again",
     "person_export_requested": "Asked for a person's data",
     "person_exported": "Collected a person's data",
     "setting_switched": "Switched a setting",
@@ -66,6 +83,7 @@ class DataRequestRow:
     kind: str
     note: str = ""
     download_url: str | None = None
+    retry_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,19 +164,35 @@ def _request_row(row: RequestRow, reader: Reader) -> DataRequestRow:
         download_url=(
             reader.link("messenger_ui.download_export", request_id=request.id) if is_ready else None
         ),
+        retry_url=(
+            reader.link("messenger_ui.retry_data_request", request_id=request.id)
+            if can_be_retried(request)
+            else None
+        ),
     )
 
 
 def _note(row: RequestRow, reader: Reader) -> str:
     request = row.request
     if request.error:
-        return ERRORS.get(request.error, request.error)
+        why = ERRORS.get(request.error, f"It ended in an error ({request.error}).")
+        return why if request.state == FAILED else f"{why} It is tried again by itself."
+    if request.state == RUNNING:
+        return _so_far(request)
     if request.kind == EXPORT and request.state == DONE and request.expires_at:
         return f"Kept until {moment(request.expires_at, now=reader.now, zone=reader.zone)}"
     if request.kind == ERASE and request.state == DONE:
         messages = int(request.result.get("messenger_messages", 0))
         return "1 message removed" if messages == 1 else f"{messages:,} messages removed"
     return ""
+
+
+def _so_far(request: DataRequest) -> str:
+    """Return how far it is: messages first, then what the journal holds."""
+    is_export = request.kind == EXPORT
+    messages = int(request.result.get("messages" if is_export else "messenger_messages", 0))
+    words = "1 message" if messages == 1 else f"{messages:,} messages"
+    return f"{words} so far" if is_export else f"{words} removed so far"
 
 
 def person_data_view(

@@ -32,6 +32,8 @@ BACKLOG: Final = 10_000
 """Changes that open pages, or the host, have not been told; beyond it they hear of no more."""
 MOST_NEWS: Final = 100_000
 """The same of messages that have gone out, which the host is to hear of as long as can be."""
+SETTLE_SECONDS: Final = 0.2
+"""How often it is asked whether receipts wait for what was sent."""
 COMPLAIN_SECONDS: Final = 60.0
 HOST_SECONDS: Final = 2.0
 """How long the end waits for the host to hear what is left."""
@@ -49,18 +51,34 @@ class Announcer:
         self._host = Helper(app, "messenger-outbox-signals", threads=int(threaded))
         self._dropped: Counter[str] = Counter()
         self._complained_at: dict[str, float] = {}
+        self._named: list[tuple[uuid.UUID, str]] = []
+        self._settle_seconds = SETTLE_SECONDS if threaded else 0.0
+        self._settle_at = 0.0
 
     def tell(self, written: Written, verdicts: Mapping[uuid.UUID, Verdict]) -> None:
         """Tell what became of messages, once it is committed."""
         news, other = _changes(written, verdicts)
         self._tell_pages(news + other)
         self._tell_host(news, other)
-        named = [
+        if not self._named:
+            self._settle_at = time.monotonic() + self._settle_seconds
+        self._named += [
             (each.dispatch.lane.account_id, each.external_id)
             for message_id, each in verdicts.items()
             if message_id in written.sent and each.external_id
         ]
-        if named and self._pages.backlog <= BACKLOG:  # what is passed over, the sweep settles
+        self.settle()
+
+    def settle(self, *, is_end: bool = False) -> None:
+        """Have receipts applied that came before we knew their messages' ids.
+
+        That is looked for after the commit, or neither would see the other; and a few times a
+        second for all that were sent, as it is seldom found.
+        """
+        if not self._named or (time.monotonic() < self._settle_at and not is_end):
+            return
+        named, self._named = self._named, []
+        if self._pages.backlog <= BACKLOG:  # what is passed over, the sweep settles
             self._pages.do(partial(settle_early, self.app, named))
 
     def do(self, work: Work) -> None:
@@ -69,6 +87,7 @@ class Announcer:
 
     def close(self) -> None:
         """Return when everything is told, or when that takes too long."""
+        self.settle(is_end=True)
         self._pages.close()
         self._host.close(seconds=HOST_SECONDS)
 

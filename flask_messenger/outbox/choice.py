@@ -46,6 +46,8 @@ class Chooser:
         self._outages = outages
         self._is_refused = is_refused
         self._threads = threads
+        self.is_dry = False
+        """Whether less could go than there was room for, when it was last asked."""
 
     def choose(self, capacity: int) -> list[Place]:
         """Take lanes that may go now, `capacity` at most; each has a permit from here on."""
@@ -65,6 +67,7 @@ class Chooser:
         used = Counter(each.account_id for each in places)
         for account_id, (app_name, given) in granted.items():
             self._pacer.give_back(account_id, app_name, given - used[account_id])
+        self.is_dry = len(places) < capacity
         return places
 
     def give_back(self, places: Iterable[Place], used: Collection[uuid.UUID]) -> None:

@@ -12,7 +12,6 @@ dead waits by itself; the others go on.
 
 import logging
 import queue
-import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,21 +24,17 @@ from flask import Flask
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flask_messenger.errors import AccountPausedError, GraphError, RateLimitedError
 from flask_messenger.graph.client import Graph
 from flask_messenger.models.base import utc_now
-from flask_messenger.models.messages import QUEUED, SENDING
+from flask_messenger.models.messages import QUEUED
 from flask_messenger.outbox.announcer import Announcer
-from flask_messenger.outbox.backoff import wait_before_retry
-from flask_messenger.outbox.breaker import is_outage
+from flask_messenger.outbox.answers import Answers
 from flask_messenger.outbox.calls import Calls, Outcome, Sending
-from flask_messenger.outbox.choice import Chooser, Held
+from flask_messenger.outbox.choice import Chooser
 from flask_messenger.outbox.claim import (
     Place,
     claim_heads,
     find_due,
-    find_next_due,
-    find_places,
     find_waiting,
     return_unbegun,
 )
@@ -49,8 +44,9 @@ from flask_messenger.outbox.outages import Outages, Probed
 from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.outbox.prepare import Preparer
 from flask_messenger.outbox.ready import Ready
+from flask_messenger.outbox.sight import Sight
 from flask_messenger.outbox.unwritten import Leftovers, Pending
-from flask_messenger.outbox.verdicts import NotYetError, judge
+from flask_messenger.outbox.verdicts import NotYetError
 from flask_messenger.outbox.wake import Listener, Wake
 from flask_messenger.outbox.writer import Writer, will_pass
 from flask_messenger.state import state_of
@@ -58,12 +54,6 @@ from flask_messenger.tenancy import system_scope
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 5.0
-DEAF_LOOK_SECONDS: Final = 1.0
-"""How often the tables are looked at for what nobody said; more often where wakes are not heard."""
-LOOK_LIMIT: Final = 1000
-LOOK_AGAIN_SECONDS: Final = 0.25
-"""How soon they are looked at again where what was found may not go, and there is more."""
 LISTEN_SECONDS: Final = 0.25
 """The longest wait for something to happen: how soon a runner notices that it should stop."""
 LINGER_SECONDS: Final = 0.004
@@ -122,28 +112,28 @@ class Runner:
         self._most = max(1, threads + threads // AHEAD)
         self._ready = Ready()
         self._flights = Flights()
-        self._pacer = self._held.get(Pacer)
+        pacer = self._held.get(Pacer)
         self._outages = Outages(app, self._calls)
         self._preparer = Preparer(app, threaded=threads > 0)
         self._announcer = Announcer(app, threaded=threads > 0)
         self._writer = Writer(self._session, self._announcer)
+        self._answers = Answers(
+            pacer=pacer,
+            outages=self._outages,
+            tries=self._held.settings.send_max_attempts,
+        )
         self._chooser = Chooser(
             ready=self._ready,
             flights=self._flights,
-            pacer=self._pacer,
+            pacer=pacer,
             outages=self._outages,
             is_refused=self._writer.is_refused,
             threads=threads,
         )
+        self._sight = Sight(self._session, self._ready, self._chooser)
         self._listener = Listener(self._held.get(redis.Redis), self._inbox) if threads else None
-        self._woken: set[uuid.UUID] = set()
         self._locked: dict[uuid.UUID, int] = {}
         self._unbegun: list[Dispatch] = []
-        self._look_at = 0.0
-        self._looked_at = 0.0
-        self._looked_past = Held()
-        self._is_more = False
-        self._is_dry = False
         self._goes_on = False
         self._is_stopping = False
         self._rest_until = 0.0
@@ -153,7 +143,7 @@ class Runner:
         """Go round until told to stop, or until nothing could go out now; return which it was."""
         if self._listener is not None and not until_idle:
             self._listener.start()
-        self._look(time.time())
+        self._sight.look(is_hearing=self._is_hearing)
         while not stopping():
             self._go_round()
             if until_idle and self._is_idle():
@@ -188,8 +178,12 @@ class Runner:
     def _is_idle(self) -> bool:
         """Say whether nothing is under way and nothing could begin now."""
         under_way = self._flights or self._writer.is_busy or self._unbegun
-        waiting = self._locked or self._woken or self._inbox.qsize()
-        return not (under_way or waiting or self._is_more or self._goes_on)
+        waiting = self._locked or self._inbox.qsize()
+        return not (under_way or waiting or self._sight.has_more or self._goes_on)
+
+    @property
+    def _is_hearing(self) -> bool:
+        return self._listener is not None and self._listener.is_hearing
 
     def _go_round(self) -> None:
         now = time.time()
@@ -198,9 +192,7 @@ class Runner:
         try:
             self._ready.wake_due(now)
             if not self._is_stopping:
-                self._find_woken()
-                if self._is_time_to_look(now):
-                    self._look(now)
+                self._sight.find(is_hearing=self._is_hearing)
                 self._outages.attend(self._session)
             self._write_and_claim()
         except Exception as error:
@@ -210,49 +202,6 @@ class Runner:
                 raise
             logger.error("outbox_database_failed error=%s", type(error).__name__)  # noqa: TRY400
             self._rest_until = time.time() + TROUBLE_SECONDS
-
-    def _is_time_to_look(self, now: float) -> bool:
-        """Say whether to look for lanes now: in time, or as all that may go has gone."""
-        if now >= self._look_at:
-            return True
-        if not self._ready:
-            return self._is_more
-        if not self._is_dry or now < self._looked_at + LOOK_AGAIN_SECONDS:
-            return False
-        return self._is_more or self._looked_past != self._chooser.find_held()
-
-    def _look(self, now: float) -> None:
-        """Find what nobody said: lanes that may go, and when the next one may."""
-        at = utc_now()
-        held = self._chooser.find_held()
-        places = find_waiting(
-            self._session,
-            now=at,
-            limit=LOOK_LIMIT,
-            but_accounts=held.accounts,
-            but_apps=held.apps,
-        )
-        due_at = find_next_due(self._session, now=at)
-        self._session.rollback()
-        before = len(self._ready)
-        for place in places:
-            self._ready.add(place)
-        self._is_more = len(places) == LOOK_LIMIT and len(self._ready) > before
-        self._looked_past = held
-        self._looked_at = now
-        is_hearing = self._listener is not None and self._listener.is_hearing
-        self._look_at = now + (LOOK_SECONDS if is_hearing else DEAF_LOOK_SECONDS)
-        if due_at is not None:
-            self._look_at = min(self._look_at, due_at.timestamp())
-
-    def _find_woken(self) -> None:
-        if not self._woken:
-            return
-        places = find_places(self._session, self._woken)
-        self._session.rollback()
-        self._woken.clear()
-        for place in places:
-            self._ready.add(place)
 
     def _write_and_claim(self) -> None:
         """Write down what has come back and claim what may go: one transaction for both."""
@@ -267,8 +216,10 @@ class Runner:
             self._commit(batch, places)
         for each in self._writer.write_odd():
             self._go_on(each)
-        self._woken |= self._writer.stop_accounts()
+        for conversation_id in self._writer.stop_accounts():
+            self._sight.hear(Wake(conversation_id))
         self._writer.note_accounts()
+        self._announcer.settle()
 
     def _commit(self, batch: Sequence[Pending], places: Sequence[Place]) -> None:
         """Write the batch down, claim, and hand what was claimed to the threads."""
@@ -296,7 +247,8 @@ class Runner:
                 self._writer.part(batch)
                 return
             raise
-        self._woken |= {each.lane.conversation_id for each in self._unbegun}
+        for dispatch in self._unbegun:
+            self._sight.hear(Wake(dispatch.lane.conversation_id))
         self._unbegun.clear()
         self._start(claimed, places)
         for place in over:
@@ -312,9 +264,7 @@ class Runner:
         capacity = self._most - len(self._flights)
         if self._is_stopping or capacity <= 0 or not self._ready:
             return []
-        places = self._chooser.choose(capacity)
-        self._is_dry = len(places) < capacity
-        return places
+        return self._chooser.choose(capacity)
 
     def _return(self, places: Iterable[Place]) -> None:
         """Put lanes back, and their permits: nothing was claimed."""
@@ -377,7 +327,7 @@ class Runner:
         if self._goes_on and len(self._flights) < self._most:
             return 0.0
         now = time.time()
-        times = [self._look_at, self._ready.next_at, self._outages.next_at]
+        times = [self._sight.next_at, self._ready.next_at, self._outages.next_at]
         waits = [each - now for each in times if each is not None]
         if (seconds := self._writer.unwritten.wait_seconds) is not None:
             waits.append(seconds)
@@ -385,57 +335,13 @@ class Runner:
 
     def _take_in(self, item: Any) -> None:
         if isinstance(item, Outcome):
-            self._judge(item)
+            place = self._flights.end(item.dispatch.message_id)
+            if (verdict := self._answers.judge(item)) is not None:
+                self._writer.add(verdict, place)
         elif isinstance(item, Probed):
             self._outages.note_probe(item)
         elif isinstance(item, Wake):
-            if item.place is not None:
-                self._ready.add(item.place)
-            elif item.conversation_id is not None:
-                self._woken.add(item.conversation_id)
-            else:
-                self._look_at = 0.0
-
-    def _judge(self, outcome: Outcome) -> None:
-        """Decide what an attempt means, and keep that until it is written down."""
-        dispatch = outcome.dispatch
-        place = self._flights.end(dispatch.message_id)
-        verdict = judge(
-            outcome,
-            tries=self._held.settings.send_max_attempts,
-            chance=random.random(),  # noqa: S311 - spreads tries, keeps no secret
-            is_away=self._note(dispatch, outcome),
-        )
-        if verdict.status != SENDING:
-            self._writer.add(verdict, place)
-            return
-        name = type(outcome.error).__name__
-        logger.warning("send_unanswered message_id=%s error=%s", dispatch.message_id, name)
-
-    def _note(self, dispatch: Dispatch, outcome: Outcome) -> bool:
-        """Tell limiter and breaker what Graph said; return whether Meta is away."""
-        try:
-            return self._tell_limits(dispatch, outcome)
-        except Exception as error:  # noqa: BLE001 - whatever they meet: the answer is to be written
-            logger.error("answer_unnoted error=%s", type(error).__name__)  # noqa: TRY400
-            return False
-
-    def _tell_limits(self, dispatch: Dispatch, outcome: Outcome) -> bool:
-        account_id, app_name = dispatch.lane.account_id, dispatch.app_name
-        error = outcome.error
-        if outcome.answer is not None:
-            self._outages.note_answer(app_name)
-            self._pacer.note_usage(account_id, app_name, outcome.answer.usage)
-            return False
-        if not isinstance(error, GraphError):
-            return False
-        if is_outage(error):
-            return self._outages.note_failure(app_name, account_id, error)
-        self._outages.note_answer(app_name)
-        if isinstance(error, RateLimitedError | AccountPausedError):
-            wait = wait_before_retry(error, attempts=dispatch.attempts, chance=0.0)
-            self._pacer.note_limit(account_id, app_name, error, wait)
-        return False
+            self._sight.hear(item)
 
     def _take_over(self) -> None:
         """Take up what the runner before left."""

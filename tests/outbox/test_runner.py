@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from flask_messenger.graph.usage import Usage
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
-from flask_messenger.outbox import runner
+from flask_messenger.outbox import sight
 from flask_messenger.outbox.lane import lock_conversation
 from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.outbox.wake import CHANNEL, publish_wake
@@ -125,7 +125,7 @@ def test_wake_by_place_or_by_id_or_that_makes_no_sense_is_heard(app, graph, lane
 
 
 def test_lanes_that_are_held_keep_no_other_out_of_sight(app, graph, lanes, monkeypatch):
-    monkeypatch.setattr(runner, "LOOK_LIMIT", 2)
+    monkeypatch.setattr(sight, "LOOK_LIMIT", 2)
     held, free = lanes.account(), lanes.account("w2")
     free_page = free.external_id
     state_of(app).get(Pacer).pause(held.id, timedelta(minutes=10))

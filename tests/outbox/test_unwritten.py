@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 
-from flask_messenger.models import Account, Conversation, Message
+from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import QUEUED, SENT
 from flask_messenger.outbox.claim import Place, claim_heads, return_unbegun
@@ -20,9 +20,10 @@ from flask_messenger.outbox.verdicts import Verdict
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 from tests.support.graph import run_slow_graph, wait_until
-from tests.support.ingest import rows
+from tests.support.ingest import drain, rows
 from tests.support.lanes import THREADS, Lanes, running
 from tests.support.leaks import watch_leaks
+from tests.support.meta import delivery, entry, post, receipt
 
 pytestmark = pytest.mark.databases("postgresql")
 
@@ -268,3 +269,23 @@ def test_only_lanes_with_another_message_go_on(app, lanes):
         session.rollback()
 
     assert written.next == {long.id}
+
+
+def test_receipt_that_waited_for_the_id_is_applied_beside_the_sending(app, lanes):
+    account = lanes.account()
+    [conversation] = lanes.make(account, 1)
+    lanes.queue(conversation, "text")
+    [person] = rows(app, Identity)
+    given = receipt(
+        account.external_id,
+        person.external_id,
+        "delivery",
+        mids=["m_slow_1"],
+        watermark=1_763_000_000_000,
+    )
+    post(app.test_client(), delivery(entry(account.external_id, given)))
+    drain(app)
+
+    run_outbox(app, until_idle=True, threads=1)
+
+    assert lanes.states() == ["delivered"]

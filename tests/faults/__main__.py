@@ -10,6 +10,7 @@ import click
 from tests.faults import faults, misbehaviour, surroundings
 from tests.faults.report import Row, head
 from tests.faults.run import Fault, run_fault
+from tests.faults.verify import Verdict
 
 FAULTS: Sequence[Fault] = (*faults.FAULTS, *misbehaviour.FAULTS, *surroundings.FAULTS)
 
@@ -32,9 +33,12 @@ def make_command(known: Sequence[Fault]) -> click.Command:
                 click.echo(f"{fault.name:<26} {fault.what}")
             return
         click.echo(head())
-        rows = [row for fault in chosen if (row := run_one(fault, small=small)) is not None]
-        if json_file is not None:
-            json_file.write_text("".join(row.as_json() + "\n" for row in rows), encoding="utf-8")
+        rows = []
+        for fault in chosen:
+            row = run_one(fault, small=small)
+            if row is not None:
+                rows.append(row)
+                _keep(rows, json_file)
         sys.exit(0 if all(row.is_clean for row in rows) else 1)
 
     return main
@@ -52,13 +56,22 @@ def choose(known: Sequence[Fault], names: Sequence[str]) -> list[Fault]:
     return [by_name[name] for name in names] or list(known)
 
 
+def _keep(rows: Sequence[Row], json_file: Path | None) -> None:
+    """Write down what is known so far: a run takes long, and may be ended."""
+    if json_file is not None:
+        json_file.write_text("".join(row.as_json() + "\n" for row in rows), encoding="utf-8")
+
+
 def run_one(fault: Fault, *, small: bool) -> Row | None:
     reason = fault.missing()
     if reason is not None:
         click.echo(f"{fault.name:<26}  skipped: {reason}")
         return None
     began = time.monotonic()
-    row = run_fault(fault, fault.small if small else fault.full)
+    try:
+        row = run_fault(fault, fault.small if small else fault.full)
+    except Exception as error:  # noqa: BLE001 - the other faults are to be tried all the same
+        row = Row(fault.name, fault.what, 0, 0, Verdict(), notes={"error": repr(error)})
     row.notes["seconds"] = round(time.monotonic() - began, 1)
     click.echo(row.as_text())
     return row

@@ -4,13 +4,16 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 
+from tests.faults.__main__ import make_command
 from tests.faults.faults import kill_workers, restart_postgres, restart_valkey_empty
+from tests.faults.processes import NotInTimeError
 from tests.faults.report import Row, head
 from tests.faults.run import Fault, Run, Size, judge_run, strike_under_load
 from tests.faults.verify import Verdict, judge
@@ -178,6 +181,23 @@ def test_each_kind_of_harm_is_counted(
     found = {name for name, value in vars(verdict).items() if value and name != "statuses"}
     assert found == {what}
     assert not verdict.is_clean
+
+
+def test_a_fault_that_could_not_be_tried_fails_and_the_others_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> Any:
+        raise NotInTimeError("a server starts: not within 180 s")
+
+    fault = Fault("broken", "a world that does not come up", strike, SIZE, SIZE, world=refuse)
+    with pytest.raises(SystemExit) as ended:
+        make_command([fault]).main(
+            ["--json", str(tmp_path / "rows")], prog_name="faults", standalone_mode=False
+        )
+    assert ended.value.code == 1
+    assert "not within 180 s" in capsys.readouterr().out
+    told = json.loads((tmp_path / "rows").read_text(encoding="utf-8"))
+    assert (told["fault"], told["met"]) == ("broken", False)
 
 
 def test_no_harm_is_no_harm() -> None:

@@ -17,7 +17,6 @@ from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from flask_messenger.errors import (
@@ -26,6 +25,7 @@ from flask_messenger.errors import (
     GraphUnavailableError,
     InvalidGraphRequestError,
 )
+from flask_messenger.graph.connections import LivelyAdapter
 from flask_messenger.graph.error_codes import error_from_answer
 from flask_messenger.graph.usage import Usage, read_usage
 from flask_messenger.settings import MetaApp, Settings
@@ -279,7 +279,7 @@ def _new_session(url: str, connections: int) -> requests.Session:
     found = session.merge_environment_settings(url, {}, None, None, None)
     session.proxies, session.verify = found["proxies"], found["verify"]
     session.trust_env = False
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections)
+    adapter = LivelyAdapter(pool_connections=4, pool_maxsize=connections)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.headers.update({"Accept": "application/json", "User-Agent": "flask-messenger"})

@@ -89,6 +89,7 @@ class Settings:
     spool_max_bytes: int
     spool_replicas: int
     drain_batch_size: int
+    drain_threads: int
     window_margin_seconds: int
     send_max_attempts: int
     sending_unknown_after_seconds: int
@@ -156,6 +157,7 @@ class Settings:
             ),
             spool_replicas=int(reader.number("MESSENGER_SPOOL_REPLICAS", 0, minimum=0)),
             drain_batch_size=int(reader.number("MESSENGER_DRAIN_BATCH_SIZE", 500)),
+            drain_threads=int(reader.number("MESSENGER_DRAIN_THREADS", 2)),
             window_margin_seconds=int(
                 reader.number("MESSENGER_WINDOW_MARGIN_SECONDS", 60, minimum=0)
             ),

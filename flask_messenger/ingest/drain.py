@@ -8,6 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -22,11 +23,12 @@ from flask_messenger.ingest.blame import BAD_ENTRY, kind_of
 from flask_messenger.ingest.careful import apply_entries, drain_carefully, is_due
 from flask_messenger.ingest.claim import begin_writing, claim, may_find_more
 from flask_messenger.ingest.entries import NOBODY_ELSE, read_entries
+from flask_messenger.ingest.second import SecondThread
 from flask_messenger.ingest.settle import settle_waiting_receipts
 from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.journal import PENDING
-from flask_messenger.models.upsert import is_transient, match_many, raise_many
+from flask_messenger.models.upsert import dialect_of, is_transient, match_many, raise_many
 from flask_messenger.realtime import Change, publish
 from flask_messenger.state import MessengerState, state_of
 
@@ -73,25 +75,61 @@ def has_pending(session: Session) -> bool:
 def drain_all(app: Flask, *, news: News, stopping: Callable[[], bool] = _never) -> bool:
     """Apply what waits, batch by batch, for `BUDGET_SECONDS` at most; say whether more waits.
 
-    `news` hears after each commit what to tell the host. Several drains may run at once, on
-    several hosts.
+    `news` hears after each commit what to tell the host, from two threads where a backlog waits.
+    Several drains may run at once, on several hosts.
 
     Raises:
         DBAPIError: the database keeps us from going on, and no entry is to blame: they wait.
     """
+    ends_at = time.monotonic() + BUDGET_SECONDS
+    with SecondThread(app, lambda: _drain_batches(app, news, is_over)) as second:
+
+        def is_over() -> bool:
+            return second.is_left or stopping() or time.monotonic() > ends_at
+
+        begin = second.begin if _may_share(app) else _never
+        drained = _drain_batches(app, news, is_over, meet_backlog=begin)
+        drained.add(second.finish())
+    _after_drain(app, state_of(app).db.session, drained.account_ids, drained.heard)
+    return drained.has_more
+
+
+def _may_share(app: Flask) -> bool:
+    held = state_of(app)
+    return held.settings.drain_threads > 1 and dialect_of(held.db.session) == "postgresql"
+
+
+@dataclass(slots=True)
+class _Drained:
+    """What came of a thread's batches."""
+
+    account_ids: set[uuid.UUID] = field(default_factory=set)
+    heard: dict[uuid.UUID, datetime] = field(default_factory=dict)
+    has_more: bool = False
+
+    def add(self, other: "_Drained | None") -> None:
+        if other is not None:
+            self.account_ids |= other.account_ids
+            self.heard = latest(self.heard, other.heard)
+            self.has_more |= other.has_more
+
+
+def _drain_batches(
+    app: Flask,
+    news: News,
+    is_over: Callable[[], bool],
+    meet_backlog: Callable[[], Any] = _never,
+) -> _Drained:
+    """Drain batch after batch until nothing waits or `is_over`."""
     held = state_of(app)
     session: Session = held.db.session
     failures = 0
-    account_ids: set[uuid.UUID] = set()
-    heard: dict[uuid.UUID, datetime] = {}
-    ends_at = time.monotonic() + BUDGET_SECONDS
-    is_over = False
-    while not is_over:
+    drained = _Drained()
+    while not drained.has_more:
         outcome = _try_batch(held, session)
         if outcome is None:
             break
-        account_ids |= outcome.account_ids
-        heard = latest(heard, outcome.heard)
+        drained.add(_Drained(outcome.account_ids, outcome.heard))
         _tell(held, outcome, news)
         if outcome.trouble is not None:
             failures += 1
@@ -102,9 +140,9 @@ def drain_all(app: Flask, *, news: News, stopping: Callable[[], bool] = _never) 
         failures = 0
         if not may_find_more(session):
             break
-        is_over = stopping() or time.monotonic() > ends_at
-    _after_drain(app, session, account_ids, heard)
-    return is_over
+        meet_backlog()
+        drained.has_more = is_over()
+    return drained
 
 
 def _try_batch(held: MessengerState, session: Session) -> Outcome | None:

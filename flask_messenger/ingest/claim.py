@@ -90,6 +90,10 @@ _THESE: Final = (
 # waits. `IS TRUE` keeps the planner from the index of ids. `since`, where a day begins, tells it
 # which days of the journal cannot be concerned: it would look into each for each account.
 _WAITS: Final = "state = 'pending' AND (id > :after) IS TRUE AND id >= :since"
+# "Neither less nor more" is "equal" to everybody but the planner, which would take an equal key for
+# a constant, and the index of ids for one that gives the order by key and id: the whole journal
+# of the day, for each account.
+_OF_KEY: Final = f"{KEY} >= given.key AND {KEY} <= given.key"
 
 # A loose index scan: from each account's first entry to the next account's.
 _KEYS: Final = text(
@@ -119,18 +123,18 @@ _OF_LIGHT: Final = text(
     WITH claimed AS (
     SELECT entry.*
     FROM messenger_webhook_entries AS entry
-    WHERE entry.state = 'pending' AND entry.id >= :since AND entry.id IN (
+    WHERE entry.state = 'pending' AND entry.id >= :since AND entry.id = ANY (ARRAY(
         SELECT few.id
         FROM unnest(CAST(:keys AS text[])) AS given (key)
         CROSS JOIN LATERAL (
             SELECT first.id, count(*) OVER () AS found FROM (
                 SELECT id FROM messenger_webhook_entries
-                WHERE {_WAITS} AND {KEY} = given.key COLLATE "C"
+                WHERE {_WAITS} AND {_OF_KEY}
                 ORDER BY {KEY}, id LIMIT :most_of_one
             ) AS first
         ) AS few
         WHERE few.found < :most_of_one
-    )
+    ))
     LIMIT :most FOR UPDATE SKIP LOCKED
     )
     {_SMALL_FIRST}
@@ -143,8 +147,8 @@ _OF_EACH: Final = text(
     FROM unnest(CAST(:keys AS text[])) AS given (key)
     CROSS JOIN LATERAL (
         SELECT {_NAMES} FROM messenger_webhook_entries
-        WHERE {_WAITS} AND {KEY} = given.key COLLATE "C"
-        ORDER BY id LIMIT :share FOR UPDATE SKIP LOCKED
+        WHERE {_WAITS} AND {_OF_KEY}
+        ORDER BY {KEY}, id LIMIT :share FOR UPDATE SKIP LOCKED
     ) AS entry
     LIMIT :most
     )
@@ -161,11 +165,17 @@ _IN_INDEX_ORDER: Final = text(
 def claim(session: Session, *, limit: int) -> list[ClaimedEntry]:
     """Lock up to `limit` pending entries and return them. Several drains may do so at once."""
     last = session.info.pop(LAST, None)
-    if last == FULL and dialect_of(session) == "postgresql":
-        light = _claim_light(session, limit=limit)
+    if dialect_of(session) != "postgresql":
+        return _claim(session, limit=limit)
+    with _index_order(session):
+        light = _claim_light(session, limit=limit) if last == FULL else []
         if light:
             session.info[LAST] = SOME
             return light
+        return _claim(session, limit=limit)
+
+
+def _claim(session: Session, *, limit: int) -> list[ClaimedEntry]:
     oldest, found = _claim_oldest(session, limit=max(1, limit // 2))
     if not oldest:
         return []
@@ -220,36 +230,34 @@ def _claim_oldest(
 def _claim_light(session: Session, *, limit: int) -> list[ClaimedEntry]:
     """Claim all that waits of the accounts that have little, where others have much."""
     since = _day_of(session.info.get(OLDEST, NO_ID))
-    with _index_order(session):
-        keys = _find_keys(session, after=NO_ID, since=since, limit=limit)
-        if len(keys) < 2:  # noqa: PLR2004 - one account has nobody to make way for
-            return []
-        values = {
-            "after": NO_ID,
-            "since": since,
-            "keys": keys,
-            "most_of_one": LIGHT + 1,
-            "most": limit,
-            "bytes": MAX_BYTES,
-        }
-        return [_entry(row) for row in session.execute(_OF_LIGHT, values)]
+    keys = _find_keys(session, after=NO_ID, since=since, limit=limit)
+    if len(keys) < 2:  # noqa: PLR2004 - one account has nobody to make way for
+        return []
+    values = {
+        "after": NO_ID,
+        "since": since,
+        "keys": keys,
+        "most_of_one": LIGHT + 1,
+        "most": limit,
+        "bytes": MAX_BYTES,
+    }
+    return [_entry(row) for row in session.execute(_OF_LIGHT, values)]
 
 
 def _claim_fairly(session: Session, *, after: uuid.UUID, limit: int) -> list[ClaimedEntry]:
     """Share `limit` among the accounts with entries younger than `after`."""
-    with _index_order(session):
-        since = _day_of(after)
-        keys = _find_keys(session, after=after, since=since, limit=limit)
-        share = -(-limit // max(1, len(keys)))
-        values = {
-            "after": after,
-            "since": since,
-            "keys": keys,
-            "share": share,
-            "most": limit,
-            "bytes": MAX_BYTES,
-        }
-        return [_entry(row) for row in session.execute(_OF_EACH, values)] if keys else []
+    since = _day_of(after)
+    keys = _find_keys(session, after=after, since=since, limit=limit)
+    share = -(-limit // max(1, len(keys)))
+    values = {
+        "after": after,
+        "since": since,
+        "keys": keys,
+        "share": share,
+        "most": limit,
+        "bytes": MAX_BYTES,
+    }
+    return [_entry(row) for row in session.execute(_OF_EACH, values)] if keys else []
 
 
 def _find_keys(session: Session, *, after: uuid.UUID, since: uuid.UUID, limit: int) -> list[str]:

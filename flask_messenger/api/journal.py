@@ -3,12 +3,13 @@
 import uuid
 
 from flask import Response
+from sqlalchemy.orm import Session
 
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.openapi import operation
 from flask_messenger.api.schemas.journal import Entries, EntryBody, JournalQuery, Replay, Replayed
 from flask_messenger.ingest import search
-from flask_messenger.ingest.replay import replay
+from flask_messenger.ingest.replay import MAX_IN_A_REQUEST, Selection, replay
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.state import state
 from flask_messenger.tenancy import require_permission
@@ -87,9 +88,7 @@ def replay_entry(entry_id: uuid.UUID) -> Response:
     session = state().db.session
     selection = search.select_entries(session, tenant=tenant, ids=(entry_id,))
     search.get_entry(session, selection)
-    count = replay(session, selection, actor=tenant.user_id)
-    state().get(DrainWaker).wake()
-    return _accepted(count)
+    return _accept(session, selection, actor=tenant.user_id)
 
 
 @bp.post("/journal/replay")
@@ -107,11 +106,11 @@ def replay_entries(json: Replay) -> Response:
     tenant = require_permission("settings")
     session = state().db.session
     selection = search.select_entries(session, tenant=tenant, **json.narrowing())
-    count = replay(session, selection, actor=tenant.user_id)
+    return _accept(session, selection, actor=tenant.user_id)
+
+
+def _accept(session: Session, selection: Selection, *, actor: str) -> Response:
+    count = replay(session, selection, actor=actor, at_most=MAX_IN_A_REQUEST)
     state().get(DrainWaker).wake()
-    return _accepted(count)
-
-
-def _accepted(count: int) -> Response:
     answer = Replayed(count=count).model_dump_json()
     return Response(answer, status=202, mimetype="application/json")

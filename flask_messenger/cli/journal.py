@@ -1,6 +1,7 @@
 """`flask messenger journal …`: look into the journal, and have entries applied again."""
 
 import json
+import logging
 import uuid
 from datetime import UTC, datetime
 from typing import Final
@@ -15,6 +16,8 @@ from flask_messenger.errors import InvalidRequestError, NotFoundError
 from flask_messenger.ingest.replay import STATES, AccountName, Selection, count_entries, replay
 from flask_messenger.ingest.retention import tidy_journal
 from flask_messenger.ingest.search import (
+    MAX_COUNT,
+    find_concerned,
     get_entry,
     list_entries,
     masked_body,
@@ -22,11 +25,13 @@ from flask_messenger.ingest.search import (
     read_figures,
 )
 from flask_messenger.ingest.wake import schedule_drain
-from flask_messenger.models import Account
+from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state
 from flask_messenger.tenancy import system_scope
+
+logger = logging.getLogger(__name__)
 
 ACTOR: Final = "system"
 EVERYTHING: Final = Selection(workspace_id=None)
@@ -104,16 +109,27 @@ def show(entry_id: uuid.UUID, *, reveal: bool) -> None:
         for name in ("state", "error", "object", "attempts", "received_at", "processed_at"):
             click.echo(f"{name}: {getattr(entry, name)}")
         shown = plain_body(entry) if reveal else masked_body(entry)
-        if reveal and entry.workspace_id is not None:
-            record(
-                session,
-                workspace_id=entry.workspace_id,
-                actor=ACTOR,
-                action="journal_entry_revealed",
-                subject=str(entry.id),
-            )
-            session.commit()
+        if reveal:
+            _note_reveal(session, entry)
     click.echo(json.dumps(shown, indent=2, ensure_ascii=False) if shown else "not readable as JSON")
+
+
+def _note_reveal(session: Session, entry: WebhookEntry) -> None:
+    """Tell the operator's log, and every workspace that has an account by the entry's name.
+
+    What belongs to nobody yet, or to several, may be any of theirs.
+    """
+    logger.warning("journal_entry_revealed entry_id=%s", entry.id)
+    workspaces = {entry.workspace_id} if entry.workspace_id else find_concerned(session, entry)
+    for workspace_id in sorted(workspaces):
+        record(
+            session,
+            workspace_id=workspace_id,
+            actor=ACTOR,
+            action="journal_entry_revealed",
+            subject=str(entry.id),
+        )
+    session.commit()
 
 
 @journal.command("stats")
@@ -123,25 +139,26 @@ def stats() -> None:
     with system_scope("journal stats"):
         figures = read_figures(session, EVERYTHING)
         newest = list_entries(session, EVERYTHING, limit=1).items
-    click.echo(f"pending: {figures.pending}")
+    click.echo(f"pending: {figures.pending}{_plus(figures.pending)}")
     if figures.oldest_pending_at is not None:
         seconds = (utc_now() - figures.oldest_pending_at).total_seconds()
         click.echo(f"oldest pending: {seconds:.0f} seconds")
-    click.echo(f"failed: {figures.failed}")
+    click.echo(f"failed: {figures.failed}{_plus(figures.failed)}")
     for error, count in sorted(figures.errors.items(), key=lambda item: -item[1]):
         click.echo(f"  {count} {error}")
-    click.echo(f"unrouted: {figures.unrouted}")
+    click.echo(f"unrouted: {figures.unrouted}{_plus(figures.unrouted)}")
     if newest:
         click.echo(f"newest entry: {newest[0].received_at.isoformat()}")
 
 
 @journal.command("tidy")
 def tidy() -> None:
-    """Make the next days' partitions and remove what is past its time, as the schedule does."""
+    """Make the journal's next days and remove entries past their time, for some seconds."""
     session: Session = state().db.session
     with system_scope("journal tidy"):
         tidy_journal(session, now=utc_now(), days=state().settings.journal_days)
-    click.echo(f"the journal keeps {state().settings.journal_days} days")
+    days = state().settings.journal_days
+    click.echo(f"the journal keeps {days} days; what is left over goes when this is run again")
 
 
 def _account_name(session: Session, account_id: uuid.UUID) -> AccountName:
@@ -156,3 +173,7 @@ def _wake_drain() -> None:
         schedule_drain(state().get(redis.Redis))
     except redis.RedisError:
         click.echo("Redis is away: the entries are applied once a worker looks by itself.")
+
+
+def _plus(count: int) -> str:
+    return " or more" if count >= MAX_COUNT else ""

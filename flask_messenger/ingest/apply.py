@@ -72,6 +72,12 @@ def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
     )
 
 
+def forget_erased(session: Session, entries: Sequence[ReadEntry]) -> None:
+    """Take erased people out of entries that are set aside, too. Never commits."""
+    accounts = find_accounts(session, _account_keys(entries))
+    clean_entries(session, entries, accounts, find_erased(session, accounts.values()))
+
+
 def _account_keys(entries: Iterable[ReadEntry]) -> set[AccountKey]:
     keys: set[AccountKey] = set()
     for entry in entries:

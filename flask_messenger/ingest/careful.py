@@ -14,7 +14,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from flask_messenger.ingest.apply import apply_batch
+from flask_messenger.ingest.apply import apply_batch, forget_erased
 from flask_messenger.ingest.batch import ClaimedEntry, Outcome, ReadEntry
 from flask_messenger.ingest.blame import BAD_ENTRY, is_blamed, kind_of
 from flask_messenger.ingest.claim import begin_writing, claim_these, note_more
@@ -155,4 +155,5 @@ def _note_failure(
     logger.error("entry_failed entry_id=%s error=%s", claimed.id, kind)
     (entry,) = read_entries([claimed], speaks_for=speaks_for)
     entry.state, entry.error = FAILED, kind
+    forget_erased(session, [entry])
     finish_entries(session, [entry], now=utc_now())

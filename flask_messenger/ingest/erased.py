@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import select, update
@@ -14,6 +15,7 @@ from flask_messenger.events import Event
 from flask_messenger.ingest.batch import ReadEntry, RoutedAccount
 from flask_messenger.ingest.bodies import IsPerson, remove_person
 from flask_messenger.models import Erasure, WebhookEntry
+from flask_messenger.models.journal import first_id
 from flask_messenger.models.privacy import hash_person
 from flask_messenger.models.upsert import match_many
 
@@ -44,6 +46,18 @@ class Erased:
         at: datetime = getattr(event, "sent_at", None) or event.at  # type: ignore[union-attr]
         return before is not None and at <= before
 
+    def is_older(self, account_id: uuid.UUID, entry_id: uuid.UUID) -> bool:
+        """Say whether an entry was received before the newest erasure of an account's people."""
+        newest = max(
+            (at for (id_, _), at in self.before.items() if id_ == account_id), default=None
+        )
+        return newest is not None and entry_id < first_id(newest)
+
+    def was_erased_after(self, account_id: uuid.UUID, person: str, entry_id: uuid.UUID) -> bool:
+        """Say whether a person was erased after an entry was received."""
+        before = self.before.get((account_id, hash_person(account_id, person)))
+        return before is not None and entry_id < first_id(before)
+
 
 def find_erased(session: Session, accounts: Iterable[RoutedAccount]) -> Erased:
     """Return who was erased of these accounts.
@@ -62,15 +76,32 @@ def clean_entries(
     accounts: dict[tuple[str, str], RoutedAccount],
     erased: Erased,
 ) -> None:
-    """Remove erased people's events from the bodies of `entries`, too. Never commits."""
+    """Remove erased people from the bodies of `entries`, too. Never commits.
+
+    From an entry that was received before somebody's erasure they go whatever its events are: of a
+    kind that nobody handles we know neither whose it is nor when it happened.
+    """
     if not erased.before:
         return
     for entry in entries:
+        covered: set[str] = set()
         for event in entry.events:
             account = accounts.get((entry.channel or "", event.account_external_id))
             if account is not None and erased.covers(account.id, event):
-                person = str(event.identity_external_id)  # type: ignore[union-attr]
-                clean_entry(session, entry.id, person.__eq__)
+                covered.add(str(event.identity_external_id))  # type: ignore[union-attr]
+        whole = accounts.get((entry.channel or "", entry.external_id or ""))
+        is_old = whole is not None and erased.is_older(whole.id, entry.id)
+        if covered or is_old:
+            is_person = partial(_is_erased, erased, whole, entry.id, covered)
+            clean_entry(session, entry.id, is_person)
+
+
+def _is_erased(
+    erased: Erased, account: RoutedAccount | None, entry_id: uuid.UUID, covered: set[str], word: str
+) -> bool:
+    return word in covered or (
+        account is not None and erased.was_erased_after(account.id, word, entry_id)
+    )
 
 
 def clean_entry(session: Session, entry_id: uuid.UUID, is_person: IsPerson) -> int:

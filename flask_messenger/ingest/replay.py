@@ -18,6 +18,8 @@ from flask_messenger.models.journal import DONE, FAILED, PENDING, UNROUTED, firs
 STATES: Final = (PENDING, DONE, FAILED, UNROUTED)
 BATCH: Final = 1_000
 MAX_IDS: Final = 1_000
+MAX_IN_A_REQUEST: Final = 10_000
+"""What is put back within a request: ten transactions, and as many lines in the audit log."""
 MAX_ERROR_LENGTH: Final = 255
 
 
@@ -80,23 +82,33 @@ class Selection:
             yield func.lower(WebhookEntry.error).contains(self.error.lower(), autoescape=True)
 
 
-def count_entries(session: Session, selection: Selection) -> int:
-    """Return how many entries a replay would put back: those selected that do not wait already."""
+def count_entries(session: Session, selection: Selection, *, at_most: int | None = None) -> int:
+    """Return how many entries a replay would put back: those selected that do not wait already.
+
+    Counting costs what it counts; `at_most` ends it there.
+    """
     _refuse_everything(selection)
-    statement = select(func.count()).select_from(WebhookEntry).where(*_replayable(selection))
-    return int(session.scalar(statement) or 0)
+    some = select(WebhookEntry.id).where(*_replayable(selection)).limit(at_most)
+    return int(session.scalar(select(func.count()).select_from(some.subquery())) or 0)
 
 
-def replay(session: Session, selection: Selection, *, actor: str) -> int:
+def replay(
+    session: Session, selection: Selection, *, actor: str, at_most: int | None = None
+) -> int:
     """Put the selected entries back, oldest first, batch by batch; return how many there were.
 
     Commits after each batch; the caller wakes a drain afterwards. Entries that come in meanwhile
-    are not concerned.
+    are not concerned. A request says `at_most`: it has no time for more.
 
     Raises:
-        InvalidRequestError: nothing narrows the selection.
+        InvalidRequestError: nothing narrows the selection, or it is of more than `at_most`.
     """
     _refuse_everything(selection)
+    if at_most is not None and count_entries(session, selection, at_most=at_most + 1) > at_most:
+        raise InvalidRequestError(
+            f"These are more than {at_most:,} entries. Narrow the time, or have the operator run"
+            " `flask messenger journal replay`."
+        )
     count, last_id = 0, None
     found = select(WebhookEntry.id).where(*_replayable(selection))
     newest = session.scalar(found.order_by(WebhookEntry.id.desc()).limit(1))

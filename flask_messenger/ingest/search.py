@@ -9,6 +9,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import Session
 
+from flask_messenger.channels._reading import as_id
+from flask_messenger.channels.registry import CHANNELS
 from flask_messenger.errors import InvalidRequestError, NotFoundError, PayloadError
 from flask_messenger.hooks import Tenant
 from flask_messenger.ingest.bodies import mask_body
@@ -19,6 +21,8 @@ from flask_messenger.models.audit import record
 from flask_messenger.models.journal import FAILED, PENDING, UNROUTED
 
 MAX_ROWS: Final = 200
+MAX_COUNT: Final = 10_000
+"""Nobody reads a larger number, and counting costs what it counts."""
 COLUMNS: Final = (
     WebhookEntry.id,
     WebhookEntry.object,
@@ -67,7 +71,10 @@ class JournalPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFigures:
-    """How the journal is doing: what waits, what failed, what has no account."""
+    """How the journal is doing: what waits, what failed, what has no account.
+
+    No number is larger than `MAX_COUNT`: that many, or more.
+    """
 
     pending: int
     failed: int
@@ -95,22 +102,26 @@ def read_figures(session: Session, selection: Selection) -> JournalFigures:
     criteria = list(selection.criteria())
     counts = {state: _count(session, state, criteria) for state in (PENDING, FAILED, UNROUTED)}
     oldest = select(WebhookEntry.received_at).where(WebhookEntry.state == PENDING, *criteria)
-    errors = select(WebhookEntry.error, func.count()).where(WebhookEntry.state == FAILED, *criteria)
+    newest = (
+        select(WebhookEntry.error)
+        .where(WebhookEntry.state == FAILED, *criteria)
+        .order_by(WebhookEntry.id.desc())
+        .limit(MAX_COUNT)
+        .subquery()
+    )
+    errors = select(newest.c.error, func.count()).group_by(newest.c.error)
     return JournalFigures(
         pending=counts[PENDING],
         failed=counts[FAILED],
         unrouted=counts[UNROUTED],
         oldest_pending_at=session.scalar(oldest.order_by(WebhookEntry.id).limit(1)),
-        errors={
-            error or "unknown": count
-            for error, count in session.execute(errors.group_by(WebhookEntry.error))
-        },
+        errors={error or "unknown": count for error, count in session.execute(errors)},
     )
 
 
 def _count(session: Session, state: str, criteria: list[ColumnElement[bool]]) -> int:
-    statement = select(func.count()).select_from(WebhookEntry)
-    return int(session.scalar(statement.where(WebhookEntry.state == state, *criteria)) or 0)
+    some = select(WebhookEntry.id).where(WebhookEntry.state == state, *criteria).limit(MAX_COUNT)
+    return int(session.scalar(select(func.count()).select_from(some.subquery())) or 0)
 
 
 def get_entry(session: Session, selection: Selection) -> WebhookEntry:
@@ -176,3 +187,16 @@ def seen_accounts(session: Session, *, tenant: Tenant) -> list[Account]:
     statement = select(Account).where(Account.workspace_id == tenant.workspace_id)
     found = session.scalars(statement.order_by(Account.name, Account.id))
     return [each for each in found if tenant.sees_location(each.location_id)]
+
+
+def find_concerned(session: Session, entry: WebhookEntry) -> set[str]:
+    """Return the workspaces that have, or had, an account an entry is for. System scope."""
+    try:
+        named = as_id(read_entry(entry.raw).get("id"))
+    except PayloadError:
+        named = entry.external_id
+    channels = [each.name for each in CHANNELS.values() if each.webhook_object == entry.object]
+    found = select(Account.workspace_id).where(
+        Account.channel.in_(channels), Account.external_id == (named or "")
+    )
+    return set(session.scalars(found))

@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.ingest import search
+from flask_messenger.ingest.replay import MAX_IN_A_REQUEST, Selection, count_entries, replay
 from flask_messenger.ingest.replay import STATES as STATE_NAMES
-from flask_messenger.ingest.replay import Selection, count_entries, replay
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.state import state
@@ -20,6 +20,7 @@ from flask_messenger.ui.presenters.journal import (
     STATES,
     EntryView,
     JournalView,
+    at_least,
     choices,
     entry_rows,
     entry_view,
@@ -52,7 +53,7 @@ def journal() -> ResponseReturnValue:
         page = search.list_entries(session, selection, limit=ROWS)
     accounts = search.seen_accounts(session, tenant=tenant)
     is_narrowed = bool(NARROWING & chosen.keys())
-    count = count_entries(session, selection) if is_narrowed else 0
+    count = count_entries(session, selection, at_most=search.MAX_COUNT) if is_narrowed else 0
     view = JournalView(
         figures=figures_view(
             search.read_figures(session, search.select_entries(session, tenant=tenant)), reader
@@ -71,7 +72,7 @@ def journal() -> ResponseReturnValue:
         chosen=chosen,
         list_url=url_for("messenger_ui.journal"),
         replay_url=url_for("messenger_ui.replay_entries") if count else None,
-        replay_count="1 entry" if count == 1 else f"{count:,} entries",
+        replay_count="1 entry" if count == 1 else f"{at_least(count)} entries",
         older_url=(
             reader.link("messenger_ui.journal", before=page.older, **chosen) if page.older else None
         ),
@@ -130,7 +131,12 @@ def replay_entries() -> ResponseReturnValue:
 
 def _replay(reader: Reader, chosen: dict[str, str]) -> int:
     session = state().db.session
-    count = replay(session, _selection(reader, chosen), actor=reader.tenant.user_id)
+    count = replay(
+        session,
+        _selection(reader, chosen),
+        actor=reader.tenant.user_id,
+        at_most=MAX_IN_A_REQUEST,
+    )
     state().get(DrainWaker).wake()
     return count
 

@@ -97,6 +97,47 @@ def test_a_replay_clears_what_the_last_try_left(
     )
 
 
+def test_a_request_is_refused_what_takes_too_long(
+    app: Flask, session: Any, journal: list[uuid.UUID]
+) -> None:
+    del journal
+
+    with pytest.raises(InvalidRequestError, match="flask messenger journal replay"):
+        replay(session, narrow(state="done"), actor="u1", at_most=2)
+
+    assert "pending" not in journal_states(app)
+    assert count_entries(session, narrow(state="done"), at_most=2) == 2
+    assert replay(session, narrow(state="done"), actor="u1", at_most=3) == 3
+
+
+@pytest.mark.databases("postgresql")
+def test_an_entry_of_nobody_yet_is_not_revealed_unnoticed(
+    app: Flask, client: FlaskClient, journal: list[uuid.UUID], caplog: pytest.LogCaptureFixture
+) -> None:
+    del journal
+    body = meta.delivery(meta.entry(PAGE, meta.message(PAGE, "2001", WORD)))
+    assert meta.post(client, body).status_code == 200
+    entry_id = str(rows(app, WebhookEntry)[-1].id)
+
+    run(app, "show", entry_id, "--reveal")
+
+    assert [(each.workspace_id, each.subject) for each in rows(app, AuditEntry)] == [
+        ("w1", entry_id)
+    ]
+    assert f"journal_entry_revealed entry_id={entry_id}" in caplog.text
+
+
+def test_figures_stop_counting(
+    session: Any, journal: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del journal
+    assert read_figures(session, narrow()).failed == 1
+    monkeypatch.setattr("flask_messenger.ingest.search.MAX_COUNT", 2)
+    replay(session, narrow(state="done"), actor="u1")
+
+    assert read_figures(session, narrow()).pending == 2
+
+
 def test_everything_at_once_is_refused(session: Any, journal: list[uuid.UUID]) -> None:
     del journal
     for selection in (narrow(), narrow(workspace_id="w1"), narrow(error="x")):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from flask_messenger.ingest.search import JournalFigures, JournalPage, JournalRow
+from flask_messenger.ingest.search import MAX_COUNT, JournalFigures, JournalPage, JournalRow
 from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.journal import DONE, FAILED, PENDING, UNROUTED
 from flask_messenger.ui.presenters.inbox import Choice
@@ -93,10 +93,15 @@ class EntryView:
     cookie_path: str = "/"
 
 
+def at_least(count: int) -> str:
+    """Return a number as it is shown: beyond a point nobody counted."""
+    return f"{count:,}" if count < MAX_COUNT else f"{MAX_COUNT:,} or more"
+
+
 def figures_view(figures: JournalFigures, reader: Reader) -> list[Figure]:
     """Return what needs somebody, in numbers."""
     oldest = figures.oldest_pending_at
-    waiting = f"{figures.pending:,}"
+    waiting = at_least(figures.pending)
     if oldest is not None:
         ago = time_ago_spoken(oldest, now=reader.now, zone=reader.zone)
         waiting = f"{waiting}, the oldest came {ago}"
@@ -104,7 +109,7 @@ def figures_view(figures: JournalFigures, reader: Reader) -> list[Figure]:
         Figure(label="Waiting to be applied again", value=waiting, url=_list(reader, PENDING)),
         Figure(
             label="Failed",
-            value=f"{figures.failed:,}",
+            value=at_least(figures.failed),
             url=_list(reader, FAILED),
             kind="bad" if figures.failed else "",
         ),

@@ -128,6 +128,27 @@ def test_a_body_without_a_length_is_read_to_its_end(
     assert answer.status_code == status
 
 
+class Pieces(io.BytesIO):
+    """A body that comes a few bytes at a time, as over a slow line."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(7 if size is None or size < 0 else min(7, size))
+
+
+@pytest.mark.parametrize(("missing", "status"), [(0, 200), (1, 401)])
+def test_a_body_may_come_in_pieces(app: Flask, missing: int, status: int) -> None:
+    body = b'{"object":"page","entry":[{"id":"1"}]}'
+
+    answer = app.test_client().post(
+        "/webhooks/meta",
+        input_stream=Pieces(body[: len(body) - missing]),
+        headers={"X-Hub-Signature-256": meta.sign(body), "Content-Length": str(len(body))},
+    )
+
+    assert answer.status_code == status
+    assert len(rows(app, WebhookEntry)) == (1 if status == 200 else 0)
+
+
 def test_every_entry_is_journalled_byte_for_byte(app: Flask, client: FlaskClient) -> None:
     first = b'{"id": "1",  "note": "caf\\u00e9 \\/ \\ud83d\\ude00"}'
     second = b'{"id":2}'

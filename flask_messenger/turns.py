@@ -19,8 +19,8 @@ from typing import Any, Final, cast
 import redis
 
 PREFIX: Final = "messenger:turns:"
-LEASE_SECONDS: Final = 330
-"""A piece that was taken and never finished: longer than any job may run."""
+LEASE_SECONDS: Final = 60
+"""How long a piece counts as under way after its worker last said so."""
 WAIT_SECONDS: Final = 3600
 """How long a piece that waits keeps an equal one from being put beside it."""
 
@@ -39,6 +39,8 @@ return 1
 
 # KEYS: ring, ringed, known
 # ARGV: prefix of waiting lists, prefix of running sets, token, now, lease end, cap
+# A piece's key is known for as long as its lease from now on, in the same step: a worker that dies
+# between two steps would leave it known for as long as a piece may wait.
 _TAKE: Final = """
 for _ = 1, redis.call('LLEN', KEYS[1]) do
   local workspace = redis.call('LPOP', KEYS[1])
@@ -52,6 +54,8 @@ for _ = 1, redis.call('LLEN', KEYS[1]) do
     local piece = redis.call('LPOP', waiting)
     redis.call('ZADD', running, ARGV[5], ARGV[3])
     redis.call('EXPIRE', running, 86400)
+    local key = cjson.decode(piece)[3]
+    if key ~= '' then redis.call('ZADD', KEYS[3], ARGV[5], key) end
     if redis.call('LLEN', waiting) > 0 then redis.call('RPUSH', KEYS[1], workspace)
     else redis.call('SREM', KEYS[2], workspace) end
     return {workspace, piece}
@@ -126,9 +130,17 @@ class Turns:
             return None
         name, args, key = json.loads(found[1])
         piece = Piece(workspace_id=found[0].decode(), name=name, args=tuple(args), key=key)
-        if key:
-            self._client.zadd(self._known, {key: lease_end})
         return Turn(piece=piece, token=token)
+
+    def extend(self, turn: Turn) -> None:
+        """Say that a piece is still under way: a worker that dies says so no more."""
+        lease_end = time.time() + LEASE_SECONDS
+        running = self._running(turn.piece.workspace_id)
+        pipeline = self._client.pipeline(transaction=True)
+        pipeline.zadd(running, {turn.token: lease_end}, xx=True)
+        if turn.piece.key:
+            pipeline.zadd(self._known, {turn.piece.key: lease_end}, xx=True)
+        pipeline.execute()
 
     def finish(self, turn: Turn) -> None:
         """Say that a piece is done, or has failed: its workspace may have the next one."""

@@ -22,7 +22,7 @@ from flask_messenger import (
 from flask_messenger.ingest.wake import DrainWaker, schedule_drain
 from flask_messenger.models import Conversation, Identity, Message
 from flask_messenger.models.base import utc_now
-from flask_messenger.state import state_of
+from flask_messenger.state import state, state_of
 from tests.support import meta
 from tests.support.app import GRAPH_URL, Factory, Host
 from tests.support.ingest import drain, rows
@@ -158,6 +158,42 @@ def test_the_sweeper_finds_what_nobody_was_woken_for(
     work(app)
 
     assert len(rows(app, Message)) == 1
+
+
+def test_a_drain_that_was_lost_with_its_worker_is_queued_again_at_once(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    """The note that one is queued outlives it; nobody waits for the note to expire."""
+    factory.account(external_id=PAGE, token=None)
+    meta.post(client, meta.delivery(meta.entry(PAGE, meta.message(PAGE, PERSON, "Hello"))))
+    state_of(app).get(DrainWaker).close()
+    redis_client = state_of(app).get(redis.Redis)
+    redis_client.delete(f"rq:queue:{jobs.QUEUES['ingest']}")  # taken, and the worker was killed
+    assert not schedule_drain(redis_client)
+
+    jobs.sweep([each for each in jobs.SCHEDULE if each.name == "sweep_journal"])
+    work(app)
+
+    assert len(rows(app, Message)) == 1
+
+
+@pytest.mark.databases("postgresql")
+def test_a_part_of_the_schedule_that_hangs_is_broken_off(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    def hang() -> None:
+        state().db.session.execute(text("SELECT pg_sleep(5)"))
+
+    def follow() -> None:
+        done.append(state().db.session.execute(text("SELECT 'here'")).scalar_one())
+
+    with app.app_context():
+        jobs.sweep([jobs.Part(hang), jobs.Part(follow)], limit_seconds=1)
+
+    assert done == ["here"]
+    assert "sweep_failed part=hang" in caplog.text
 
 
 def test_a_wake_that_came_to_nothing_does_not_block_for_ever(app: Flask) -> None:

@@ -85,6 +85,38 @@ def test_an_equal_piece_is_not_put_twice_while_it_waits_or_is_under_way(turns: T
     assert turns.put([piece]) == 1
 
 
+def test_a_piece_under_way_keeps_its_place_while_its_worker_says_so(
+    turns: Turns, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piece = Piece(workspace_id="w1", name="export", args=("1",), key="export:1")
+    turns.put([piece])
+    monkeypatch.setattr(turning, "LEASE_SECONDS", -1)
+    turn = turns.take(cap=1)
+    assert turn is not None
+    assert turns.count_running("w1") == 0  # nothing was said of it since
+    monkeypatch.undo()
+
+    turns.extend(turn)
+
+    assert turns.count_running("w1") == 1
+    assert turns.put([piece]) == 0
+    turns.finish(turn)
+    turns.extend(turn)  # the heartbeat comes a moment too late
+    assert turns.count_running("w1") == 0
+    assert client.zcard("messenger:turns:bulk:known") == 0
+
+
+def test_a_worker_that_dies_with_a_piece_keeps_it_known_for_its_lease_only(
+    turns: Turns, client: "redis.Redis"
+) -> None:
+    """Taking and noting for how long is one step: there is no moment to die in between."""
+    turns.put([Piece(workspace_id="w1", name="export", args=("1",), key="export:1")])
+    until = client.zscore("messenger:turns:bulk:known", "export:1")
+    assert turns.take(cap=1) is not None
+
+    assert client.zscore("messenger:turns:bulk:known", "export:1") < until - 3000
+
+
 def test_a_piece_that_was_never_finished_frees_its_place(
     turns: Turns, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from rq.exceptions import StopRequested
 from rq.job import Job
 
 from flask_messenger import jobs
+from flask_messenger.models.outage import name_error
 
 logger = logging.getLogger(__name__)
 
@@ -81,14 +82,6 @@ class QueueWorker(SimpleWorker):
 
     def unsubscribe(self) -> None:
         """Nothing was subscribed to."""
-
-
-def name_error(error: BaseException) -> str:
-    """Return the kind of an error and, where it is a database's, its SQLSTATE."""
-    inner = getattr(error, "orig", None) or error
-    state = getattr(inner, "sqlstate", None)
-    kind = type(inner).__name__
-    return f"{kind} {state}" if state else kind
 
 
 def find_place(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 from flask_messenger import jobs
 from flask_messenger.cli.queueing import QueueWorker, WatchedQueue
+from flask_messenger.models.outage import name_error
 from flask_messenger.monitor.beats import BEAT_SECONDS, BY_QUEUE, BY_TABLES, beat, leave
 from flask_messenger.redis_client import open_redis
 from flask_messenger.state import state_of
@@ -128,7 +129,7 @@ class Working:
             jobs.poll(self._group)
         except Exception as error:  # noqa: BLE001 - the next look may go better
             # The type only: a database error's text may quote a message.
-            logger.error("poll_failed group=%s error=%s", self._group, type(error).__name__)  # noqa: TRY400
+            logger.error("poll_failed group=%s error=%s", self._group, name_error(error))  # noqa: TRY400
 
     def _beat(self) -> None:
         """Say now and then that this process is alive; end it where its parent is gone."""
@@ -142,6 +143,7 @@ class Working:
                     started_at=self._started_at,
                     works_by=self._works_by,
                 )
+                jobs.keep_turns()
             except redis.RedisError:
                 logger.info("beat_failed group=%s", self._group)
             if os.getppid() != self._parent_pid:

@@ -12,7 +12,7 @@ RQ carries tickets, and whoever holds one does the next piece in turn.
 from flask_messenger.jobs.polling import keep_outbox, poll
 from flask_messenger.jobs.running import QUEUES, RUNNING_OUTBOX, STOPPING
 from flask_messenger.jobs.schedule import SCHEDULE, Part, keep_schedule, sweep
-from flask_messenger.jobs.taking import PIECES, as_piece, put_bulk, take_turns
+from flask_messenger.jobs.taking import PIECES, as_piece, keep_turns, put_bulk, take_turns
 from flask_messenger.jobs.work import (
     ANNOUNCE_CHUNK,
     announce,
@@ -46,6 +46,7 @@ __all__ = [
     "drain",
     "keep_outbox",
     "keep_schedule",
+    "keep_turns",
     "poll",
     "put_bulk",
     "run_lane",

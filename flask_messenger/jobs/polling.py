@@ -14,8 +14,10 @@ from flask_messenger.jobs.running import RUNNING_OUTBOX, STOPPING, as_job
 from flask_messenger.jobs.schedule import SWEEP_LIMIT
 from flask_messenger.jobs.taking import TURNS_SECONDS
 from flask_messenger.jobs.work import ANNOUNCE_CHUNK, QueuedNews
+from flask_messenger.models.outage import name_error
 from flask_messenger.outbox import reconcile
 from flask_messenger.outbox.runner import run_outbox
+from flask_messenger.privacy import work as personal_data
 from flask_messenger.state import current_application, state
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ def _run_outbox(app: Flask, stopping: threading.Event) -> None:
             run_outbox(app, stopping.is_set)
         except Exception as error:  # noqa: BLE001 - the lanes must go on, whatever it is
             # The type only: a database error's text may quote a message.
-            logger.error("outbox_failed error=%s", type(error).__name__)  # noqa: TRY400
+            logger.error("outbox_failed error=%s", name_error(error))  # noqa: TRY400
             stopping.wait(1.0)
         finally:
             state().db.session.remove()
@@ -72,7 +74,16 @@ def _poll_default() -> None:
 
 
 def _poll_bulk() -> None:
-    """Bulk work waits for Redis: nobody is in a hurry for it."""
+    """Go on with one request for personal data: people have a right to it, queue or no queue.
+
+    The other bulk work, asking about subscriptions, is done late when Redis is back.
+    """
+    found = personal_data.find_open(state().db.session)
+    state().db.session.rollback()
+    if found:
+        # Several processes poll: each takes any one, so that they seldom wait for each other.
+        _, request_id = random.choice(found)  # noqa: S311 - nobody gains by guessing it
+        personal_data.work_on(current_application(), request_id)
 
 
 POLLS: Final = {

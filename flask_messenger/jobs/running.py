@@ -8,6 +8,7 @@ from typing import Final, ParamSpec, TypeVar
 
 import redis
 from rq import Queue
+from rq.timeouts import BaseTimeoutException
 
 from flask_messenger.ingest.wake import INGEST_QUEUE
 from flask_messenger.models.outage import is_database_away
@@ -69,6 +70,10 @@ def run_once(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     try:
         with system_scope(function.__name__):
             return function(*args, **kwargs)
+    except BaseTimeoutException:
+        # Broken off in the middle of a statement, perhaps: nothing can be said on its connection.
+        state().db.session().invalidate()
+        raise
     finally:
         state().db.session.remove()
 

@@ -4,12 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import redis
 from flask import Flask
-from rq.timeouts import BaseTimeoutException
+from rq import Queue
+from rq.timeouts import BaseTimeoutException, UnixSignalDeathPenalty
 
 from flask_messenger.connect import subscriptions, upkeep
 from flask_messenger.inbox import actions as inbox_actions
@@ -21,11 +23,13 @@ from flask_messenger.ingest import spool as spooling
 from flask_messenger.ingest.settle import settle_all_waiting
 from flask_messenger.ingest.spool import Spool
 from flask_messenger.ingest.waiting import WAITING_KEPT, forget_waiting
-from flask_messenger.ingest.wake import schedule_drain
+from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
 from flask_messenger.jobs.running import QUEUES, run_once
 from flask_messenger.jobs.taking import issue_ticket, put_bulk
 from flask_messenger.jobs.work import check_subscriptions, put_news, wake_data_request
 from flask_messenger.models.base import utc_now
+from flask_messenger.models.outage import name_error
+from flask_messenger.monitor.beats import DOING
 from flask_messenger.monitor.figures import measure, save_figures
 from flask_messenger.outbox import reconcile
 from flask_messenger.outbox.wake import publish_wake
@@ -38,11 +42,19 @@ logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS: Final = 5.0
 SWEEP_LIMIT: Final = 500
+PART_SECONDS: Final = 120
+"""A part that takes longer hangs: it is broken off, or nothing would be looked after any more."""
 
 
 def _sweep_journal() -> None:
+    """Have what waits in the journal drained, though a worker died with the job that would."""
+    client = state().get(redis.Redis)
     if draining.has_pending(state().db.session) or spooling.has_spooled(current_application()):
-        schedule_drain(state().get(redis.Redis))
+        if Queue(INGEST_QUEUE, connection=client).is_empty():
+            # A wake was noted and no job is there. Begun or lost: one drain more does no harm,
+            # and whoever waits for the note to expire waits for nothing.
+            drain_started(client)
+        schedule_drain(client)
 
 
 def _sweep_news() -> None:
@@ -119,12 +131,13 @@ def _sweep_figures() -> None:
 class Part:
     """One part of the schedule.
 
-    A part that comes seldom is done by one host at a time: a key in Redis says when it was done
+    A part that is shared is done by one host at a time: a key in Redis says when it was done
     last. That saves work and is no promise; parts may run twice at once and must not mind.
     """
 
     run: Callable[[], None]
     every_seconds: float = SWEEP_SECONDS
+    is_shared: bool = True
 
     @property
     def name(self) -> str:
@@ -133,12 +146,12 @@ class Part:
 
 
 SCHEDULE: Final[tuple[Part, ...]] = (
-    Part(_sweep_journal),
-    Part(_sweep_news),
-    Part(_sweep_lanes),
-    Part(_sweep_turns),
-    Part(_sweep_snoozes),
-    Part(_sweep_connections),
+    Part(_sweep_journal, is_shared=False),
+    Part(_sweep_news, is_shared=False),
+    Part(_sweep_lanes, is_shared=False),
+    Part(_sweep_turns, is_shared=False),
+    Part(_sweep_snoozes, is_shared=False),
+    Part(_sweep_connections, is_shared=False),
     Part(_sweep_figures),
     Part(_sweep_subscriptions, every_seconds=30),
     Part(_sweep_waiting, every_seconds=60),
@@ -148,17 +161,31 @@ SCHEDULE: Final[tuple[Part, ...]] = (
 """What is looked after, and how often. A part is a few lines here; its service does the work."""
 
 
-def sweep(parts: Collection[Part] = SCHEDULE) -> None:
-    """Find what nobody was woken for. A part that fails does not keep the others from running."""
+class PartTimeoutError(BaseTimeoutException):
+    """A part of the schedule took too long."""
+
+
+def sweep(parts: Collection[Part] = SCHEDULE, *, limit_seconds: int = 0) -> None:
+    """Find what nobody was woken for. A part that fails does not keep the others from running.
+
+    Args:
+        parts: what to look after.
+        limit_seconds: how long a part may take before it is broken off, which works in the main
+            thread only; 0 for as long as it likes.
+    """
+    penalty: Any = UnixSignalDeathPenalty
+    limit = penalty(limit_seconds, PartTimeoutError) if limit_seconds else nullcontext()
     for part in parts:
+        DOING.begin(part.name)
         try:
-            run_once(part.run)
-        except BaseTimeoutException:
-            raise
+            with limit:
+                run_once(part.run)
         except Exception as error:  # noqa: BLE001 - the schedule must go on, whatever it is
             logger.error(  # noqa: TRY400 - a database error's text may quote a message
-                "sweep_failed part=%s error=%s", part.name, type(error).__name__
+                "sweep_failed part=%s error=%s", part.name, name_error(error)
             )
+        finally:
+            DOING.end()
 
 
 def keep_schedule(app: Flask, stopping: threading.Event) -> None:
@@ -171,13 +198,13 @@ def keep_schedule(app: Flask, stopping: threading.Event) -> None:
         now = time.monotonic()
         due = [part for part in SCHEDULE if due_at[part] <= now]
         with app.app_context():
-            sweep([part for part in due if _is_ours(part)])
+            sweep([part for part in due if _is_ours(part)], limit_seconds=PART_SECONDS)
         due_at |= {part: now + part.every_seconds for part in due}
 
 
 def _is_ours(part: Part) -> bool:
-    """Say whether this host is the one to run a part that comes seldom."""
-    if part.every_seconds <= SWEEP_SECONDS:
+    """Say whether this host is the one to run a part that hosts share."""
+    if not part.is_shared:
         return True
     key, milliseconds = f"messenger:schedule:{part.name}", int(part.every_seconds * 900)
     try:

@@ -10,6 +10,7 @@ from rq import Queue
 from rq.timeouts import BaseTimeoutException
 
 from flask_messenger.jobs.running import QUEUES, STOPPING, as_job, enqueue
+from flask_messenger.models.outage import name_error
 from flask_messenger.monitor.beats import count_workers
 from flask_messenger.state import state
 from flask_messenger.turns import Piece, Turn, Turns, share_of
@@ -22,6 +23,9 @@ TURNS_SECONDS: Final = 10.0
 
 PIECES: Final[dict[str, Callable[..., "tuple[Any, ...] | None"]]] = {}
 """What can be done in turns, by name; see `as_piece`."""
+
+IN_HAND: Final[list[tuple[Turns, Turn]]] = []
+"""The turns that this process has taken and not finished."""
 
 
 def as_piece(
@@ -53,6 +57,7 @@ def take_turns(group: str) -> None:
 def _take_turn(turns: Turns, turn: Turn) -> None:
     piece = turn.piece
     more: tuple[Any, ...] | None = None
+    IN_HAND.append((turns, turn))
     try:
         function = PIECES[piece.name]
         more = as_job(function)(*piece.args)
@@ -60,12 +65,23 @@ def _take_turn(turns: Turns, turn: Turn) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - the next workspace's turn comes, whatever it is
         # The type only: what the database or the host's code says may quote a message.
-        logger.error("piece_failed name=%s error=%s", piece.name, type(error).__name__)  # noqa: TRY400
+        logger.error("piece_failed name=%s error=%s", piece.name, name_error(error))  # noqa: TRY400
     finally:
+        IN_HAND.remove((turns, turn))
         turns.finish(turn)
     if more is not None:
         again = Piece(workspace_id=piece.workspace_id, name=piece.name, args=more, key=piece.key)
         turns.put([again])
+
+
+def keep_turns() -> None:
+    """Say of what this process has in hand that it is under way. The heartbeat calls it.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    for turns, turn in IN_HAND:
+        turns.extend(turn)
 
 
 def _share(group: str) -> int:

@@ -34,6 +34,9 @@ FRESH_SECONDS: Final = 30.0
 """Figures are measured every few seconds; older ones say that nobody measures."""
 MOST: Final = 100_000
 """Counting goes so far and no further: beyond it, more is as bad."""
+COUNTED_KEY: Final = "messenger:figures:counted"
+COUNTED_SECONDS: Final = 60
+"""What is set aside may be much, and changes slowly: it is counted anew so often and no oftener."""
 TURN_GROUPS: Final = ("default", "bulk")
 
 _entries: Final = WebhookEntry.__table__
@@ -103,6 +106,7 @@ def measure(
         spooled: how many deliveries wait for the database.
     """
     now = utc_now()
+    aside = _count_aside(session, client)
     last = session.scalar(select(_entries.c.received_at).order_by(_entries.c.id.desc()).limit(1))
     figures = Figures(
         at=time.time(),
@@ -110,8 +114,8 @@ def measure(
         journal=_measure_journal(session, now),
         outbox=_measure_outbox(session, now),
         news=_measure_news(session, now),
-        failed_entries=_count(session, _entries.c.id, _is(_entries.c.state, FAILED)),
-        unrouted_entries=_count(session, _entries.c.id, _is(_entries.c.state, UNROUTED)),
+        failed_entries=aside[FAILED],
+        unrouted_entries=aside[UNROUTED],
         sending=_count(session, _messages.c.id, _is(_messages.c.status, SENDING)),
         unknown=_count(session, _messages.c.id, _is(_messages.c.status, UNKNOWN)),
         queues={group: _measure_queue(client, name) for group, name in queues.items()},
@@ -146,6 +150,20 @@ def load_figures(client: "redis.Redis") -> Figures | None:
 def _is(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
     """Compare with a constant that is written out: only so a partial index is taken."""
     return column == literal_column(f"'{value}'")
+
+
+def _count_aside(session: Session, client: "redis.Redis") -> dict[str, int]:
+    """Return how many entries failed or are of nobody: as counted lately, or counted now."""
+    held = cast("bytes | None", client.get(COUNTED_KEY))
+    if held is not None:
+        counted: dict[str, int] = json.loads(held)
+        return counted
+    counts = {
+        each: _count(session, _entries.c.id, _is(_entries.c.state, each))
+        for each in (FAILED, UNROUTED)
+    }
+    client.set(COUNTED_KEY, json.dumps(counts), ex=COUNTED_SECONDS)
+    return counts
 
 
 def _measure_journal(session: Session, now: datetime) -> Waiting:

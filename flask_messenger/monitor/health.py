@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 WORK_GROUPS: Final = ("ingest", "outbox", "default")
 """Without a worker of each, messages do not flow."""
+SIDE_GROUPS: Final = ("bulk", "schedule")
+"""Without a worker of each, messages flow, and what goes wrong beside them stays wrong."""
 TROUBLE_DAYS: Final = 7
 
 # Written out and not bound: the planner takes a partial index only where it sees the constant.
@@ -41,7 +43,7 @@ SUBSCRIPTION_ACTIONS: Final = ("subscription_restored", "subscription_lost")
 NEWS_LIMIT: Final = 10
 
 State = Literal["good", "slow", "stopped"]
-AlertKind = Literal["redis_away", "no_worker", "behind"]
+AlertKind = Literal["redis_away", "no_worker", "unmeasured", "behind"]
 SubscriptionAction = Literal["subscription_restored", "subscription_lost"]
 
 
@@ -50,7 +52,8 @@ class Alert:
     """Something that keeps messages from flowing as they should.
 
     Attributes:
-        kind: `redis_away`, `no_worker` (`part` is its group) or `behind` (`part` is what is).
+        kind: `redis_away`, `no_worker` (`part` is its group), `unmeasured` (nobody measured
+            lately: the schedule hangs, or does not run) or `behind` (`part` is what is).
         seconds: how far behind.
     """
 
@@ -105,7 +108,7 @@ class Health:
     @property
     def state(self) -> State:
         """`good`, `slow` or `stopped`."""
-        if any(each.kind == "no_worker" for each in self.alerts):
+        if any(each.kind == "no_worker" and each.part in WORK_GROUPS for each in self.alerts):
             return "stopped"
         return "slow" if self.alerts else "good"
 
@@ -137,16 +140,19 @@ def find_alerts(
 ) -> list[Alert]:
     """Say what keeps messages from flowing. Pure.
 
-    Without Redis nobody can say which workers are alive, and nobody claims that none is.
+    Without Redis nobody can say which workers are alive, and nobody claims that none is. Figures
+    are None where nobody measured lately: then nobody knows that messages flow.
     """
     if not is_redis_here:
         return [Alert(kind="redis_away")]
     workers = _count_by_group(beats)
-    missing = [Alert(kind="no_worker", part=each) for each in WORK_GROUPS if not workers.get(each)]
-    lags = figures.lags if figures else {}
+    groups = (*WORK_GROUPS, *SIDE_GROUPS)
+    missing = [Alert(kind="no_worker", part=each) for each in groups if not workers.get(each)]
+    if figures is None:
+        return [*missing, Alert(kind="unmeasured")]
     behind = [
         Alert(kind="behind", part=part, seconds=seconds)
-        for part, seconds in lags.items()
+        for part, seconds in figures.lags.items()
         if seconds > alert_seconds
     ]
     return missing + behind

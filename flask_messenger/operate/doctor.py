@@ -1,5 +1,6 @@
 """A check of everything an operator can get wrong, one finding a line."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
@@ -13,6 +14,8 @@ from flask_messenger.crypto import KeyRing
 from flask_messenger.models import schema
 from flask_messenger.models.walls import ASK_SYSTEM
 from flask_messenger.monitor.beats import read_beats
+from flask_messenger.monitor.figures import load_figures
+from flask_messenger.monitor.health import SIDE_GROUPS, WORK_GROUPS
 from flask_messenger.operate.findings import Finding, note, ok, wrong
 from flask_messenger.operate.keys import count_keys, find_unreadable
 from flask_messenger.operate.walls import check_walls
@@ -21,7 +24,6 @@ from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import system_scope
 
 CLOCK_SECONDS: Final = 5.0
-NEEDED_GROUPS: Final = ("default", "ingest", "outbox")
 
 
 def examine(app: Flask, *, process: str) -> list[Finding]:
@@ -134,10 +136,19 @@ def _check_redis(held: MessengerState) -> Iterator[Finding]:
         yield wrong("redis", says, "Set `maxmemory-policy noeviction`.")
     elif persistence.get("aof_enabled"):
         yield ok("redis", "It answers, and keeps what it was given on disk.")
+    yield from _check_work(client)
+
+
+def _check_work(client: "redis.Redis") -> Iterator[Finding]:
     working = {each.group for each in read_beats(client)}
-    missing = [group for group in NEEDED_GROUPS if group not in working]
+    missing = [group for group in (*WORK_GROUPS, *SIDE_GROUPS) if group not in working]
     if missing:
         says = f"No worker was heard of lately for: {', '.join(missing)}."
         yield wrong("workers", says, "Start `flask messenger worker`.")
     else:
         yield ok("workers", f"At work: {', '.join(sorted(working))}.")
+    figures = load_figures(client)
+    if "schedule" in working and not (figures and figures.is_fresh(time.time())):
+        says = "The schedule is at work, and has measured nothing lately: it hangs."
+        mend = "Its log names the part that fails (`sweep_failed`); else restart the worker."
+        yield wrong("schedule", says, mend)

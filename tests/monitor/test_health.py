@@ -21,6 +21,7 @@ from flask_messenger.tenancy import system_scope
 from tests.api.conftest import Api, Threads
 from tests.support import meta
 from tests.support.app import Factory, Host
+from tests.support.ingest import drain
 from tests.ui.conftest import Browser
 
 PAGE, PERSON = "555", "9001001"
@@ -113,7 +114,23 @@ def test_workers_are_alive_while_they_say_so(app: Flask) -> None:
     ("groups", "figures", "is_redis_here", "expected"),
     [
         (GROUPS, Figures(at=0.0), True, []),
-        (GROUPS[:2], Figures(at=0.0), True, [Alert(kind="no_worker", part="default")]),
+        (
+            ("ingest", "outbox", "bulk", "schedule"),
+            Figures(at=0.0),
+            True,
+            [Alert(kind="no_worker", part="default")],
+        ),
+        (
+            GROUPS[:3],
+            None,
+            True,
+            [
+                Alert(kind="no_worker", part="bulk"),
+                Alert(kind="no_worker", part="schedule"),
+                Alert(kind="unmeasured"),
+            ],
+        ),
+        (GROUPS, None, True, [Alert(kind="unmeasured")]),
         ((), None, False, [Alert(kind="redis_away")]),
         (
             GROUPS,
@@ -192,6 +209,7 @@ def test_the_page_says_what_is_wrong_and_what_follows(
     assert "Messages wait" in words
     assert "No worker is running." in words
     assert "New messages show about 3 min late." in words
+    assert "Exports and erasures go on" not in words
     assert "New messages are kept" in browser.read("/settings")
 
 
@@ -202,6 +220,7 @@ def test_the_page_without_redis_claims_nothing(new_app: Callable[..., Flask]) ->
     words = Browser(app, headers={"Accept": "text/html"}).read("/health")
 
     assert "The queue does not answer." in words
+    assert "Exports and erasures go on" in words
     assert "Not measured" in words
     assert "No worker is running" not in words
 
@@ -213,7 +232,45 @@ def test_old_figures_are_not_taken_for_new_ones(
     start_workers(app, *GROUPS)
     save_figures(redis_of(app), Figures(at=time.time() - 600))
 
-    assert "Not measured" in browser.read("/health")
+    words = browser.read("/health")
+
+    assert "Not measured" in words
+    assert "Nobody measures." in words
+    assert "Messages flow" not in words
+
+
+def test_without_a_schedule_messages_flow_and_somebody_has_to_look(
+    app: Flask, api: Api, browser: Browser, signed_in: Host
+) -> None:
+    del signed_in
+    start_workers(app, "ingest", "outbox", "default")
+    save_figures(redis_of(app), Figures(at=time.time()))
+
+    answer, words = api.get("/health"), browser.read("/health")
+
+    assert answer.json["state"] == "slow"
+    assert [each["part"] for each in answer.json["alerts"]] == ["bulk", "schedule"]
+    assert "Needs a look" in words
+    assert "Exports and erasures of personal data wait" in words
+    assert "not tried again" in words
+
+
+def test_what_is_set_aside_is_counted_once_a_minute(app: Flask, client: FlaskClient) -> None:
+    part = [each for each in jobs.SCHEDULE if each.name == "sweep_figures"]
+    jobs.sweep(part)
+    meta.post(client, meta.delivery(meta.entry("999", meta.message("999", PERSON, "Hello"))))
+    drain(app)
+
+    def count() -> int:
+        jobs.sweep(part)
+        figures = load_figures(redis_of(app))
+        assert figures is not None
+        return figures.unrouted_entries
+
+    assert count() == 0
+    assert 0 < redis_of(app).ttl("messenger:figures:counted") <= 60
+    redis_of(app).delete("messenger:figures:counted")
+    assert count() == 1
 
 
 def test_the_page_tells_of_subscriptions_that_were_restored(

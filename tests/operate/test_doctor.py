@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from flask_messenger.crypto import KeyRing
 from flask_messenger.models import Account, schema
 from flask_messenger.models.base import new_id
 from flask_messenger.monitor.beats import beat
+from flask_messenger.monitor.figures import Figures, save_figures
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 from tests.servers import connect_to
@@ -53,8 +55,9 @@ def healthy_redis(redis_url: str):
     with redis.Redis.from_url(redis_url) as client:
         before = client.config_get("appendonly")["appendonly"]
         client.config_set("appendonly", "yes")
-        for group in ("ingest", "outbox", "default"):
+        for group in ("ingest", "outbox", "default", "bulk", "schedule"):
             beat(client, group=group, started_at=0, works_by="queue")
+        save_figures(client, Figures(at=time.time()))
         yield client
         client.config_set("appendonly", before)
 
@@ -209,6 +212,16 @@ def test_an_address_that_is_not_set_is_worth_knowing(new_app: Callable[..., Flas
 
 
 @pytest.mark.databases("sqlite")
+def test_a_schedule_that_hangs_is_said(app: Flask, healthy_redis: "redis.Redis") -> None:
+    save_figures(healthy_redis, Figures(at=time.time() - 600))
+
+    _, found = examine(app)
+
+    assert states(found)["workers"] == {"ok"}
+    assert states(found)["schedule"] == {"wrong"}
+
+
+@pytest.mark.databases("sqlite")
 def test_workers_and_a_file_that_are_missing_are_said(app: Flask, redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         beat(client, group="ingest", started_at=0, works_by="queue")
@@ -217,7 +230,9 @@ def test_workers_and_a_file_that_are_missing_are_said(app: Flask, redis_url: str
 
     assert status == 1
     assert "append-only" in found["redis"][0][1]
-    assert found["workers"] == [("wrong", "No worker was heard of lately for: default, outbox.")]
+    assert found["workers"] == [
+        ("wrong", "No worker was heard of lately for: outbox, default, bulk, schedule.")
+    ]
 
 
 @pytest.mark.databases("sqlite")

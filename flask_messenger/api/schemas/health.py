@@ -10,7 +10,7 @@ from flask_messenger.api.schemas.base import Answer, Time
 class HealthAlert(Answer):
     """Something that keeps messages from flowing as they should."""
 
-    kind: Literal["redis_away", "no_worker", "behind"]
+    kind: Literal["redis_away", "no_worker", "unmeasured", "behind"]
     part: str = Field(description="The queue group without a worker, or the part that is behind.")
     seconds: float = Field(description="How far behind; 0 where that is not the trouble.")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from flask_messenger.monitor.health import Alert, Health, SubscriptionNews
+from flask_messenger.monitor.health import WORK_GROUPS, Alert, Health, SubscriptionNews
 from flask_messenger.ui.presenters.reader import Reader
 from flask_messenger.ui.presenters.settings import HealthLine, Notice
 from flask_messenger.ui.presenters.times import since, time_ago_spoken
@@ -16,7 +16,7 @@ HOUR: Final = 3600
 
 STATES: Final = {
     "good": ("Messages flow", "good"),
-    "slow": ("Messages are slow", "warn"),
+    "slow": ("Needs a look", "warn"),
     "stopped": ("Messages wait", "bad"),
 }
 PARTS: Final = {
@@ -33,6 +33,8 @@ WITHOUT: Final = {
     "ingest": "New messages are kept, and show when a worker runs.",
     "outbox": "Answers are kept, and go out when a worker runs.",
     "default": "The CRM hears of new messages when a worker runs.",
+    "bulk": "Exports and erasures of personal data wait until a worker runs.",
+    "schedule": "Messages still flow, but what fails on its way is not tried again.",
 }
 GROUPS: Final = {
     "ingest": "Receiving",
@@ -95,13 +97,24 @@ def alert_notices(alerts: Sequence[Alert]) -> list[Notice]:
                 kind="warn",
                 title="The queue does not answer.",
                 text="Messages still arrive and go out, but more slowly, and nobody can say here"
-                " how far behind they are.",
+                " how far behind they are. Exports and erasures go on; checks of subscriptions"
+                " wait for the queue.",
             )
         )
     without = [WITHOUT[each.part] for each in alerts if each.kind == "no_worker"]
     if without:
         some = "No worker is running." if len(without) == len(WITHOUT) else "A worker is missing."
-        notices.append(Notice(kind="bad", title=some, text=" ".join(without)))
+        is_bad = any(each.part in WORK_GROUPS for each in alerts if each.kind == "no_worker")
+        kind = "bad" if is_bad else "warn"
+        notices.append(Notice(kind=kind, title=some, text=" ".join(without)))
+    if any(each.kind == "unmeasured" for each in alerts):
+        notices.append(
+            Notice(
+                kind="warn",
+                title="Nobody measures.",
+                text="Nobody knows how far behind messages are: the schedule is not run, or hangs.",
+            )
+        )
     behind = [each for each in alerts if each.kind == "behind"]
     late = [LATE[each.part].format(late=duration(each.seconds)) for each in behind]
     if late:

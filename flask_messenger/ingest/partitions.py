@@ -2,6 +2,7 @@
 
 Both are done by functions of the database that belong to the owner of the tables: a worker's role
 owns nothing. A row whose day has no partition goes to the default one; an INSERT never fails.
+What was there before the journal had days is one partition, until the day its name says.
 """
 
 import logging
@@ -18,7 +19,10 @@ from flask_messenger.models.upsert import is_transient
 logger = logging.getLogger(__name__)
 
 DAYS_AHEAD: Final = 7
-_DAY: Final = re.compile(r"messenger_webhook_entries_(\d{8})")
+_DAY: Final = re.compile(r"messenger_webhook_entries_(until_)?(\d{8})")
+_WAITS: Final = frozenset({"57014", "23514"})
+"""Cancelled, since reading the default partition took too long; or a row of the day came into it
+after it was looked at: it is looked at again the next time."""
 _LIST: Final = text(
     "SELECT part.relname FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid"
     " WHERE inhparent = to_regclass('messenger_webhook_entries')"
@@ -26,25 +30,37 @@ _LIST: Final = text(
 
 
 def list_days(session: Session) -> set[date]:
-    """Return the days, UTC, that have a partition of their own."""
+    """Return the days, UTC, that have a partition of their own, and the last before those."""
+    return {day for _, day in _list_partitions(session)}
+
+
+def _list_partitions(session: Session) -> list[tuple[bool, date]]:
+    """Return the day of each partition, and whether it holds all before that day, too."""
     found = (_DAY.fullmatch(name) for name in session.scalars(_LIST))
-    return {
-        datetime.strptime(match.group(1), "%Y%m%d").replace(tzinfo=UTC).date()
+    return [
+        (
+            match.group(1) is not None,
+            datetime.strptime(match.group(2), "%Y%m%d").replace(tzinfo=UTC).date(),
+        )
         for match in found
         if match
-    }
+    ]
 
 
 def add_days(session: Session, *, now: datetime) -> None:
-    """Make the partitions of today and the next days.
+    """Make the partitions of today and the next days, until one has to wait.
 
     A day of which the default partition already holds rows stays there. Commits after each.
     """
     today = now.astimezone(UTC).date()
     wanted = {today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)}
-    missing = sorted(wanted - list_days(session))
-    for day in missing:
-        _call(session, "messenger_journal_add_partition", day)
+    partitions = _list_partitions(session)
+    missing = wanted - {day for _, day in partitions}
+    old = max((day for is_all, day in partitions if is_all), default=date.min)
+    for day in sorted(each for each in missing if each > old):
+        # What one has to wait for, the next would, too; and webhooks wait behind each of them.
+        if not _call(session, "messenger_journal_add_partition", day):
+            return
 
 
 def drop_days(session: Session, *, before: date) -> bool:
@@ -65,7 +81,7 @@ def _call(session: Session, function: str, day: date) -> bool:
         session.commit()
     except DBAPIError as error:
         session.rollback()
-        if not (is_transient(error) or getattr(error.orig, "sqlstate", None) == "57014"):
+        if not (is_transient(error) or getattr(error.orig, "sqlstate", None) in _WAITS):
             raise
         logger.warning("journal_day_waits function=%s day=%s", function, day)
         return False

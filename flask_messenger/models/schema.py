@@ -16,7 +16,7 @@ LOCK_SECONDS: Final = 2
 """How long a change of a table waits for others: whoever comes after it waits as long."""
 VERSION_TABLE: Final = "messenger_alembic_version"
 TABLE_PREFIX: Final = "messenger_"
-PARTITION: Final = re.compile(r"messenger_webhook_entries_(default|\d{8})")
+PARTITION: Final = re.compile(r"messenger_webhook_entries_(default|(until_)?\d{8})")
 """Parts of the journal on PostgreSQL: ours, but no tables of their own."""
 WITHOUT_MODEL: Final = re.compile(r"ix_messenger_\w+_words|ix_messenger_webhook_entries_waiting")
 """Indexes over expressions, on PostgreSQL only: no model says them, their migrations do."""

@@ -1,5 +1,6 @@
 """The journal's days, and what is kept for a time only."""
 
+import re
 import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import create_engine, func, insert, select, text
+from sqlalchemy.orm import sessionmaker
 
 from flask_messenger.ingest.partitions import add_days, drop_days, list_days
 from flask_messenger.ingest.retention import tidy, tidy_journal
@@ -206,6 +208,21 @@ def test_a_day_that_began_in_the_default_partition_stays_there(app: Flask, sessi
 
 
 @on_postgresql
+def test_a_day_that_has_to_wait_lets_the_next_ones_wait_too(
+    app: Flask, session: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with state_of(app).db.engine.connect() as drain:
+        drain.execute(text("SELECT FROM messenger_webhook_entries"))
+
+        add_days(session, now=NOW)
+
+    assert NOW.date() not in list_days(session)
+    assert caplog.text.count("journal_day_waits") == 1
+    add_days(session, now=NOW)
+    assert NOW.date() in list_days(session)
+
+
+@on_postgresql
 def test_a_day_is_dropped_whole_unless_an_entry_of_it_still_waits(app: Flask, session: Any) -> None:
     add_days(session, now=NOW)
     put(session, NOW, "done")
@@ -264,7 +281,7 @@ def test_a_journal_that_is_there_already_moves_without_losing_a_row(
     url = new_postgres_database()
     engine = create_engine(url)
     schema.upgrade(engine, "0003")
-    old, young = first_id(NOW - 3650 * DAY), new_id()
+    old, young, ahead = first_id(NOW - 3650 * DAY), new_id(), first_id(NOW + 3650 * DAY)
     row = "'default', 'page', '\\x7b7d', 'pending', 0, now()"
     columns = "id, app_name, object, raw, state, attempts, received_at"
     with engine.begin() as connection:
@@ -272,17 +289,37 @@ def test_a_journal_that_is_there_already_moves_without_losing_a_row(
             values = f"VALUES ('{entry_id}', {row})"
             connection.execute(text(f"INSERT INTO messenger_webhook_entries ({columns}) {values}"))
 
+    schema.upgrade(engine, "0004")
+    with engine.begin() as connection:
+        values = f"VALUES ('{ahead}', {row})"
+        connection.execute(text(f"INSERT INTO messenger_webhook_entries ({columns}) {values}"))
+    schema.upgrade(engine)
+    where = text("SELECT id, tableoid::regclass::text FROM messenger_webhook_entries ORDER BY id")
+    with engine.connect() as connection:
+        places = connection.execute(where).all()
+    schema.downgrade(engine, "0009")
     schema.upgrade(engine)
     with engine.connect() as connection:
-        places = connection.execute(
-            text("SELECT id, tableoid::regclass::text FROM messenger_webhook_entries ORDER BY id")
-        ).all()
+        again = connection.execute(where).all()
+    with sessionmaker(engine)() as session:
+        add_days(session, now=datetime.now(UTC) + DAY)
+        days = list_days(session)
+        session.execute(text("UPDATE messenger_webhook_entries SET state = 'done'"))
+        session.commit()
+        is_dropped = drop_days(session, before=min(days) + DAY)
+        kept = session.scalars(text("SELECT id FROM messenger_webhook_entries")).all()
     schema.downgrade(engine, "0003")
     with engine.connect() as connection:
         left = connection.scalars(text("SELECT id FROM messenger_webhook_entries ORDER BY id"))
         ids = left.all()
     engine.dispose()
 
+    until = f"messenger_webhook_entries_until_{min(days):%Y%m%d}"
     default = "messenger_webhook_entries_default"
-    assert [tuple(each) for each in places] == [(old, default), (young, default)]
-    assert ids == [old, young]
+    assert [row[0] for row in places] == [old, young, ahead]
+    assert [row[1] for row in places][::2] == [until, default]
+    assert re.fullmatch(r"messenger_webhook_entries_\d{8}", places[1][1])
+    assert again == places
+    assert len(days) >= 8
+    assert (is_dropped, sorted(kept)) == (True, [young, ahead])
+    assert ids == [young, ahead]

@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
+from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -60,7 +61,8 @@ def open_redis(
         except ValueError:
             raise _unreadable() from None
     # A Sentinel answers at once or is away: its wait is added to that for the master.
-    sentinel_waits = {**waits, "socket_timeout": connect_seconds}
+    # One that is away is asked once: the others know as well, and redis-py would try it ten times.
+    sentinel_waits = {**waits, "socket_timeout": connect_seconds, "retry": Retry(NoBackoff(), 0)}
     address = _read_sentinel_address(url)
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         address["sentinels"],

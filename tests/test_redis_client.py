@@ -1,8 +1,11 @@
 """Redis behind Sentinel: the address, and a failover of real servers."""
 
 import contextlib
+import socket
+import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import pytest
 import redis
@@ -97,6 +100,32 @@ def test_every_part_of_the_address_is_used() -> None:
     assert issubclass(pool.connection_class, redis.SSLConnection)
 
 
+class HangUp:
+    """A Sentinel that is no good: whoever calls is hung up on."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):  # the listener was closed
+            while True:
+                caller, _ = self._listener.accept()
+                self.calls += 1
+                caller.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+
 def test_a_client_follows_the_master(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         master = Valkey("one", tmp_path, port=find_free_port())
@@ -110,9 +139,11 @@ def test_a_client_follows_the_master(tmp_path: Path) -> None:
         for each in (master, other, sentinel):
             stack.callback(each.kill)
             each.start()
-        url = f"redis+sentinel://127.0.0.1:{sentinel.port}/{sentinel.name}/0"
-        client = stack.enter_context(open_client(url))
+        broken = stack.enter_context(HangUp())
+        places = f"127.0.0.1:{broken.port},127.0.0.1:{sentinel.port}"
+        client = stack.enter_context(open_client(f"redis+sentinel://{places}/{sentinel.name}/0"))
         client.set("before", "1")
+        assert broken.calls == 1  # each further try would be a wait, where it is out of reach
         with other.client() as replica:
             wait_until(lambda: replica.get("before") == b"1", "the replica has it")
         wait_until(lambda: sentinel.knows_replicas(1), "Sentinel knows the replica")

@@ -1,12 +1,16 @@
 """Erasing one person: everywhere, for good, and nobody else."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, select, update
+from sqlalchemy import Engine, delete, select, text, update
 
 from flask_messenger import jobs
 from flask_messenger.crypto import KeyRing
@@ -28,6 +32,7 @@ from flask_messenger.models import (
     WebhookEntry,
 )
 from flask_messenger.models.base import utc_now
+from flask_messenger.models.journal import first_id
 from flask_messenger.privacy import bodies
 from flask_messenger.privacy.requests import ask_for_erasure, ask_for_export
 from flask_messenger.privacy.work import work_on
@@ -467,3 +472,42 @@ def test_an_erasure_is_not_done_while_an_older_entry_waits(
 
     assert [each.state for each in rows(app, DataRequest)] == ["done"]
     assert MAYA not in everything(app)
+
+
+@on_postgresql
+def test_what_was_received_before_and_comes_late_is_cleaned_by_the_drain(
+    app: Flask, told: Any, host: Host, tables_owner: Engine
+) -> None:
+    """From the spool, say: of a kind nobody handles, and beside what makes the entry fail."""
+    del told
+    erase(app, host)
+    strange = {"sender": {"id": MAYA}, "recipient": {"id": PAGE}, "new_kind": {"text": "a secret"}}
+    broken = meta.message(PAGE, JO, "no such word", mid="m_broken")
+    with system_scope("test"):
+        session = state_of(app).db.session
+        for number, events in enumerate(([strange], [strange, broken])):
+            old = UUID(int=first_id(utc_now() - timedelta(hours=1)).int + number)
+            raw = json.dumps({"id": PAGE, "time": meta.T0, "messaging": events}).encode()
+            session.add(WebhookEntry(id=old, app_name="default", object="page", raw=raw))
+        session.commit()
+
+    with refused(tables_owner, "no such word"):
+        drain(app)
+
+    assert journal_states(app)[:2] == ["done", "failed"]
+    assert MAYA not in everything(app)
+
+
+@contextmanager
+def refused(owner: Engine, word: str) -> Iterator[None]:
+    """Have the database refuse messages of one text."""
+    table = "ALTER TABLE messenger_messages"
+    with owner.begin() as connection:
+        connection.execute(
+            text(f"{table} ADD CONSTRAINT refused CHECK (text <> '{word}') NOT VALID")
+        )
+    try:
+        yield
+    finally:
+        with owner.begin() as connection:
+            connection.execute(text(f"{table} DROP CONSTRAINT refused"))

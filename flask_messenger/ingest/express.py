@@ -33,6 +33,10 @@ class ExpressWriter:
 
     They are made as the host's engine makes its own, with its arguments and its event handlers,
     and belong to us from then on. They are kept apart by process: a web server forks.
+
+    Attributes:
+        timeout_seconds: how long one `write` may take, and what connections that are made from
+            now on tell the server.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class ExpressWriter:
     ) -> None:
         self._engine = engine
         self._size = size
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._idle_seconds = idle_seconds
         self._own = _Own(size)
         self._abandoned: list[_Own] = []
@@ -59,9 +63,9 @@ class ExpressWriter:
         Raises:
             JournalUnavailableError: perhaps nothing was stored; the same rows may be written again.
         """
-        ends_at = time.monotonic() + self._timeout_seconds
+        ends_at = time.monotonic() + self.timeout_seconds
         own = self._own if self._own.pid == os.getpid() else self._leave_to_parent()
-        if not own.free.acquire(timeout=self._timeout_seconds):
+        if not own.free.acquire(timeout=self.timeout_seconds):
             raise TooSlowError("busy")
         try:
             self._write(own, rows, ends_at)
@@ -144,7 +148,7 @@ class ExpressWriter:
         made = self._engine.pool.recreate().connect()
         raw: Any = made.dbapi_connection
         made.detach()
-        return ExpressConnection(raw, timeout_seconds=self._timeout_seconds, ends_at=ends_at)
+        return ExpressConnection(raw, timeout_seconds=self.timeout_seconds, ends_at=ends_at)
 
     def _hasten(self, _dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
         """Wait no longer than Meta's patience allows, unless the host says how long."""

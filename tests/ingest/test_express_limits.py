@@ -103,13 +103,15 @@ def write_three_at_once(writer: ExpressWriter, engine: Engine) -> None:
 def test_one_silent_connection_gives_up_those_beside_it(
     app: Flask, engine: Engine, relay: Relay, made: list[Any]
 ) -> None:
-    writer = new_writer(engine, timeout_seconds=5.0)
+    writer = new_writer(engine)
     write_three_at_once(writer, engine)
     assert relay.accepted == 3
 
     relay.forget()
+    writer.timeout_seconds = SHORT
     with pytest.raises(TooSlowError):
         writer.write(make())
+    writer.timeout_seconds = LONG
     writer.write(make())  # the first one of the next time would be silent as well
 
     assert [each.closed for each in made] == [True, True, True, False]

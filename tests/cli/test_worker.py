@@ -20,11 +20,14 @@ from flask_messenger import jobs
 from flask_messenger.cli import supervisor, working
 from flask_messenger.cli.supervisor import Supervisor
 from flask_messenger.cli.worker import plan_processes
+from flask_messenger.hooks import Tenant
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.jobs import polling, running
-from flask_messenger.models import Message
+from flask_messenger.models import DataRequest, Message
 from flask_messenger.models.outage import is_database_away
+from flask_messenger.privacy.requests import ask_for_export
 from flask_messenger.state import state_of
+from flask_messenger.tenancy import workspace_scope
 from tests.example_app.running import free_ports
 from tests.support import meta
 from tests.support.app import Factory, Host
@@ -136,6 +139,24 @@ def test_without_redis_a_delivery_reaches_the_host(
 
         assert [each.text for each in rows(app, Message)] == ["Hello"]
     assert len(host.resolved) == 1
+
+
+@pytest.mark.databases("postgresql")
+def test_without_redis_an_export_is_made(new_app: Callable[..., Flask]) -> None:
+    app = new_app(MESSENGER_REDIS_URL="redis://127.0.0.1:1/0")
+    tenant = Tenant(workspace_id="w1", user_id="1", permissions=frozenset({"settings"}))
+    with app.app_context():
+        factory = Factory(app)
+        identity = factory.identity(factory.account(external_id=PAGE, token=None))
+        with workspace_scope("w1"):
+            request = ask_for_export(factory.session, tenant=tenant, identity_id=identity.id)
+            assert request.state == "queued"
+            factory.session.commit()
+
+        for _ in range(20):  # a piece each time
+            jobs.poll("bulk")
+
+        assert [each.state for each in rows(app, DataRequest)] == ["done"]
 
 
 @pytest.fixture

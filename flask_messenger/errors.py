@@ -23,10 +23,13 @@
     ├── ConnectError                a connection attempt ended; `reason` says how
     └── GraphError                  Meta answered with an error, or did not answer
         ├── GraphUnavailableError       retryable: nothing was accepted
+        │   └── FileNotFetchedError         Meta could not fetch the attachment
         ├── GraphTimeoutError           nobody knows whether it was accepted
         ├── RateLimitedError            retryable, later
+        │   └── ThreadTakenError            somebody else has the conversation now
         ├── TokenExpiredError           the account has to be connected again
-        ├── MissingPermissionError      a grant or an app review is missing
+        ├── MissingPermissionError      a grant is missing
+        │   └── AppNotApprovedError         Meta has not approved the app for it
         ├── WindowClosedError           Meta says the policy window is closed
         ├── RecipientUnavailableError   this person cannot be reached
         ├── AccountRestrictedError      Meta restricts the whole account
@@ -318,6 +321,13 @@ class GraphUnavailableError(GraphError):
     agent_text = "Meta could not be reached."
 
 
+class FileNotFetchedError(GraphUnavailableError):
+    """Meta could not fetch the file of a message; it may once more."""
+
+    slug = "graph_file_not_fetched"
+    agent_text = "Meta could not fetch the file."
+
+
 class GraphTimeoutError(GraphError):
     """The request went out and no answer came back: it may have been accepted."""
 
@@ -333,6 +343,13 @@ class RateLimitedError(GraphError):
     agent_text = "Meta was busy."
 
 
+class ThreadTakenError(RateLimitedError):
+    """Another app, or an automated flow, has the conversation now."""
+
+    slug = "graph_thread_taken"
+    agent_text = "Another app or an automation has this conversation now."
+
+
 class TokenExpiredError(GraphError):
     """The token is dead; only a person can connect the account again."""
 
@@ -341,10 +358,17 @@ class TokenExpiredError(GraphError):
 
 
 class MissingPermissionError(GraphError):
-    """A permission was not granted, or the app is not reviewed for it."""
+    """A permission was not granted."""
 
     slug = "graph_permission"
     agent_text = "A permission is missing. Reconnect the account and allow it."
+
+
+class AppNotApprovedError(MissingPermissionError):
+    """Meta has not approved the app for this; connecting the account again changes nothing."""
+
+    slug = "graph_app_not_approved"
+    agent_text = "Meta has not approved the app for this. Tell whoever runs this server."
 
 
 class WindowClosedError(GraphError):

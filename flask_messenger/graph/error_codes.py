@@ -9,6 +9,7 @@ Sources:
 """
 
 import contextlib
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,6 +17,8 @@ from typing import Any, Final
 from flask_messenger.errors import (
     AccountPausedError,
     AccountRestrictedError,
+    AppNotApprovedError,
+    FileNotFetchedError,
     GraphError,
     GraphTimeoutError,
     GraphUnavailableError,
@@ -23,6 +26,7 @@ from flask_messenger.errors import (
     MissingPermissionError,
     RateLimitedError,
     RecipientUnavailableError,
+    ThreadTakenError,
     TokenExpiredError,
     WindowClosedError,
 )
@@ -43,7 +47,6 @@ BY_CODE_AND_SUBCODE: Final[Mapping[tuple[int, int], type[GraphError]]] = {
     ): TokenExpiredError,  # the link of Page and Instagram account, or two-factor log-in
     (100, 33): InvalidGraphRequestError,
     (200, 1545041): RecipientUnavailableError,
-    (200, 2534041): AccountRestrictedError,
     (551, 1545041): RecipientUnavailableError,
     (613, 1893016): InvalidGraphRequestError,
     (613, 2018338): AccountRestrictedError,
@@ -57,11 +60,11 @@ BY_SUBCODE: Final[Mapping[int, type[GraphError]]] = {
     1893015: RecipientUnavailableError,
     1893063: AccountPausedError,  # restricted from sending for a while
     2018001: RecipientUnavailableError,
-    2018008: GraphUnavailableError,  # fetching the attachment failed; worth another try
+    2018008: FileNotFetchedError,  # worth another try
     2018014: InvalidGraphRequestError,
     2018021: InvalidGraphRequestError,  # matching people by phone number
     2018027: InvalidGraphRequestError,
-    2018028: MissingPermissionError,  # the app may only write to its own testers yet
+    2018028: AppNotApprovedError,  # the app may only write to its own testers yet
     2018047: InvalidGraphRequestError,
     2018074: InvalidGraphRequestError,
     2018108: RecipientUnavailableError,
@@ -71,14 +74,14 @@ BY_SUBCODE: Final[Mapping[int, type[GraphError]]] = {
     2018171: InvalidGraphRequestError,
     2018218: RecipientUnavailableError,  # this person has no profile
     2018247: MissingPermissionError,  # a field of the profile
-    2018276: MissingPermissionError,  # the app has no Human Agent feature
+    2018276: AppNotApprovedError,  # the app has no Human Agent feature
     2018278: WindowClosedError,
     2018292: InvalidGraphRequestError,  # a second private reply
-    2018294: GraphUnavailableError,  # reading a video took too long; worth another try
-    2018300: RateLimitedError,  # another app has the thread now
-    2018304: MissingPermissionError,  # the app has no Human Agent feature
+    2018294: FileNotFetchedError,  # reading a video took too long; worth another try
+    2018300: ThreadTakenError,  # another app has the thread now
+    2018304: AppNotApprovedError,  # the app has no Human Agent feature
     2018320: InvalidGraphRequestError,
-    2018321: RateLimitedError,  # an automated flow has the thread now
+    2018321: ThreadTakenError,  # an automated flow has the thread now
     2018336: InvalidGraphRequestError,  # not to be had under Europe's rules
     2446079: RateLimitedError,
     2534013: AccountRestrictedError,  # the Page has no Instagram account any more
@@ -87,14 +90,15 @@ BY_SUBCODE: Final[Mapping[int, type[GraphError]]] = {
     2534022: WindowClosedError,
     2534025: InvalidGraphRequestError,
     2534029: AccountRestrictedError,
-    2534037: RateLimitedError,  # another app has the thread now
+    2534037: ThreadTakenError,  # another app has the thread now
+    2534041: AccountRestrictedError,  # the account does not let apps have its messages
     2534122: AccountRestrictedError,
 }
 
 MESSENGER_CODES: Final[Mapping[int, type[GraphError]]] = {
     1: GraphUnavailableError,
     2: GraphUnavailableError,
-    3: MissingPermissionError,
+    3: AppNotApprovedError,
     4: RateLimitedError,
     9: RateLimitedError,
     10: MissingPermissionError,
@@ -106,7 +110,7 @@ MESSENGER_CODES: Final[Mapping[int, type[GraphError]]] = {
     190: TokenExpiredError,
     **dict.fromkeys(range(200, 300), MissingPermissionError),
     341: RateLimitedError,
-    368: AccountRestrictedError,
+    368: AccountPausedError,  # blocked for a while, for what was sent
     **dict.fromkeys((458, 459, 460, 463, 464, 467), TokenExpiredError),
     551: RecipientUnavailableError,
     613: RateLimitedError,
@@ -125,7 +129,8 @@ MESSENGER_CODES: Final[Mapping[int, type[GraphError]]] = {
 # WhatsApp names no subcodes since v16.
 WHATSAPP_CODES: Final[Mapping[int, type[GraphError]]] = {
     0: TokenExpiredError,
-    **dict.fromkeys((131005, 131030), MissingPermissionError),
+    131005: MissingPermissionError,
+    131030: AppNotApprovedError,  # a test number writes to those on its list only
     **dict.fromkeys((131000, 131016, 133004, 139103, 2494100), GraphUnavailableError),
     **dict.fromkeys((130429, 131056, 131057, 132069, 134101), RateLimitedError),
     131048: AccountPausedError,  # people complained; Meta says "hours"
@@ -156,6 +161,8 @@ WHATSAPP_CODES: Final[Mapping[int, type[GraphError]]] = {
 }
 
 BY_CODE: Final[Mapping[int, type[GraphError]]] = {**MESSENGER_CODES, **WHATSAPP_CODES}
+
+LARGEST_CODE: Final = 2**31 - 1
 
 ACCOUNT: Final = "account"
 APP: Final = "app"
@@ -214,12 +221,11 @@ def error_from_answer(
     kind = _kind(status, code, subcode, is_transient=error.get("is_transient") is True)
     if kind is GraphUnavailableError and code is None and not repeatable:
         kind = GraphTimeoutError  # Graph itself always names a code; this is somebody on the way
-    trace_id = error.get("fbtrace_id")
     return kind(
         f"Graph refused the call with code {code} and subcode {subcode} (HTTP {status}).",
         code=code,
         subcode=subcode,
-        trace_id=str(trace_id) if trace_id else None,
+        trace_id=_trace_id(error.get("fbtrace_id")),
         retry_after_seconds=_retry_after(headers or {}),
     )
 
@@ -271,8 +277,15 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return read_usage(headers).wait_seconds or None
 
 
+def _trace_id(value: Any) -> str | None:
+    """Return what Meta's support asks for; None where it is not fit for a line of a log."""
+    return value if isinstance(value, str) and re.fullmatch(r"[\w+/=-]{1,64}", value) else None
+
+
 def _integer(value: Any) -> int | None:
+    """Return a code; None where it is none, or none that a column can hold."""
     try:
-        return int(value)
+        number = int(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return number if abs(number) <= LARGEST_CODE else None

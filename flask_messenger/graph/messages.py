@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from flask_messenger.graph.client import Graph, node
 from flask_messenger.graph.usage import Usage
 from flask_messenger.settings import MetaApp
+
+LONGEST_ID: Final = 255
+"""Beyond it a yes could not be written down; without its id the echo tells which it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +72,6 @@ def send_action(
 
 
 def _text(value: Any) -> str | None:
-    return str(value) if value else None
+    """Return an id of Meta's; None where there is none, or none that a column can hold."""
+    text = str(value) if value else ""
+    return text if 0 < len(text) <= LONGEST_ID and "\0" not in text else None

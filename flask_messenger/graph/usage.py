@@ -9,6 +9,10 @@ from typing import Any, Final
 APP_HEADER: Final = "X-App-Usage"
 PAGE_HEADER: Final = "X-Page-Usage"
 BUSINESS_HEADER: Final = "X-Business-Use-Case-Usage"
+OTHER_USES: Final = frozenset(
+    {"ads_insights", "ads_management", "custom_audience", "custom_audiences", "leadgen"}
+)
+"""Limits of a business that hold back no message of its Pages."""
 PERCENT_KEYS: Final = ("call_count", "total_time", "total_cputime")
 
 
@@ -57,7 +61,8 @@ def _highest(blocks: list[Mapping[str, Any]]) -> float:
 def _business_blocks(by_business: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(by_business, Mapping):
         for blocks in by_business.values():
-            yield from _mappings(blocks if isinstance(blocks, list) else [blocks])
+            found = _mappings(blocks if isinstance(blocks, list) else [blocks])
+            yield from (each for each in found if str(each.get("type")) not in OTHER_USES)
 
 
 def _mappings(values: list[Any]) -> Iterator[Mapping[str, Any]]:

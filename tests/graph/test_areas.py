@@ -302,3 +302,14 @@ def test_login_is_revoked_as_the_app(
     revoke_login(graph, app=meta_app, user_id="900")
 
     assert meta.calls[0].request.headers["Authorization"] == f"Bearer {APP_ID}|{APP_SECRET}"
+
+
+@pytest.mark.parametrize("message_id", ["m" * 256, "m\0m", ""])
+def test_id_that_could_not_be_written_down_does_not_cost_the_yes(
+    graph: Graph, meta_app: MetaApp, meta: responses.RequestsMock, message_id: str
+) -> None:
+    meta.post(f"{URL}/1/messages", json={"message_id": message_id, "recipient_id": "7"})
+
+    sent = send_message(graph, app=meta_app, token=TOKEN, account_external_id="1", request={})
+
+    assert (sent.message_id, sent.recipient_id) == (None, "7")

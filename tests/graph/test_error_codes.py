@@ -3,6 +3,8 @@ import pytest
 from flask_messenger.errors import (
     AccountPausedError,
     AccountRestrictedError,
+    AppNotApprovedError,
+    FileNotFetchedError,
     GraphError,
     GraphTimeoutError,
     GraphUnavailableError,
@@ -10,6 +12,7 @@ from flask_messenger.errors import (
     MissingPermissionError,
     RateLimitedError,
     RecipientUnavailableError,
+    ThreadTakenError,
     TokenExpiredError,
     WindowClosedError,
 )
@@ -30,13 +33,14 @@ from flask_messenger.graph.error_codes import error_from_answer, most_tries, sco
         (10, 2534022, WindowClosedError),
         (10, 2018108, RecipientUnavailableError),
         (10, 1893063, AccountPausedError),
-        (10, 2018300, RateLimitedError),
+        (10, 2018300, ThreadTakenError),
         (17, None, RateLimitedError),
         (32, None, RateLimitedError),
         (100, None, InvalidGraphRequestError),
         (100, 33, InvalidGraphRequestError),
         (100, 2018001, RecipientUnavailableError),
-        (100, 2018008, GraphUnavailableError),
+        (100, 2018008, FileNotFetchedError),
+        (100, 2018294, FileNotFetchedError),
         (100, 2018109, InvalidGraphRequestError),
         (100, 36007, InvalidGraphRequestError),
         (100, 2534029, AccountRestrictedError),
@@ -46,10 +50,17 @@ from flask_messenger.graph.error_codes import error_from_answer, most_tries, sco
         (190, 492, TokenExpiredError),
         (200, None, MissingPermissionError),
         (200, 1545041, RecipientUnavailableError),
-        (200, 2018028, MissingPermissionError),
+        (200, 2018028, AppNotApprovedError),
+        (100, 2018276, AppNotApprovedError),
+        (10, 2018304, AppNotApprovedError),
+        (3, None, AppNotApprovedError),
+        (131030, None, AppNotApprovedError),
+        (200, 2534041, AccountRestrictedError),
+        (10, 2534041, AccountRestrictedError),
         (230, None, MissingPermissionError),
         (299, None, MissingPermissionError),
-        (368, None, AccountRestrictedError),
+        (368, None, AccountPausedError),
+        (2022, None, AccountRestrictedError),
         (551, 1545041, RecipientUnavailableError),
         (551, None, RecipientUnavailableError),
         (613, None, RateLimitedError),
@@ -58,7 +69,8 @@ from flask_messenger.graph.error_codes import error_from_answer, most_tries, sco
         (2500, None, InvalidGraphRequestError),
         (80006, None, RateLimitedError),
         (2018278, None, WindowClosedError),
-        (2018321, None, RateLimitedError),
+        (2018321, None, ThreadTakenError),
+        (100, 2534037, ThreadTakenError),
         (0, None, TokenExpiredError),
         (9, 2018352, RateLimitedError),
         (100, 2018336, InvalidGraphRequestError),
@@ -169,3 +181,23 @@ def test_file_that_meta_cannot_fetch_is_worth_one_more_try() -> None:
     assert most_tries(2018294, None, otherwise=6) == 2
     assert most_tries(2, None, otherwise=6) == 6
     assert most_tries(100, 2018008, otherwise=1) == 1
+
+
+def test_every_class_says_whether_it_is_worth_another_try() -> None:
+    for kind in (FileNotFetchedError, ThreadTakenError, AccountPausedError):
+        assert kind.retryable
+    assert not AppNotApprovedError.retryable
+
+
+@pytest.mark.parametrize("code", [2**31, -(2**31) - 1, "9" * 5000, 1e300])
+def test_number_that_no_column_holds_is_no_code(code) -> None:
+    error = error_from_answer(400, {"error": {"code": code, "error_subcode": code}})
+
+    assert (type(error), error.code, error.subcode) == (GraphError, None, None)
+
+
+@pytest.mark.parametrize("trace_id", ["a\nforged line", "x" * 65, {"a": 1}, 7, ""])
+def test_trace_id_that_is_not_fit_for_a_log_is_left_out(trace_id) -> None:
+    error = error_from_answer(400, {"error": {"code": 1, "fbtrace_id": trace_id}})
+
+    assert error.trace_id is None

@@ -26,3 +26,12 @@ def test_odd_headers_count_as_no_usage(value) -> None:
 
 def test_no_headers_are_no_usage() -> None:
     assert read_usage({}) == Usage()
+
+
+def test_limits_of_advertising_hold_back_no_message() -> None:
+    header = (
+        '{"1":[{"type":"ads_management","call_count":100,"estimated_time_to_regain_access":9},'
+        '{"type":"messenger","call_count":3}]}'
+    )
+
+    assert read_usage({"X-Business-Use-Case-Usage": header}) == Usage(percent=3)

@@ -215,7 +215,7 @@ def test_nothing_is_sent_after_a_disconnection(talk, meta):
         (10, 2018278, "graph_window_closed"),
         (551, 1545041, "graph_recipient_unavailable"),
         (200, None, "graph_permission"),
-        (368, None, "graph_account_restricted"),
+        (2022, None, "graph_account_restricted"),
         (100, None, "graph_invalid_request"),
         (999999, None, "graph"),
     ],

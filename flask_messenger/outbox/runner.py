@@ -110,6 +110,7 @@ class Runner:
         self._calls = Calls(threads, self._inbox)
         # More than there are threads, so that none waits for the next claim.
         self._most = max(1, threads + threads // AHEAD)
+        self._plenty = threads // AHEAD // 2
         self._ready = Ready()
         self._flights = Flights()
         pacer = self._held.get(Pacer)
@@ -318,7 +319,7 @@ class Runner:
         """Wait until something comes in, and take all that has."""
         with suppress(queue.Empty):
             self._take_in(self._inbox.get(timeout=seconds))
-            if self._calls.ahead:
+            if self._calls.ahead > self._plenty:
                 time.sleep(LINGER_SECONDS)  # no thread waits for us, and a round has its price
             while True:
                 self._take_in(self._inbox.get_nowait())

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 
-import orjson
+import msgspec
 from flask import Flask, request
 from psycopg_pool import ConnectionPool
 
@@ -19,6 +19,15 @@ INSERT_ONE = "INSERT INTO floor_entries (raw) VALUES (%s)"
 INSERT_MANY = "INSERT INTO floor_entries (raw) SELECT unnest(%b::bytea[])"
 LARGEST_OF_ONE = 1000
 """Bytes of a body that can only be one entry of these runs."""
+
+
+class Delivery(msgspec.Struct):
+    """What a delivery holds: the entries are cut out of it as the bytes they are."""
+
+    entry: list[msgspec.Raw]
+
+
+DELIVERY = msgspec.json.Decoder(Delivery)
 
 app = Flask("floor")
 _pools: dict[int, ConnectionPool] = {}
@@ -44,6 +53,6 @@ def receive() -> tuple[str, int]:
         if len(body) <= LARGEST_OF_ONE:
             connection.execute(INSERT_ONE, (body,))
         else:
-            entries = [orjson.dumps(each) for each in orjson.loads(body)["entry"]]
-            connection.execute(INSERT_MANY, (entries,))
+            entries = DELIVERY.decode(body).entry
+            connection.execute(INSERT_MANY, ([bytes(each) for each in entries],))
     return "", 200

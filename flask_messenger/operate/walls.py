@@ -142,7 +142,7 @@ def _check_role(connection: Connection) -> Iterator[Finding]:
 
 
 def _check_tables(connection: Connection, tables: list[str]) -> Iterator[Finding]:
-    opened = connection.execute(text(OPEN_TABLES), {"tables": tables}).all()
+    opened: list[Any] = list(connection.execute(text(OPEN_TABLES), {"tables": tables}))
     for table, why in opened:
         yield wrong("tables", f"{table} {why}.", UPGRADE)
     policies = connection.execute(text(POLICIES)).all()

@@ -3,8 +3,8 @@
 All are sent after commit, inside the workspace's scope and an application context, with the Flask
 application as sender. A receiver gets ids and loads what it needs through `db.session`; nothing
 of a person travels in the arguments. They are sent at least once for what the database holds,
-unless the process dies between the commit and the signal: what must never be missed is read from
-the tables.
+unless the process dies between the commit and the signal, or the host's receivers fall tens of
+thousands of them behind the outbox: what must never be missed is read from the tables.
 """
 
 import logging

@@ -173,7 +173,9 @@ class _Bench:
         driver: Any = connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
             for entry in self._entries(count, is_mixed=is_mixed):
-                copy.write_row((new_id(), "default", "page", entry, "pending", 0, utc_now()))
+                page_id = json.loads(entry)["id"]
+                row = (new_id(), "default", "page", entry, "pending", 0, utc_now(), page_id)
+                copy.write_row(row)
         connection.commit()
         connection.close()
 
@@ -237,7 +239,7 @@ class _Bench:
 
 _COPY: Final = (
     "COPY messenger_webhook_entries"
-    " (id, app_name, object, raw, state, attempts, received_at) FROM STDIN"
+    " (id, app_name, object, raw, state, attempts, received_at, turn) FROM STDIN"
 )
 
 

@@ -23,9 +23,6 @@ from flask_messenger.models import WebhookEntry
 from flask_messenger.models.journal import PENDING
 from flask_messenger.models.upsert import dialect_of, match_many
 
-KEY: Final = 'messenger_journal_key(raw) COLLATE "C"'
-"""Whose an entry seems to be, as an index knows it: a look at its first bytes, nothing more."""
-
 LIGHT: Final = 20
 """An account with no more entries than these is light: its batch is quick."""
 LAST: Final = "messenger_claim"
@@ -93,17 +90,17 @@ _WAITS: Final = "state = 'pending' AND (id > :after) IS TRUE AND id >= :since"
 # "Neither less nor more" is "equal" to everybody but the planner, which would take an equal key for
 # a constant, and the index of ids for one that gives the order by key and id: the whole journal
 # of the day, for each account.
-_OF_KEY: Final = f"{KEY} >= given.key AND {KEY} <= given.key"
+_OF_KEY: Final = "turn >= given.key AND turn <= given.key"
 
 # A loose index scan: from each account's first entry to the next account's.
 _KEYS: Final = text(
     f"""
     WITH RECURSIVE waiting (key) AS (
-        (SELECT {KEY} FROM messenger_webhook_entries WHERE {_WAITS} ORDER BY {KEY} LIMIT 1)
+        (SELECT turn FROM messenger_webhook_entries WHERE {_WAITS} ORDER BY turn LIMIT 1)
         UNION ALL
         SELECT (
-            SELECT {KEY} FROM messenger_webhook_entries
-            WHERE {_WAITS} AND {KEY} > waiting.key ORDER BY {KEY} LIMIT 1
+            SELECT turn FROM messenger_webhook_entries
+            WHERE {_WAITS} AND turn > waiting.key ORDER BY turn LIMIT 1
         )
         FROM waiting WHERE waiting.key IS NOT NULL
     )
@@ -130,7 +127,7 @@ _OF_LIGHT: Final = text(
             SELECT first.id, count(*) OVER () AS found FROM (
                 SELECT id FROM messenger_webhook_entries
                 WHERE {_WAITS} AND {_OF_KEY}
-                ORDER BY {KEY}, id LIMIT :most_of_one
+                ORDER BY turn, id LIMIT :most_of_one
             ) AS first
         ) AS few
         WHERE few.found < :most_of_one
@@ -148,7 +145,7 @@ _OF_EACH: Final = text(
     CROSS JOIN LATERAL (
         SELECT {_NAMES} FROM messenger_webhook_entries
         WHERE {_WAITS} AND {_OF_KEY}
-        ORDER BY {KEY}, id LIMIT :share FOR UPDATE SKIP LOCKED
+        ORDER BY turn, id LIMIT :share FOR UPDATE SKIP LOCKED
     ) AS entry
     LIMIT :most
     )

@@ -24,13 +24,15 @@ _MANY: Final = b"messenger_journal_many"
 _STATEMENTS: Final = {
     _ONE: b"""
         INSERT INTO messenger_webhook_entries
-            (id, app_name, object, received_at, raw, state, attempts)
-        VALUES ($1::uuid, $2::text, $3::text, $4::timestamptz, $5::bytea, 'pending', 0)
+            (id, app_name, object, received_at, raw, state, attempts, turn)
+        VALUES ($1::uuid, $2::text, $3::text, $4::timestamptz, $5::bytea, 'pending', 0,
+            messenger_journal_key($5::bytea))
         """,
     _MANY: b"""
         INSERT INTO messenger_webhook_entries
-            (id, app_name, object, received_at, raw, state, attempts)
-        SELECT given.id, $2::text, $3::text, $4::timestamptz, given.raw, 'pending', 0
+            (id, app_name, object, received_at, raw, state, attempts, turn)
+        SELECT given.id, $2::text, $3::text, $4::timestamptz, given.raw, 'pending', 0,
+            messenger_journal_key(given.raw)
         FROM unnest($1::uuid[], $5::bytea[]) AS given (id, raw)
         """,
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, LargeBinary, bindparam, event, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EXPRESS_DRIVER: Final = "psycopg"
+
+_TURN: Final = func.messenger_journal_key(bindparam("read_for_turn", type_=LargeBinary()))
 
 
 class Journal:
@@ -108,8 +110,12 @@ def insert_rows(connection: Connection, deliveries: Iterable[JournalRows]) -> No
     values = [each for rows in deliveries for each in _values_of(rows)]
     if not values:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(WebhookEntry.__table__).on_conflict_do_nothing(), values)
+    if connection.dialect.name == "postgresql":
+        statement: Any = postgresql.insert(WebhookEntry.__table__).values(turn=_TURN)
+        values = [{**each, "read_for_turn": each["raw"]} for each in values]
+    else:
+        statement = sqlite.insert(WebhookEntry.__table__)
+    connection.execute(statement.on_conflict_do_nothing(), values)
 
 
 def _values_of(rows: JournalRows) -> Sequence[dict[str, Any]]:

@@ -40,6 +40,13 @@ class WebhookEntry(Base):
             sqlite_where=text("state = 'pending'"),
         ),
         Index(
+            "ix_messenger_webhook_entries_waiting",
+            "turn",
+            "id",
+            postgresql_where=text("state = 'pending'"),
+            sqlite_where=text("state = 'pending'"),
+        ),
+        Index(
             "ix_messenger_webhook_entries_trouble",
             "external_id",
             "id",
@@ -72,6 +79,7 @@ class WebhookEntry(Base):
     error: Mapped[str | None] = mapped_column(String(255))
     workspace_id: Mapped[HostRef | None]
     external_id: Mapped[MetaId | None]  # the entry's `id`, known once it was read
+    turn: Mapped[MetaId | None]  # the same, as its first bytes let one guess: whose turn it is
     event_count: Mapped[int | None]
     unhandled: Mapped[dict[str, Any] | None]  # event kind -> how many, for kinds not handled yet
     received_at: Mapped[CreatedAt]

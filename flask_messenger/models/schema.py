@@ -18,7 +18,7 @@ VERSION_TABLE: Final = "messenger_alembic_version"
 TABLE_PREFIX: Final = "messenger_"
 PARTITION: Final = re.compile(r"messenger_webhook_entries_(default|(until_)?\d{8})")
 """Parts of the journal on PostgreSQL: ours, but no tables of their own."""
-WITHOUT_MODEL: Final = re.compile(r"ix_messenger_\w+_words|ix_messenger_webhook_entries_waiting")
+WITHOUT_MODEL: Final = re.compile(r"ix_messenger_\w+_words")
 """Indexes over expressions, on PostgreSQL only: no model says them, their migrations do."""
 
 

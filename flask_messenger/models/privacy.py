@@ -122,6 +122,10 @@ class ExportPart(WorkspaceScoped, Base):
         """Return the place that the text of a part is sealed for."""
         return f"messenger_export_parts:{part_id}:content"
 
+    def seal_content(self, keys: KeyRing, content: str) -> None:
+        """Keep the text of the part; its id is known."""
+        self.content_sealed = keys.seal(content, context=self.context(self.id))
+
 
 class Erasure(WorkspaceScoped, Base):
     """A person who was erased: what Meta sends again of before must not bring them back.

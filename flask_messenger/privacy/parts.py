@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from flask_messenger.crypto import KeyRing
@@ -16,15 +16,11 @@ def add_part(
     session: Session, keys: KeyRing, request: DataRequest, *, number: int, content: str
 ) -> None:
     """Keep the next part of a document. Never commits."""
-    part_id = new_id()
-    row = {
-        "id": part_id,
-        "workspace_id": request.workspace_id,
-        "request_id": request.id,
-        "number": number,
-        "content_sealed": keys.seal(content, context=ExportPart.context(part_id)),
-    }
-    session.execute(insert(ExportPart.__table__), row)
+    part = ExportPart(
+        id=new_id(), workspace_id=request.workspace_id, request_id=request.id, number=number
+    )
+    part.seal_content(keys, content)
+    session.add(part)
 
 
 def list_parts(session: Session, request_id: uuid.UUID) -> list[uuid.UUID]:

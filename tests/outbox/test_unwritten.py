@@ -136,13 +136,35 @@ def test_run_that_fails_writes_down_what_comes_back_and_sends_nothing_more(
     assert {each.attempts for each in untouched} == {0}
 
 
+REFUSE = """
+    CREATE FUNCTION host_refuses() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'no' USING ERRCODE = 'string_data_right_truncation';
+    END $$;
+    CREATE TRIGGER host_refuses BEFORE UPDATE ON messenger_messages
+    FOR EACH ROW WHEN (NEW.external_id = 'm_odd') EXECUTE FUNCTION host_refuses()
+"""
+
+
+@pytest.fixture
+def a_host_that_refuses(app, tables_owner):
+    """A trigger of the host's own on our table, which takes no message `m_odd`."""
+    with tables_owner.begin() as connection:
+        connection.execute(text(REFUSE))
+    yield
+    state_of(app).db.session.rollback()
+    with tables_owner.begin() as connection:
+        connection.execute(text("DROP FUNCTION host_refuses CASCADE"))
+
+
+@pytest.mark.usefixtures("a_host_that_refuses")
 def test_answer_that_the_database_refuses_costs_no_other(app, graph, lanes):
     together = threading.Barrier(4)
 
     def work(_page, body):
         together.wait(60)
         if body["message"]["text"] == "odd":
-            return 200, {"recipient_id": "7", "message_id": "m" * 300}
+            return 200, {"recipient_id": "7", "message_id": "m_odd"}
         return None
 
     graph.work = work

@@ -8,8 +8,8 @@
 #   make sustained Meta's rule for the webhook, held for five minutes
 #   make soak      the memory of web and worker over half an hour
 #   make converge  two thousand stories in any order, against the plain one (two hours)
-#   make faults    kill, cut off and fill up what it stands on, under load (an hour)
-#   make hosts     the same over several hosts made of network namespaces (an hour; root)
+#   make faults    kill, cut off and fill up what it stands on, under load (three quarters of an hour)
+#   make hosts     the same over several hosts made of network namespaces (a quarter of an hour; root)
 #   make assets    bundle the scripts and styles of the pages
 #   make dist      the wheel and the sdist, in dist/
 #   make constraints   resolve every dependency anew and write constraints.txt

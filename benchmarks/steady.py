@@ -8,6 +8,7 @@ import contextlib
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -102,12 +103,12 @@ def run_steady(
     sent = 0
     with selectors.DefaultSelector() as selector:
         lines = [_Line(port, selector) for _ in range(connections)]
-        idle = list(lines)
+        idle = deque(lines)  # in turn: a server hangs up on whoever says nothing for a minute
         started = last_answer = time.perf_counter()
         while len(answers) < total:
             now = time.perf_counter()
             while idle and sent < total and started + sent / rate <= now:
-                idle.pop().send(make_request(sent), started + sent / rate)
+                idle.popleft().send(make_request(sent), started + sent / rate)
                 sent += 1
             wait = started + sent / rate - now if idle and sent < total else 1.0
             for key, _ in selector.select(max(0.0, wait)):

@@ -76,6 +76,7 @@ def customer_slug(number: int) -> str:
 
 def _make_customer(db: sqlite3.Connection, number: int) -> None:
     db.execute(
-        "INSERT OR IGNORE INTO customers VALUES (?, 'Load', ?, ?, 0)",
+        "INSERT OR IGNORE INTO customers (slug, first_name, last_name, position, is_seeded)"
+        " VALUES (?, 'Load', ?, ?, 0)",
         [customer_slug(number), f"Customer {number + 1:04}", 1000 + number],
     )

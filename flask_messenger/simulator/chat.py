@@ -154,7 +154,7 @@ def _changes(state: SimulatorState, psid: str) -> Iterator[bytes]:
             if thread is None:  # reset
                 return
             subscribed = db.execute(
-                "SELECT count(*) FROM page_subscriptions WHERE page_id = ?", [thread["page_id"]]
+                "SELECT count(*) FROM page_subscriptions WHERE page_id = ?", [thread["account_id"]]
             ).fetchone()[0]
             current = (thread["revision"], subscribed)
             shown = describe(db, thread) if current != sent else None
@@ -210,11 +210,11 @@ def _list_pages(db: sqlite3.Connection) -> list[sqlite3.Row]:
 def _last_lines(db: sqlite3.Connection) -> dict[tuple[str, str], str]:
     """Return the last line of each thread that has one."""
     rows = db.execute(
-        "SELECT t.page_id, t.customer, m.direction, m.text, max(m.sent_at) FROM threads t"
+        "SELECT t.account_id, t.customer, m.direction, m.text, max(m.sent_at) FROM threads t"
         " JOIN messages m ON m.psid = t.psid GROUP BY t.psid"
     ).fetchall()
     return {
-        (row["page_id"], row["customer"]): ("You: " if row["direction"] == "in" else "")
+        (row["account_id"], row["customer"]): ("You: " if row["direction"] == "in" else "")
         + (row["text"] or "Attachment")
         for row in rows
     }

@@ -22,7 +22,7 @@ def describe(db: sqlite3.Connection, thread: sqlite3.Row) -> dict[str, Any]:
     messages = [_message(row, thread) for row in rows]
     last = messages[-1] if messages else None
     subscribed = db.execute(
-        "SELECT 1 FROM page_subscriptions WHERE page_id = ?", [thread["page_id"]]
+        "SELECT 1 FROM page_subscriptions WHERE page_id = ?", [thread["account_id"]]
     ).fetchone()
     return {
         "revision": thread["revision"],

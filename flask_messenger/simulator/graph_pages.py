@@ -136,7 +136,7 @@ def page_values(
     page_token = token.value
     if token.kind == USER:
         page_token = tokens.page_token(db, token, page["id"]).value
-    instagram = _instagram(page) if grant.has("instagram_basic") else None
+    instagram = _instagram(db, page["id"]) if grant.has("instagram_basic") else None
     return {
         "id": page["id"],
         "name": page["name"],
@@ -170,15 +170,16 @@ def _picture(page_id: str) -> dict[str, Any]:
     }
 
 
-def _instagram(page: sqlite3.Row) -> dict[str, Any] | None:
-    if page["instagram_id"] is None:
+def _instagram(db: sqlite3.Connection, page_id: str) -> dict[str, Any] | None:
+    row = db.execute("SELECT * FROM instagram_accounts WHERE page_id = ?", [page_id]).fetchone()
+    if row is None:
         return None
     base_url = simulator().settings.base_url
     return {
-        "id": page["instagram_id"],
-        "username": page["instagram_username"],
-        "name": page["name"],
-        "profile_picture_url": pictures.avatar_url(base_url, page["instagram_id"]),
+        "id": row["id"],
+        "username": row["username"],
+        "name": row["name"],
+        "profile_picture_url": pictures.avatar_url(base_url, row["id"]),
     }
 
 

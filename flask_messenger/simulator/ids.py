@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 import time
+
+from flask_messenger.simulator.constants import MESSENGER
 
 
 def numeric_id(*parts: str, prefix: str = "", length: int = 16) -> str:
@@ -14,9 +17,19 @@ def numeric_id(*parts: str, prefix: str = "", length: int = 16) -> str:
     return prefix + digits
 
 
-def new_mid() -> str:
-    """Return a new message id."""
-    return "m_" + secrets.token_urlsafe(48)
+def conversation_id(account_id: str, customer: str, channel: str) -> str:
+    """Return the id of a conversation: `t_…` on Messenger, opaque on Instagram."""
+    digits = numeric_id("conversation", account_id, customer, prefix="10", length=16)
+    if channel == MESSENGER:
+        return f"t_{digits}"
+    return _opaque(f"ig_dm_thread:{account_id}:{digits}")
+
+
+def new_mid(channel: str = MESSENGER) -> str:
+    """Return a new message id: `m_…` on Messenger, opaque on Instagram."""
+    if channel == MESSENGER:
+        return "m_" + secrets.token_urlsafe(48)
+    return _opaque(f"ig_dm_item:{secrets.randbelow(10**24)}:{secrets.randbelow(10**24)}")
 
 
 def new_token(kind: str) -> str:
@@ -37,3 +50,7 @@ def new_trace_id() -> str:
 def now_ms() -> int:
     """Return the time in milliseconds, as Meta's webhooks write it."""
     return time.time_ns() // 1_000_000
+
+
+def _opaque(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode("ascii") + "ZDZD"

@@ -64,7 +64,7 @@ def _kind_for(db: sqlite3.Connection, token: Token, name: str) -> str | None:
 def _wrote_to_page(db: sqlite3.Connection, token: Token, psid: str) -> bool:
     """Say whether the person ever wrote to the Page: before that, it cannot see them."""
     row = db.execute(
-        "SELECT 1 FROM threads WHERE psid = ? AND page_id = ? AND last_user_at IS NOT NULL",
+        "SELECT 1 FROM threads WHERE psid = ? AND account_id = ? AND last_user_at IS NOT NULL",
         [psid, token.page_id],
     ).fetchone()
     return row is not None

@@ -74,7 +74,7 @@ def find_customer(db: sqlite3.Connection, page_id: str, key: str) -> sqlite3.Row
     """Return the customer by readable name, or by what the Page calls them; else 404."""
     row: sqlite3.Row | None = db.execute(
         "SELECT * FROM customers WHERE slug = ?"
-        " OR slug = (SELECT customer FROM threads WHERE page_id = ? AND psid = ?)",
+        " OR slug = (SELECT customer FROM threads WHERE account_id = ? AND psid = ?)",
         [key, page_id, key],
     ).fetchone()
     return row if row is not None else abort(404, "There is no such customer.")

@@ -8,30 +8,42 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_messenger.simulator import events, ids
+from flask_messenger.simulator.constants import INSTAGRAM, MESSENGER
 from flask_messenger.simulator.outbound_queue import enqueue_event
-from flask_messenger.simulator.seeds import psid_of
+from flask_messenger.simulator.seeds import scoped_id_of
 
 DELIVERY_DELAY_MS = 120  # a message takes a moment to the person's phone
 TYPING_MS = 20_000
 HOUR_MS = 3_600_000
 
 
-def open_thread(db: sqlite3.Connection, page_id: str, customer: str) -> sqlite3.Row:
-    """Return the thread of a Page and a customer, making it the first time."""
+def open_thread(db: sqlite3.Connection, account_id: str, customer: str) -> sqlite3.Row:
+    """Return the thread of a Page or an Instagram account with a customer; made the first time."""
+    is_instagram = db.execute(
+        "SELECT 1 FROM instagram_accounts WHERE id = ?", [account_id]
+    ).fetchone()
+    channel = INSTAGRAM if is_instagram else MESSENGER
     db.execute(
-        "INSERT OR IGNORE INTO threads (page_id, psid, customer) VALUES (?, ?, ?)",
-        [page_id, psid_of(page_id, customer), customer],
+        "INSERT OR IGNORE INTO threads (account_id, channel, psid, conversation_id, customer)"
+        " VALUES (?, ?, ?, ?, ?)",
+        [
+            account_id,
+            channel,
+            scoped_id_of(account_id, customer, channel),
+            ids.conversation_id(account_id, customer, channel),
+            customer,
+        ],
     )
     row: sqlite3.Row = db.execute(
-        "SELECT * FROM threads WHERE page_id = ? AND customer = ?", [page_id, customer]
+        "SELECT * FROM threads WHERE account_id = ? AND customer = ?", [account_id, customer]
     ).fetchone()
     return row
 
 
-def find_thread(db: sqlite3.Connection, page_id: str, psid: str) -> sqlite3.Row | None:
-    """Return the thread that the Page knows by `psid`."""
+def find_thread(db: sqlite3.Connection, account_id: str, psid: str) -> sqlite3.Row | None:
+    """Return the thread that the Page or Instagram account knows by `psid`."""
     row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM threads WHERE page_id = ? AND psid = ?", [page_id, psid]
+        "SELECT * FROM threads WHERE account_id = ? AND psid = ?", [account_id, psid]
     ).fetchone()
     return row
 
@@ -62,7 +74,7 @@ def write_as_customer(
     )
     _note_user_action(db, thread["psid"], at_ms)
     event = events.message(
-        thread["page_id"],
+        thread["account_id"],
         thread["psid"],
         at_ms=at_ms,
         mid=mid,
@@ -90,7 +102,7 @@ def tap_postback(db: sqlite3.Connection, thread: sqlite3.Row, *, title: str, pay
     )
     _note_user_action(db, thread["psid"], at_ms)
     event = events.postback(
-        thread["page_id"], thread["psid"], at_ms=at_ms, mid=mid, title=title, payload=payload
+        thread["account_id"], thread["psid"], at_ms=at_ms, mid=mid, title=title, payload=payload
     )
     _tell(db, thread, "messaging_postbacks", event, at_ms)
     return mid
@@ -106,7 +118,7 @@ def react_as_customer(
     _note_user_action(db, thread["psid"], at_ms)
     action = "react" if reaction else "unreact"
     body = {"mid": mid, "action": action, **(reaction or {})}
-    event = events.reaction(thread["page_id"], thread["psid"], at_ms=at_ms, body=body)
+    event = events.reaction(thread["account_id"], thread["psid"], at_ms=at_ms, body=body)
     _tell(db, thread, "message_reactions", event, at_ms)
     touch(db, thread["psid"])
 
@@ -136,7 +148,7 @@ def write_as_page(
     )
     db.execute("UPDATE threads SET business_typing_until = 0 WHERE psid = ?", [thread["psid"]])
     event = events.echo(
-        thread["page_id"],
+        thread["account_id"],
         thread["psid"],
         at_ms=at_ms,
         mid=mid,
@@ -165,7 +177,7 @@ def see_messages(db: sqlite3.Connection, thread: sqlite3.Row) -> bool:
         "UPDATE messages SET read_at = ? WHERE psid = ? AND direction = 'out' AND read_at IS NULL",
         [now, thread["psid"]],
     )
-    event = events.read(thread["page_id"], thread["psid"], at_ms=now, watermark=newest)
+    event = events.read(thread["account_id"], thread["psid"], at_ms=now, watermark=newest)
     # After the delivery event of the same message: nobody reads what has not arrived.
     delay_ms = max(0, newest + DELIVERY_DELAY_MS + 1 - now)
     _tell(db, thread, "message_reads", event, now, delay_ms=delay_ms)
@@ -206,7 +218,7 @@ def touch(db: sqlite3.Connection, psid: str) -> None:
 def _deliver(db: sqlite3.Connection, thread: sqlite3.Row, mid: str, at_ms: int) -> None:
     db.execute("UPDATE messages SET delivered_at = ? WHERE mid = ?", [at_ms, mid])
     event = events.delivery(
-        thread["page_id"],
+        thread["account_id"],
         thread["psid"],
         at_ms=at_ms + DELIVERY_DELAY_MS,
         mids=[mid],
@@ -226,7 +238,7 @@ def _tell(
 ) -> None:
     enqueue_event(
         db,
-        page_id=thread["page_id"],
+        page_id=thread["account_id"],
         psid=thread["psid"],
         field=field,
         event=event,

@@ -409,7 +409,11 @@ class TestAttachments:
     def test_image_over_eight_megabytes(self, talk: Talk, tmp_path: Path) -> None:
         with sqlite3.connect(tmp_path / "simulator.sqlite") as db:
             row = ["1", DOWNTOWN, "image", "a.png", "image/png", 0, bytes(8 * 1024 * 1024 + 1)]
-            db.execute("INSERT INTO media VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute(
+                "INSERT INTO media (id, page_id, kind, name, mime_type, is_reusable, bytes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
         db.close()
         payload = {"url": f"{talk.graph.base_url}/media/1/a.png"}
 

@@ -18,6 +18,9 @@ from flask_messenger.models.upsert import insert_missing, match_many
 Thread = tuple[uuid.UUID, uuid.UUID | None]
 """Of a person: the identity, and the conversation where there is one."""
 
+DIRECT_SUBJECT: Final = ""
+"""What a direct thread is about: nothing but the person."""
+
 _identities: Final = Identity.__table__
 _conversations: Final = Conversation.__table__
 _PERSON: Final = (_identities.c.account_id, _identities.c.external_id)
@@ -28,6 +31,7 @@ _THREADS: Final = select(*_PERSON, _identities.c.id, _conversations.c.id).select
         and_(
             _conversations.c.account_id == _identities.c.account_id,
             _conversations.c.identity_id == _identities.c.id,
+            _conversations.c.subject == DIRECT_SUBJECT,
         ),
     )
 )
@@ -36,11 +40,12 @@ _MESSAGE: Final = (_messages.c.account_id, _messages.c.external_id)
 _THREADS_OF_MESSAGES: Final = select(*_THREAD).join(
     _messages, _messages.c.conversation_id == _conversations.c.id
 )
-_LOCK: Final = (
+_LOCK_ANY: Final = (
     select(_conversations.c.id, *_THREAD, *(_conversations.c[name] for name in HEAD))
     .order_by(_conversations.c.id)
     .with_for_update()
 )
+_LOCK: Final = _LOCK_ANY.where(_conversations.c.subject == DIRECT_SUBJECT)
 
 
 @dataclass(slots=True)
@@ -122,6 +127,7 @@ def _make_conversations(
             "account_id": account.id,
             "identity_id": found[key][0],
             "channel": account.channel,
+            "subject": DIRECT_SUBJECT,
             "status": OPEN,
             "unread_count": 0,
             "created_at": now,
@@ -129,7 +135,8 @@ def _make_conversations(
         }
         for key, account in threadless.items()
     ]
-    insert_missing(session, Conversation.__table__, rows, key=("account_id", "identity_id"))
+    key = ("account_id", "identity_id", "subject")
+    insert_missing(session, Conversation.__table__, rows, key=key)
 
 
 def _lock_conversations(
@@ -152,6 +159,6 @@ def _lock_conversations(
 def lock_more(session: Session, people: People, ids: Iterable[uuid.UUID | None]) -> bool:
     """Lock conversations nobody of the batch was said to be in; say whether there were any."""
     missing = {each for each in ids if each is not None} - set(people.account_of)
-    for row in match_many(session, _LOCK, (_conversations.c.id,), missing):
+    for row in match_many(session, _LOCK_ANY, (_conversations.c.id,), missing):
         people.account_of[row[0]] = row[1]
     return bool(missing)

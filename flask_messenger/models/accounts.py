@@ -11,6 +11,7 @@ from flask_messenger.models.base import (
     Base,
     CreatedAt,
     HostRef,
+    JsonColumn,
     MetaId,
     ShortName,
     UpdatedAt,
@@ -23,12 +24,19 @@ NEEDS_REAUTH: Final = "needs_reauth"
 ERROR: Final = "error"
 DISCONNECTED: Final = "disconnected"
 
+BY_FACEBOOK: Final = "facebook"
+BY_INSTAGRAM: Final = "instagram"
+"""The login an account came by: Facebook's, or Instagram's own, for accounts without a Page."""
+
 
 class Account(WorkspaceScoped, Base):
     """One connected endpoint: a Facebook Page, an Instagram account or a WhatsApp number.
 
     `external_id` is unique per channel over rows that are not disconnected: a Page belongs to one
     workspace at a time, and history stays with the workspace that had it.
+
+    `page_external_id` is the Page that carries an Instagram account which came by Facebook Login:
+    its token, kept here too, is what that account is asked and written with.
     """
 
     __tablename__ = "messenger_accounts"
@@ -49,7 +57,10 @@ class Account(WorkspaceScoped, Base):
     location_id: Mapped[HostRef | None]
     channel: Mapped[ShortName]
     external_id: Mapped[MetaId]
+    login: Mapped[ShortName] = mapped_column(default=BY_FACEBOOK, server_default=BY_FACEBOOK)
+    page_external_id: Mapped[MetaId | None]
     name: Mapped[str] = mapped_column(String(255), default="")
+    username: Mapped[str | None] = mapped_column(String(255))  # of Instagram, without the @
     picture_url: Mapped[str | None] = mapped_column(Text)
     category: Mapped[str | None] = mapped_column(String(255))
     status: Mapped[ShortName] = mapped_column(default=ACTIVE)
@@ -57,6 +68,14 @@ class Account(WorkspaceScoped, Base):
     status_changed_at: Mapped[datetime | None]
     app_name: Mapped[ShortName] = mapped_column(default="default")
     token_sealed: Mapped[str | None] = mapped_column(Text)
+    token_issued_at: Mapped[datetime | None]
+    token_expires_at: Mapped[datetime | None]  # None: never, as far as Meta said
+    data_access_expires_at: Mapped[datetime | None]
+    # When Meta last answered what it thinks of the token, and what was found then.
+    checked_at: Mapped[datetime | None]
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(
+        JsonColumn, default=list, server_default="[]"
+    )
     meta_user_id: Mapped[MetaId | None]  # app-scoped id of the person whose grant this is
     connected_by: Mapped[HostRef | None]  # the host's user
     granted_scopes: Mapped[list[str]] = mapped_column(default=list)
@@ -106,6 +125,7 @@ class PendingConnection(WorkspaceScoped, Base):
     location_id: Mapped[HostRef | None]
     user_id: Mapped[HostRef]
     channel: Mapped[ShortName]
+    login: Mapped[ShortName] = mapped_column(default=BY_FACEBOOK, server_default=BY_FACEBOOK)
     app_name: Mapped[ShortName]
     state_hash: Mapped[str] = mapped_column(String(64), unique=True)
     step: Mapped[ShortName] = mapped_column(default="dialog")  # dialog, exchanging, choice

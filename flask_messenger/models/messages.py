@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_messenger.models.base import (
@@ -21,6 +21,8 @@ from flask_messenger.models.base import (
 
 INBOUND: Final = "inbound"
 OUTBOUND: Final = "outbound"
+NOTICE: Final = "notice"
+"""What happened in a thread and was said by nobody: it opens no window and is never unread."""
 
 RECEIVED: Final = "received"
 QUEUED: Final = "queued"
@@ -41,6 +43,14 @@ BY_BOT: Final = "bot"
 BY_PAGE_INBOX: Final = "page_inbox"
 BY_CUSTOMER: Final = "customer"
 
+ATTACHMENT_REMOTE: Final = "remote"
+"""Only an address is known, and no more is wanted: a link, a share."""
+ATTACHMENT_PENDING: Final = "pending"
+"""A file that is to be fetched before Meta's address of it ends."""
+ATTACHMENT_STORED: Final = "stored"
+ATTACHMENT_FAILED: Final = "failed"
+ATTACHMENT_REFUSED: Final = "refused"
+"""Meta's terms do not let us keep it, or it is not what we take."""
 ATTACHMENT_EXPIRED: Final = "expired"
 """Past its time: that there was one is all that is kept."""
 
@@ -86,6 +96,21 @@ class Message(WorkspaceScoped, Base):
             postgresql_where=text("status in ('queued', 'sending')"),
             sqlite_where=text("status in ('queued', 'sending')"),
         ),
+        # Meta lets a comment be answered privately once: so does the database.
+        Index(
+            "uq_messenger_messages_private_reply",
+            "account_id",
+            "private_reply_to",
+            unique=True,
+            postgresql_where=text(
+                "private_reply_to is not null"
+                " and status not in ('failed', 'cancelled', 'discarded')"
+            ),
+            sqlite_where=text(
+                "private_reply_to is not null"
+                " and status not in ('failed', 'cancelled', 'discarded')"
+            ),
+        ),
         # What comes due when: a retry, or a message that was put off.
         Index(
             "ix_messenger_messages_due",
@@ -102,7 +127,7 @@ class Message(WorkspaceScoped, Base):
     )
     external_id: Mapped[MetaId | None]
     direction: Mapped[ShortName]
-    kind: Mapped[ShortName]  # text, media, postback, quick_reply, unsupported
+    kind: Mapped[ShortName]  # text, media, postback, quick_reply, comment, …; of a notice: which
     text: Mapped[str | None] = mapped_column(Text)
     content: Mapped[dict[str, Any]] = mapped_column(default=dict)
     status: Mapped[ShortName]
@@ -111,6 +136,8 @@ class Message(WorkspaceScoped, Base):
     sent_by_ref: Mapped[HostRef | None]
     sent_by_name: Mapped[str | None] = mapped_column(String(255))
     reply_to_external_id: Mapped[MetaId | None]
+    private_reply_to: Mapped[MetaId | None]  # the public comment or post this answers in private
+    hidden_at: Mapped[datetime | None]  # of a comment: the public does not see it
     tag: Mapped[ShortName | None]  # the message tag it went out with, such as HUMAN_AGENT
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     attempts: Mapped[int] = mapped_column(default=0)
@@ -132,7 +159,11 @@ class Message(WorkspaceScoped, Base):
 
 
 class Attachment(WorkspaceScoped, Base):
-    """A file, picture, sound or share of a message, kept with its type and address."""
+    """A file, picture, sound or share of a message, kept with its type and address.
+
+    What is `pending` is fetched, at `next_attempt_at` (at once where there is none), and `stored`
+    under `storage_key`. `mime_type` is what its bytes say, not what anybody declared.
+    """
 
     __tablename__ = "messenger_attachments"
     __table_args__ = (
@@ -144,6 +175,13 @@ class Attachment(WorkspaceScoped, Base):
             postgresql_where=text("state = 'expired'"),
             sqlite_where=text("state = 'expired'"),
         ),
+        Index(
+            "ix_messenger_attachments_pending",
+            "workspace_id",
+            "id",
+            postgresql_where=text("state = 'pending'"),
+            sqlite_where=text("state = 'pending'"),
+        ),
     )
 
     id: Mapped[UuidKey]
@@ -153,7 +191,20 @@ class Attachment(WorkspaceScoped, Base):
     url: Mapped[str | None] = mapped_column(Text)
     title: Mapped[str | None] = mapped_column(Text)
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    state: Mapped[ShortName] = mapped_column(default="remote")
+    state: Mapped[ShortName] = mapped_column(default=ATTACHMENT_REMOTE)
+    mime_type: Mapped[str | None] = mapped_column(String(255))
+    filename: Mapped[str | None] = mapped_column(String(255))
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    storage_key: Mapped[str | None] = mapped_column(String(255))
+    thumbnail_key: Mapped[str | None] = mapped_column(String(255))
+    upload_id: Mapped[uuid.UUID | None]  # of what we sent: the file it was made from
+    stored_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    next_attempt_at: Mapped[datetime | None]
+    error_slug: Mapped[ShortName | None]
     created_at: Mapped[CreatedAt]
 
 

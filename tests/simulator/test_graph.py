@@ -1,9 +1,8 @@
 """Graph's strictness, and the person, Page, app and profile nodes."""
 
 import json
-from urllib.parse import parse_qs, urlsplit
-
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests

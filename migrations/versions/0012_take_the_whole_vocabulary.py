@@ -4,6 +4,7 @@
 - A person may have several threads with an account: the direct one, and one for each post they
   commented on.
 - A comment is answered in private once: a unique index says so.
+- `messenger_workspaces_of_login` means its own argument, now that a column is called `login`, too.
 
 Revision: 0012
 Follows: 0011
@@ -29,6 +30,27 @@ PENDING = sa.text("state = 'pending'")
 ANSWERED = sa.text(
     "private_reply_to is not null and status not in ('failed', 'cancelled', 'discarded')"
 )
+
+WORKSPACES_OF_LOGIN = """
+CREATE OR REPLACE FUNCTION messenger_workspaces_of_login(app text, login text)
+RETURNS SETOF text
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = {schema}, pg_temp
+AS $$
+{variables}
+DECLARE
+    before text := coalesce(current_setting('messenger.system', true), '');
+BEGIN
+    PERFORM set_config('messenger.system', 'on', true);
+    RETURN QUERY
+    SELECT a.workspace_id::text FROM messenger_accounts a
+    WHERE a.meta_user_id = login AND a.app_name = app
+    UNION
+    SELECT p.workspace_id::text FROM messenger_pending_connections p
+    WHERE p.meta_user_id = login AND p.app_name = app;
+    PERFORM set_config('messenger.system', before, true);
+END
+$$
+"""
 
 
 def _columns() -> dict[str, list[sa.Column[Any]]]:
@@ -92,6 +114,7 @@ def upgrade() -> None:
         for column in columns:
             op.add_column(table, column)
     _replace_thread(OLD_THREAD, THREAD)
+    _write_function("#variable_conflict use_variable")
     op.create_index(
         "ix_messenger_attachments_pending",
         "messenger_attachments",
@@ -115,6 +138,7 @@ def downgrade() -> None:
     op.drop_index("ix_messenger_attachments_pending", table_name="messenger_attachments")
     _drop_comments()
     _replace_thread(THREAD, OLD_THREAD)
+    _write_function("")
     for table, columns in _columns().items():
         with op.batch_alter_table(table) as batch:
             for column in columns:
@@ -125,6 +149,14 @@ def _replace_thread(old: list[str], new: list[str]) -> None:
     with op.batch_alter_table(CONVERSATIONS) as batch:
         batch.drop_constraint(f"uq_{CONVERSATIONS}_{'_'.join(old)}", type_="unique")
         batch.create_unique_constraint(f"uq_{CONVERSATIONS}_{'_'.join(new)}", new)
+
+
+def _write_function(variables: str) -> None:
+    connection = op.get_bind()
+    if connection.dialect.name != "postgresql":
+        return
+    schema = connection.scalar(sa.text("SELECT quote_ident(current_schema())"))
+    connection.exec_driver_sql(WORKSPACES_OF_LOGIN.format(schema=schema, variables=variables))
 
 
 def _drop_comments() -> None:

@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
+from flask_messenger.channels._limits import Limits
+from flask_messenger.channels.sending import Degraded, Endpoint, Recipient, SendOptions
 from flask_messenger.content import Content
 from flask_messenger.events import Event
+from flask_messenger.graph.request import GraphRequest
 
 
 class Channel(Protocol):
@@ -17,7 +20,7 @@ class Channel(Protocol):
         label: what people call it.
         title: its full name, as a heading.
         account_word: what one account of it is called: "Page", "number".
-        text_limit: how many characters a text may have.
+        limits: what it allows, for the composer and the documentation.
     """
 
     name: ClassVar[str]
@@ -26,7 +29,7 @@ class Channel(Protocol):
     label: ClassVar[str]
     title: ClassVar[str]
     account_word: ClassVar[str]
-    text_limit: ClassVar[int]
+    limits: ClassVar[Limits]
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry, each with the account it is for.
@@ -36,10 +39,18 @@ class Channel(Protocol):
         ...
 
     def check_content(self, content: Content) -> None:
-        """Pass where the channel can carry `content`.
+        """Pass where the channel can carry `content` as it is.
 
         Raises:
             ContentError: it breaks a limit; names the field and the limit.
+        """
+        ...
+
+    def degrade(self, content: Content) -> Degraded:
+        """Return `content` as the channel can carry it, and what was changed.
+
+        Raises:
+            ContentError: there is no rule for it, or even so it breaks a limit.
         """
         ...
 
@@ -47,14 +58,38 @@ class Channel(Protocol):
         self,
         content: Content,
         *,
-        recipient_id: str,
-        metadata: str,
-        tag: str | None,
-        reply_to_external_id: str | None,
-    ) -> dict[str, Any]:
-        """Return the body of a Graph send request. `metadata` comes back in the echo."""
+        endpoint: Endpoint,
+        recipient: Recipient,
+        options: SendOptions,
+    ) -> GraphRequest:
+        """Return the request that sends `content`.
+
+        Raises:
+            ContentError: the channel cannot carry it, or cannot carry it there.
+        """
         ...
 
-    def build_action(self, action: str, *, recipient_id: str) -> dict[str, Any]:
-        """Return the body for `typing_on`, `typing_off` or `mark_seen`."""
+    def build_action(
+        self, action: str, *, endpoint: Endpoint, recipient: Recipient
+    ) -> GraphRequest:
+        """Return the request for `typing_on`, `typing_off` or `mark_seen`.
+
+        Raises:
+            ContentError: no such action.
+        """
+        ...
+
+    def build_reaction(
+        self,
+        message_external_id: str,
+        emoji: str | None,
+        *,
+        endpoint: Endpoint,
+        recipient: Recipient,
+    ) -> GraphRequest:
+        """Return the request that reacts to a message; None as `emoji` takes the reaction back.
+
+        Raises:
+            ContentError: the channel does not have this reaction.
+        """
         ...

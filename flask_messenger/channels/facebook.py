@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from flask_messenger.channels import _messaging, _sending
+from flask_messenger.channels import _limits, _messaging, _sending
+from flask_messenger.channels.sending import Degraded, Endpoint, Recipient, SendOptions
 from flask_messenger.content import Content
 from flask_messenger.events import Event
+from flask_messenger.graph.client import node
+from flask_messenger.graph.request import GraphRequest
 
 
 class Facebook:
-    """Messenger conversations of a Page."""
+    """Messenger conversations of a Page, and the comments on its posts."""
 
     name: ClassVar[str] = "facebook"
     webhook_object: ClassVar[str] = "page"
@@ -17,7 +20,7 @@ class Facebook:
     label: ClassVar[str] = "Messenger"
     title: ClassVar[str] = "Facebook Messenger"
     account_word: ClassVar[str] = "Page"
-    text_limit: ClassVar[int] = _sending.MAX_TEXT_LENGTH
+    limits: ClassVar[_limits.Limits] = _limits.MESSENGER
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry."""
@@ -25,26 +28,46 @@ class Facebook:
 
     def check_content(self, content: Content) -> None:
         """Pass where Messenger can carry `content`."""
-        _sending.check_content(content)
+        _sending.check_content(content, self.limits)
+
+    def degrade(self, content: Content) -> Degraded:
+        """Return `content` as Messenger can carry it."""
+        self.check_content(content)
+        return Degraded(contents=(content,))
 
     def build_message(
         self,
         content: Content,
         *,
-        recipient_id: str,
-        metadata: str,
-        tag: str | None,
-        reply_to_external_id: str | None,
-    ) -> dict[str, Any]:
-        """Return the body of a Graph send request."""
-        return _sending.build_message(
-            content,
-            recipient_id=recipient_id,
-            metadata=metadata,
-            tag=tag,
-            reply_to_external_id=reply_to_external_id,
-        )
+        endpoint: Endpoint,
+        recipient: Recipient,
+        options: SendOptions,
+    ) -> GraphRequest:
+        """Return the request that sends `content`, or comments it."""
+        if recipient.public_reply_to:
+            path = f"{node(recipient.public_reply_to)}/comments"
+            return GraphRequest(method="POST", path=path, body=_sending.build_comment(content))
+        body = _sending.build_message(content, recipient=recipient, options=options)
+        return _send(endpoint, body)
 
-    def build_action(self, action: str, *, recipient_id: str) -> dict[str, Any]:
-        """Return the body of a sender action."""
-        return _sending.build_action(action, recipient_id=recipient_id)
+    def build_action(
+        self, action: str, *, endpoint: Endpoint, recipient: Recipient
+    ) -> GraphRequest:
+        """Return the request of a sender action."""
+        return _send(endpoint, _sending.build_action(action, recipient=recipient))
+
+    def build_reaction(
+        self,
+        message_external_id: str,
+        emoji: str | None,
+        *,
+        endpoint: Endpoint,
+        recipient: Recipient,
+    ) -> GraphRequest:
+        """Return the request of a reaction; Messenger takes any emoji."""
+        body = _sending.build_reaction(message_external_id, emoji, recipient=recipient)
+        return _send(endpoint, body)
+
+
+def _send(endpoint: Endpoint, body: Mapping[str, Any]) -> GraphRequest:
+    return GraphRequest(method="POST", path=f"{node(endpoint.external_id)}/messages", body=body)

@@ -5,9 +5,12 @@ from types import MappingProxyType
 
 from flask_messenger.channels.base import Channel
 from flask_messenger.channels.facebook import Facebook
+from flask_messenger.channels.instagram import Instagram
 from flask_messenger.errors import NotFoundError
 
-CHANNELS: Mapping[str, Channel] = MappingProxyType({Facebook.name: Facebook()})
+CHANNELS: Mapping[str, Channel] = MappingProxyType(
+    {Facebook.name: Facebook(), Instagram.name: Instagram()}
+)
 BY_WEBHOOK_OBJECT: Mapping[str, Channel] = MappingProxyType(
     {channel.webhook_object: channel for channel in CHANNELS.values()}
 )

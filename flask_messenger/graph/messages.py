@@ -1,10 +1,10 @@
 """Graph's Send API. Who builds the request bodies is the channel; here they only travel."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from flask_messenger.graph.client import Graph, node
+from flask_messenger.graph.client import Graph
+from flask_messenger.graph.request import GraphRequest
 from flask_messenger.graph.usage import Usage
 from flask_messenger.settings import MetaApp
 
@@ -32,10 +32,11 @@ def send_message(
     *,
     app: MetaApp,
     token: str,
-    account_external_id: str,
-    request: Mapping[str, Any],
+    request: GraphRequest,
 ) -> SentMessage:
-    """Send one message from an account; never repeats by itself.
+    """Send one message; never repeats by itself.
+
+    A comment has an `id` of its own where a message has its `message_id`.
 
     Source: https://developers.facebook.com/docs/messenger-platform/reference/send-api
 
@@ -43,32 +44,21 @@ def send_message(
         GraphTimeoutError: it may have been accepted.
         GraphError: or another kind of it; it was not accepted.
     """
-    answer = graph.call(
-        "POST", f"{node(account_external_id)}/messages", app=app, token=token, json=request
-    )
+    answer = graph.call(request.method, request.path, app=app, token=token, json=request.body)
     return SentMessage(
-        message_id=_text(answer.body.get("message_id")),
+        message_id=_text(answer.body.get("message_id") or answer.body.get("id")),
         recipient_id=_text(answer.body.get("recipient_id")),
         usage=answer.usage,
     )
 
 
-def send_action(
-    graph: Graph,
-    *,
-    app: MetaApp,
-    token: str,
-    account_external_id: str,
-    recipient_id: str,
-    action: str,
-) -> None:
-    """Show `typing_on`, `typing_off` or `mark_seen` to a person. Nothing is lost where it fails.
+def send_action(graph: Graph, *, app: MetaApp, token: str, request: GraphRequest) -> None:
+    """Show a sender action or a reaction to a person. Nothing is lost where it fails.
 
     Raises:
         GraphError: Graph refused or did not answer.
     """
-    request = {"recipient": {"id": recipient_id}, "sender_action": action}
-    graph.post(f"{node(account_external_id)}/messages", app=app, token=token, json=request)
+    graph.call(request.method, request.path, app=app, token=token, json=request.body)
 
 
 def _text(value: Any) -> str | None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.channels.registry import channel_named
+from flask_messenger.channels.sending import Endpoint, Recipient
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import GraphError, SecretError
 from flask_messenger.graph import messages
@@ -109,14 +110,16 @@ def _send(held: MessengerState, account: Account, identity: Identity, action: st
         token = account.open_token(held.get(KeyRing))
         if meta_app is None or token is None:
             return False
-        messages.send_action(
-            held.get(Graph),
-            app=meta_app,
-            token=token,
-            account_external_id=account.external_id,
-            recipient_id=identity.external_id,
-            action=action,
+        request = channel_named(account.channel).build_action(
+            action,
+            endpoint=Endpoint(
+                external_id=account.external_id,
+                page_external_id=account.page_external_id,
+                login=account.login,
+            ),
+            recipient=Recipient(id=identity.external_id),
         )
+        messages.send_action(held.get(Graph), app=meta_app, token=token, request=request)
     except (GraphError, SecretError) as error:
         logger.info(
             "action_failed account_id=%s action=%s error=%s", account.id, action, error.slug

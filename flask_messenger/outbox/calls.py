@@ -14,6 +14,7 @@ from typing import Any, Final
 from flask_messenger.errors import GraphError
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.messages import SentMessage, send_message
+from flask_messenger.graph.request import GraphRequest
 from flask_messenger.outbox.lane import Dispatch
 from flask_messenger.settings import MetaApp
 
@@ -27,7 +28,7 @@ class Call:
     dispatch: Dispatch
     app: MetaApp
     token: str = field(repr=False)
-    request: dict[str, Any] = field(repr=False)
+    request: GraphRequest = field(repr=False)
     tag: str | None
 
     def make(self, graph: Graph) -> "Outcome":
@@ -37,7 +38,6 @@ class Call:
                 graph,
                 app=self.app,
                 token=self.token,
-                account_external_id=self.dispatch.account_external_id,
                 request=self.request,
             )
         except GraphError as error:

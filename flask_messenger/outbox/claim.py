@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
+from flask_messenger.channels.sending import Endpoint
 from flask_messenger.models import Account, Conversation, Identity, Message, WorkspaceSettings
 from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
 from flask_messenger.models.base import UtcDateTime
@@ -247,6 +248,8 @@ def _columns(messages: Any, conversations: Any) -> list[Any]:
         _accounts.c.channel,
         _accounts.c.status.label("account_status"),
         _accounts.c.external_id.label("account_external_id"),
+        _accounts.c.page_external_id,
+        _accounts.c.login,
         _accounts.c.app_name,
         _accounts.c.token_sealed,
         func.coalesce(_settings.c.human_agent_enabled, literal_column("false")).label(
@@ -398,7 +401,11 @@ def _dispatch(row: Any) -> Dispatch:
     return Dispatch(
         message_id=row.message_id,
         lane=lane,
-        account_external_id=row.account_external_id,
+        endpoint=Endpoint(
+            external_id=row.account_external_id,
+            page_external_id=row.page_external_id,
+            login=row.login,
+        ),
         app_name=row.app_name,
         token_sealed=row.token_sealed,
         recipient_id=row.recipient_id,

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flask_messenger.channels.sending import Endpoint
 from flask_messenger.content import Content, content_of
 from flask_messenger.models import Account, Conversation, Identity, Message
 
@@ -38,7 +39,7 @@ class Dispatch:
 
     message_id: uuid.UUID
     lane: Lane
-    account_external_id: str
+    endpoint: Endpoint
     app_name: str
     token_sealed: str | None = field(repr=False)
     recipient_id: str = field(repr=False)

@@ -9,6 +9,7 @@ from flask import Flask
 
 from flask_messenger.channels._messaging import METADATA_PREFIX
 from flask_messenger.channels.registry import channel_named
+from flask_messenger.channels.sending import Recipient, SendOptions
 from flask_messenger.content import Media
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import (
@@ -86,10 +87,13 @@ class Preparer:
             self._wait_for_media(dispatch)
         request = channel.build_message(
             content,
-            recipient_id=dispatch.recipient_id,
-            metadata=f"{METADATA_PREFIX}{dispatch.message_id}",
-            tag=tag,
-            reply_to_external_id=dispatch.reply_to_external_id,
+            endpoint=dispatch.endpoint,
+            recipient=Recipient(id=dispatch.recipient_id),
+            options=SendOptions(
+                metadata=f"{METADATA_PREFIX}{dispatch.message_id}",
+                tag=tag,
+                reply_to_external_id=dispatch.reply_to_external_id,
+            ),
         )
         return Call(dispatch=dispatch, app=meta_app, token=token, request=request, tag=tag)
 

@@ -24,6 +24,7 @@ from flask_messenger.graph.pages import (
     unsubscribe_page,
 )
 from flask_messenger.graph.people import Profile, read_profile
+from flask_messenger.graph.request import GraphRequest
 from flask_messenger.graph.users import (
     Permissions,
     debug_token,
@@ -197,7 +198,10 @@ def test_sent_message_has_metas_id_and_the_usage(
     )
 
     sent = send_message(
-        graph, app=meta_app, token=TOKEN, account_external_id="1001", request=request
+        graph,
+        app=meta_app,
+        token=TOKEN,
+        request=GraphRequest(method="POST", path="1001/messages", body=request),
     )
 
     assert (sent.message_id, sent.recipient_id, sent.usage.percent) == ("m_1", "2001", 50)
@@ -218,9 +222,7 @@ def test_sender_action_goes_alone(
         graph,
         app=meta_app,
         token=TOKEN,
-        account_external_id="1001",
-        recipient_id="2001",
-        action="typing_on",
+        request=GraphRequest(method="POST", path="1001/messages", body=body),
     )
 
     assert len(meta.calls) == 1
@@ -310,6 +312,7 @@ def test_id_that_could_not_be_written_down_does_not_cost_the_yes(
 ) -> None:
     meta.post(f"{URL}/1/messages", json={"message_id": message_id, "recipient_id": "7"})
 
-    sent = send_message(graph, app=meta_app, token=TOKEN, account_external_id="1", request={})
+    request = GraphRequest(method="POST", path="1/messages")
+    sent = send_message(graph, app=meta_app, token=TOKEN, request=request)
 
     assert (sent.message_id, sent.recipient_id) == (None, "7")

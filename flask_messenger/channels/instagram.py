@@ -1,0 +1,111 @@
+"""Instagram Direct, as seen by a professional account."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+from flask_messenger.channels import _limits, _messaging, _sending
+from flask_messenger.channels.sending import Degraded, Endpoint, Recipient, SendOptions
+from flask_messenger.content import Content
+from flask_messenger.errors import ContentError
+from flask_messenger.events import Event
+from flask_messenger.graph.client import node
+from flask_messenger.graph.request import GRAPH, INSTAGRAM, GraphRequest
+from flask_messenger.models.accounts import BY_INSTAGRAM
+
+LOVE: Final = "love"
+HEARTS: Final = frozenset({LOVE, "\N{HEAVY BLACK HEART}", "\N{HEAVY BLACK HEART}\ufe0f"})
+"""What stands for the one reaction that Instagram documents."""
+
+
+class Instagram:
+    """Direct conversations of an Instagram account, and the comments on its media."""
+
+    name: ClassVar[str] = "instagram"
+    webhook_object: ClassVar[str] = "instagram"
+    feature: ClassVar[str] = "instagram"
+    label: ClassVar[str] = "Instagram"
+    title: ClassVar[str] = "Instagram Direct"
+    account_word: ClassVar[str] = "account"
+    limits: ClassVar[_limits.Limits] = _limits.INSTAGRAM
+
+    def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
+        """Yield every event of one entry."""
+        return _messaging.parse_entry(entry)
+
+    def check_content(self, content: Content) -> None:
+        """Pass where Instagram can carry `content`."""
+        _sending.check_content(content, self.limits)
+
+    def degrade(self, content: Content) -> Degraded:
+        """Return `content` as Instagram can carry it."""
+        self.check_content(content)
+        return Degraded(contents=(content,))
+
+    def build_message(
+        self,
+        content: Content,
+        *,
+        endpoint: Endpoint,
+        recipient: Recipient,
+        options: SendOptions,
+    ) -> GraphRequest:
+        """Return the request that sends `content`, or comments it."""
+        if recipient.public_reply_to:
+            return GraphRequest(
+                method="POST",
+                host=_host(endpoint),
+                path=f"{node(recipient.public_reply_to)}/replies",
+                body=_sending.build_comment(content),
+            )
+        carried = _carried(options, endpoint)
+        body = _sending.build_message(content, recipient=recipient, options=carried)
+        return _send(endpoint, body)
+
+    def build_action(
+        self, action: str, *, endpoint: Endpoint, recipient: Recipient
+    ) -> GraphRequest:
+        """Return the request of a sender action."""
+        return _send(endpoint, _sending.build_action(action, recipient=recipient))
+
+    def build_reaction(
+        self,
+        message_external_id: str,
+        emoji: str | None,
+        *,
+        endpoint: Endpoint,
+        recipient: Recipient,
+    ) -> GraphRequest:
+        """Return the request of a reaction; Instagram knows the heart only.
+
+        Source: https://developers.facebook.com/docs/messenger-platform/instagram/features/send-message
+
+        Raises:
+            ContentError: it is another reaction.
+        """
+        if emoji is not None and emoji not in HEARTS:
+            raise ContentError("On Instagram a reaction is a heart.", field="reaction")
+        reaction = None if emoji is None else LOVE
+        body = _sending.build_reaction(message_external_id, reaction, recipient=recipient)
+        return _send(endpoint, body)
+
+
+def _host(endpoint: Endpoint) -> str:
+    return INSTAGRAM if endpoint.login == BY_INSTAGRAM else GRAPH
+
+
+def _send(endpoint: Endpoint, body: Mapping[str, Any]) -> GraphRequest:
+    """Return the request, to the account itself or to the Page that carries it."""
+    host = _host(endpoint)
+    sender = endpoint.external_id if host == INSTAGRAM else endpoint.page_external_id or ""
+    return GraphRequest(method="POST", host=host, path=f"{node(sender)}/messages", body=body)
+
+
+def _carried(options: SendOptions, endpoint: Endpoint) -> SendOptions:
+    """Return what Instagram knows of the options.
+
+    Metadata belongs to the Send API of Pages; Instagram's own host does not document it, and a
+    key it does not know would cost the whole message. There an echo is known by its id only.
+    """
+    metadata = None if _host(endpoint) == INSTAGRAM else options.metadata
+    return replace(options, metadata=metadata, persona_id=None, notification_type=None)

@@ -34,6 +34,8 @@ DEFAULT_FEATURE_PLANS: Final[Mapping[str, str]] = {
 SIMULATOR_APP_ID: Final = "1000000000000001"
 SIMULATOR_APP_SECRET: Final = "simulator-app-secret"  # noqa: S105 - published, opens nothing real
 SIMULATOR_VERIFY_TOKEN: Final = "simulator-verify-token"  # noqa: S105 - published, as above
+SIMULATOR_INSTAGRAM_APP_ID: Final = "1000000000000002"
+SIMULATOR_INSTAGRAM_APP_SECRET: Final = "simulator-instagram-app-secret"  # noqa: S105 - published
 ENCRYPTION_KEY_BYTES: Final = 32
 APP_NAME_LENGTH: Final = 64
 """Journal and accounts keep the name of an app in a column of this length."""
@@ -44,7 +46,10 @@ MAX_PROCESSES: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetaApp:
-    """One app in Meta's App Dashboard. `name` is ours; accounts remember it."""
+    """One app in Meta's App Dashboard. `name` is ours; accounts remember it.
+
+    Its Instagram product has an id and a secret of its own, for Instagram's own login.
+    """
 
     name: str
     app_id: str
@@ -52,15 +57,31 @@ class MetaApp:
     app_secret_previous: str | None = field(default=None, repr=False)
     verify_token: str = field(repr=False)
     login_config_id: str | None = None
+    login_scopes: tuple[str, ...] | None = None
+    """The permissions Facebook's dialog asks for; None for all that the channels make use of."""
+    instagram_app_id: str | None = None
+    instagram_app_secret: str | None = field(default=None, repr=False)
+    instagram_app_secret_previous: str | None = field(default=None, repr=False)
     speaks_for: tuple[str, ...] = ()
     """Other apps of ours for whose accounts this one's deliveries count too."""
 
     @property
+    def facebook_secrets(self) -> tuple[str, ...]:
+        """The secrets of the app itself: the current one, then one rotated out."""
+        return _given(self.app_secret, self.app_secret_previous)
+
+    @property
+    def instagram_secrets(self) -> tuple[str, ...]:
+        """The secrets of its Instagram product, in the same order."""
+        return _given(self.instagram_app_secret, self.instagram_app_secret_previous)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
-        """The secrets a signature may be made with: the current one, then one rotated out."""
-        if self.app_secret_previous:
-            return (self.app_secret, self.app_secret_previous)
-        return (self.app_secret,)
+        """All the secrets that a delivery may be signed with.
+
+        Which one signs for accounts of Instagram's own login, Meta does not say for every setup.
+        """
+        return self.facebook_secrets + self.instagram_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +95,9 @@ class Settings:
     graph_version: str
     graph_url: str
     dialog_url: str
+    instagram_graph_url: str
+    instagram_api_url: str
+    instagram_dialog_url: str
     simulator_url: str | None
     encryption_keys: tuple[tuple[str, bytes], ...] = field(repr=False)
     redis_url: str = field(repr=False)
@@ -91,6 +115,7 @@ class Settings:
     drain_batch_size: int
     drain_threads: int
     window_margin_seconds: int
+    bot_pause_hours: float
     send_max_attempts: int
     sending_unknown_after_seconds: int
     outbox_threads: int
@@ -106,6 +131,8 @@ class Settings:
     lag_alert_seconds: int
     metrics_token: str | None = field(repr=False)
     subscription_check_seconds: int
+    token_check_seconds: int
+    expiry_warning_days: int
     stream_seconds: int
     journal_days: int
     attachment_days: int
@@ -138,6 +165,9 @@ class Settings:
             graph_version=reader.matching("META_GRAPH_VERSION", "v25.0", r"v\d+\.\d+"),
             graph_url=reader.url("META_GRAPH_URL", simulator_url or "https://graph.facebook.com"),
             dialog_url=reader.url("META_DIALOG_URL", simulator_url or "https://www.facebook.com"),
+            instagram_graph_url=_read_instagram_url(reader, "GRAPH", "graph", simulator_url),
+            instagram_api_url=_read_instagram_url(reader, "API", "api", simulator_url),
+            instagram_dialog_url=_read_instagram_url(reader, "DIALOG", "www", simulator_url),
             simulator_url=simulator_url,
             encryption_keys=_read_keys(reader),
             redis_url=reader.text("MESSENGER_REDIS_URL", "redis://127.0.0.1:6379/0"),
@@ -161,6 +191,7 @@ class Settings:
             window_margin_seconds=int(
                 reader.number("MESSENGER_WINDOW_MARGIN_SECONDS", 60, minimum=0)
             ),
+            bot_pause_hours=reader.number("MESSENGER_BOT_PAUSE_HOURS", 24.0, minimum=0),
             send_max_attempts=int(reader.number("MESSENGER_SEND_MAX_ATTEMPTS", 6)),
             sending_unknown_after_seconds=int(
                 reader.number("MESSENGER_SENDING_UNKNOWN_AFTER_SECONDS", 120)
@@ -183,6 +214,10 @@ class Settings:
             subscription_check_seconds=int(
                 reader.number("MESSENGER_SUBSCRIPTION_CHECK_SECONDS", 3600, minimum=60)
             ),
+            token_check_seconds=int(
+                reader.number("MESSENGER_TOKEN_CHECK_SECONDS", 24 * 3600, minimum=60)
+            ),
+            expiry_warning_days=int(reader.number("MESSENGER_EXPIRY_WARNING_DAYS", 14)),
             stream_seconds=int(reader.number("MESSENGER_STREAM_SECONDS", 300)),
         )
         reader.raise_problems()
@@ -276,11 +311,18 @@ def _read_apps(reader: _Reader, *, simulated: bool) -> dict[str, MetaApp]:
         "app_secret_previous": reader.raw("META_APP_SECRET_PREVIOUS"),
         "verify_token": reader.raw("META_VERIFY_TOKEN"),
         "login_config_id": reader.raw("META_LOGIN_CONFIG_ID"),
+        "login_scopes": reader.raw("META_LOGIN_SCOPES"),
+        "instagram_app_id": reader.raw("META_INSTAGRAM_APP_ID"),
+        "instagram_app_secret": reader.raw("META_INSTAGRAM_APP_SECRET"),
+        "instagram_app_secret_previous": reader.raw("META_INSTAGRAM_APP_SECRET_PREVIOUS"),
     }
     if simulated:
         plain["app_id"] = plain["app_id"] or SIMULATOR_APP_ID
         plain["app_secret"] = plain["app_secret"] or SIMULATOR_APP_SECRET
         plain["verify_token"] = plain["verify_token"] or SIMULATOR_VERIFY_TOKEN
+        if not plain["instagram_app_id"]:
+            plain["instagram_app_id"] = SIMULATOR_INSTAGRAM_APP_ID
+            plain["instagram_app_secret"] = SIMULATOR_INSTAGRAM_APP_SECRET
     if any(plain.values()) or not named:
         named = {"default": plain, **named}
     for name in named:
@@ -295,6 +337,11 @@ def _read_app(reader: _Reader, name: str, values: Any) -> MetaApp:
         if not given.get(key):
             plain = f"META_{key.upper()}"
             reader.problem(plain if name == "default" else f"META_APPS[{name}].{key}", "is missing")
+    has_id, has_secret = given.get("instagram_app_id"), given.get("instagram_app_secret")
+    if bool(has_id) != bool(has_secret):
+        key = "instagram_app_secret" if has_id else "instagram_app_id"
+        plain = f"META_{key.upper()}"
+        reader.problem(plain if name == "default" else f"META_APPS[{name}].{key}", "is missing")
     return MetaApp(
         name=name,
         app_id=str(given.get("app_id") or ""),
@@ -302,8 +349,25 @@ def _read_app(reader: _Reader, name: str, values: Any) -> MetaApp:
         app_secret_previous=_optional(given.get("app_secret_previous")),
         verify_token=str(given.get("verify_token") or ""),
         login_config_id=_optional(given.get("login_config_id")),
+        login_scopes=_read_scopes(given.get("login_scopes")),
+        instagram_app_id=_optional(has_id),
+        instagram_app_secret=_optional(has_secret),
+        instagram_app_secret_previous=_optional(given.get("instagram_app_secret_previous")),
         speaks_for=_read_speaks_for(reader, name, given.get("speaks_for")),
     )
+
+
+def _read_scopes(value: Any) -> tuple[str, ...] | None:
+    """Return the names in a list, or in text with commas or spaces; None where there are none."""
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
+    return tuple(dict.fromkeys(text.replace(",", " ").split())) or None
+
+
+def _read_instagram_url(reader: _Reader, key: str, host: str, simulator_url: str | None) -> str:
+    """Return where one of Instagram's hosts is. The simulator serves each under its own name."""
+    name = f"{host}.instagram.com"
+    default = f"{simulator_url}/{name}" if simulator_url else f"https://{name}"
+    return str(reader.url(f"META_INSTAGRAM_{key}_URL", default))
 
 
 def _read_speaks_for(reader: _Reader, name: str, value: Any) -> tuple[str, ...]:
@@ -346,6 +410,10 @@ def _read_share(reader: _Reader) -> float:
     if not 0 < share <= 1:
         reader.problem(name, "must be above 0 and at most 1")
     return share
+
+
+def _given(*values: str | None) -> tuple[str, ...]:
+    return tuple(each for each in values if each)
 
 
 def _optional(value: Any) -> str | None:

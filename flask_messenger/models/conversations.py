@@ -28,7 +28,9 @@ COMMENTS: Final = "comments"
 
 PERSON: Final = "person"
 COMMENTER: Final = "commenter"
-"""Kinds of identities: one that can be written to, or one known by public comments only."""
+USER_REF: Final = "user_ref"
+"""Kinds of identities: one that can be written to, one known by public comments only, or one known
+by a plugin's reference only."""
 
 PROFILE_UNKNOWN: Final = "unknown"
 PROFILE_FETCHED: Final = "fetched"

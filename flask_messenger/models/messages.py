@@ -41,6 +41,8 @@ UNDELIVERED: Final = "undelivered"
 BY_PERSON: Final = "person"
 BY_BOT: Final = "bot"
 BY_PAGE_INBOX: Final = "page_inbox"
+BY_OTHER_APP: Final = "other_app"
+"""Another app that is connected to the same account; `sent_by_ref` is its id."""
 BY_CUSTOMER: Final = "customer"
 
 ATTACHMENT_REMOTE: Final = "remote"
@@ -138,6 +140,7 @@ class Message(WorkspaceScoped, Base):
     reply_to_external_id: Mapped[MetaId | None]
     private_reply_to: Mapped[MetaId | None]  # the public comment or post this answers in private
     hidden_at: Mapped[datetime | None]  # of a comment: the public does not see it
+    hidden_changed_at: Mapped[datetime | None]  # Meta's time of the newest hide or unhide
     tag: Mapped[ShortName | None]  # the message tag it went out with, such as HUMAN_AGENT
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     attempts: Mapped[int] = mapped_column(default=0)

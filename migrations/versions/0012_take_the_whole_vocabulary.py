@@ -101,6 +101,7 @@ def _columns() -> dict[str, list[sa.Column[Any]]]:
         "messenger_messages": [
             sa.Column("private_reply_to", sa.String(length=255), nullable=True),
             sa.Column("hidden_at", sa.DateTime(timezone=True), nullable=True),
+            sa.Column("hidden_changed_at", sa.DateTime(timezone=True), nullable=True),
         ],
         "messenger_pending_connections": [
             sa.Column("login", sa.String(length=64), server_default="facebook", nullable=False),

@@ -36,6 +36,12 @@ OUR_SETTINGS = ("META_", "MESSENGER_", "FLASK_")
 guard = NetworkGuard()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make known the marker that docs/coverage.md is made from."""
+    line = "covers(channel, *cells): what of a channel the test proves; see tools/coverage.py"
+    config.addinivalue_line("markers", line)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for `database_url` on each database, or on those its marker names."""
     if "database_url" not in metafunc.fixturenames:

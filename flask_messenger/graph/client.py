@@ -27,6 +27,7 @@ from flask_messenger.errors import (
 )
 from flask_messenger.graph.connections import LivelyAdapter
 from flask_messenger.graph.error_codes import error_from_answer
+from flask_messenger.graph.request import GRAPH, INSTAGRAM, GraphRequest
 from flask_messenger.graph.usage import Usage, read_usage
 from flask_messenger.settings import MetaApp, Settings
 
@@ -78,6 +79,19 @@ class _AddressFilter(logging.Filter):
 _addresses = _AddressFilter()
 
 
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """One of Graph's two hosts: with the version in front of a path, and without."""
+
+    name: str
+    base: str
+    bare: str
+
+    @classmethod
+    def at(cls, url: str, version: str) -> "_Host":
+        return cls(str(urlsplit(url).hostname), f"{url}/{version}", url)
+
+
 class Graph:
     """Calls Graph for one application; safe to share between threads.
 
@@ -85,21 +99,29 @@ class Graph:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._base = f"{settings.graph_url}/{settings.graph_version}"
-        self._host = str(urlsplit(settings.graph_url).hostname)
+        self._hosts = {
+            GRAPH: _Host.at(settings.graph_url, settings.graph_version),
+            INSTAGRAM: _Host.at(settings.instagram_graph_url, settings.graph_version),
+        }
         self._connections = settings.outbox_threads + SPARE_CONNECTIONS
         self._timeout = (CONNECT_TIMEOUT_SECONDS, settings.graph_timeout_seconds)
         self._lock = threading.Lock()
         self._session: requests.Session | None = None
         self._session_pid = 0
-        _addresses.hosts.add(self._host)
+        _addresses.hosts.update(each.name for each in self._hosts.values())
         logging.getLogger("urllib3.connectionpool").addFilter(_addresses)
 
     def get(
-        self, path: str, *, app: MetaApp, token: str, params: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        *,
+        app: MetaApp,
+        token: str,
+        params: Mapping[str, Any] | None = None,
+        host: str = GRAPH,
     ) -> dict[str, Any]:
         """Read from Graph. Raises `GraphError` or one of its kinds."""
-        return self.call("GET", path, app=app, token=token, params=params).body
+        return self.call("GET", path, app=app, token=token, params=params, host=host).body
 
     def post(
         self,
@@ -109,18 +131,33 @@ class Graph:
         token: str,
         params: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | None = None,
+        host: str = GRAPH,
     ) -> dict[str, Any]:
         """Write to Graph. Raises `GraphError` or one of its kinds."""
-        return self.call("POST", path, app=app, token=token, params=params, json=json).body
+        return self.call(
+            "POST", path, app=app, token=token, params=params, json=json, host=host
+        ).body
 
     def delete(
-        self, path: str, *, app: MetaApp, token: str, params: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        *,
+        app: MetaApp,
+        token: str,
+        params: Mapping[str, Any] | None = None,
+        host: str = GRAPH,
     ) -> dict[str, Any]:
         """Remove from Graph. Raises `GraphError` or one of its kinds."""
-        return self.call("DELETE", path, app=app, token=token, params=params).body
+        return self.call("DELETE", path, app=app, token=token, params=params, host=host).body
 
     def pages(
-        self, path: str, *, app: MetaApp, token: str, params: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        *,
+        app: MetaApp,
+        token: str,
+        params: Mapping[str, Any] | None = None,
+        host: str = GRAPH,
     ) -> Iterator[dict[str, Any]]:
         """Yield the items of a listing, over all its pages.
 
@@ -129,10 +166,10 @@ class Graph:
         """
         params = dict(params or {})
         for _ in range(MAX_PAGES):
-            body = self.get(path, app=app, token=token, params=params)
+            body = self.get(path, app=app, token=token, params=params, host=host)
             items = body.get("data")
             yield from (item for item in (items or []) if isinstance(item, dict))
-            after = self._next_cursor(body.get("paging"))
+            after = _next_cursor(body.get("paging"), host=self._hosts[host].name)
             if after is None or after == params.get("after"):
                 return
             params["after"] = after
@@ -146,6 +183,7 @@ class Graph:
         token: str,
         params: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | None = None,
+        host: str = GRAPH,
     ) -> Answer:
         """Make one call and return what Graph answered, usage included.
 
@@ -154,8 +192,9 @@ class Graph:
             path: without version and leading slash; ids in it went through `node`.
             app: the Meta app whose secret proves that the call is ours.
             token: of the account or person; travels in a header.
-            params: of the address; `appsecret_proof` is added.
+            params: of the address; `appsecret_proof` is added, where the host knows of it.
             json: the body.
+            host: `GRAPH`, or `INSTAGRAM` for what came by Instagram's own login.
 
         Raises:
             GraphTimeoutError: a POST went out and no answer came back.
@@ -163,12 +202,27 @@ class Graph:
                 repeated.
             GraphError: or a kind of it that the answer's code stands for.
         """
+        proof = {"appsecret_proof": appsecret_proof(token, app.app_secret)} if host == GRAPH else {}
         return self._send(
             method,
             path,
+            host=host,
             auth=_Bearer(token),
-            params={**(params or {}), "appsecret_proof": appsecret_proof(token, app.app_secret)},
+            params={**(params or {}), **proof},
             json=json,
+        )
+
+    def carry(self, request: GraphRequest, *, app: MetaApp, token: str) -> Answer:
+        """Make the call that a channel built. Raises as `call` does."""
+        is_post = request.method == "POST"
+        return self.call(
+            request.method,
+            request.path,
+            app=app,
+            token=token,
+            params=None if is_post else request.body,
+            json=request.body if is_post else None,
+            host=request.host,
         )
 
     def post_form(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
@@ -178,11 +232,22 @@ class Graph:
         """
         return self._send("POST", path, form=form, repeatable=True).body
 
+    def get_token(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        """Ask Instagram for a token, with what the question itself carries.
+
+        Its two addresses for that have no version, and know no other way than a GET.
+
+        Source: https://developers.facebook.com/docs/instagram-platform/reference/access_token
+        """
+        return self._send("GET", path, host=INSTAGRAM, params=params, has_version=False).body
+
     def _send(
         self,
         method: str,
         path: str,
         *,
+        host: str = GRAPH,
+        has_version: bool = True,
         auth: _Bearer | None = None,
         params: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | None = None,
@@ -190,11 +255,12 @@ class Graph:
         repeatable: bool = False,
     ) -> Answer:
         repeatable = repeatable or method != "POST"
+        found = self._hosts[host]
         started = time.monotonic()
         try:
             response = self._pool().request(
                 method,
-                f"{self._base}/{path}",
+                f"{found.base if has_version else found.bare}/{path}",
                 params=params,
                 data=_encode(json) if json is not None else form,
                 headers={"Content-Type": "application/json"} if json is not None else None,
@@ -227,27 +293,28 @@ class Graph:
         )
         return Answer(body, read_usage(response.headers))
 
-    def _next_cursor(self, paging: Any) -> str | None:
-        if not isinstance(paging, dict) or not isinstance(paging.get("next"), str):
-            return None
-        try:
-            address = urlsplit(paging["next"])
-        except ValueError:
-            return None
-        if address.hostname != self._host:
-            logger.warning("graph_paging_refused: the next page is on another host")
-            return None
-        cursors = paging.get("cursors")
-        after = cursors.get("after") if isinstance(cursors, dict) else None
-        return after or next(iter(parse_qs(address.query).get("after", [])), None)
-
     def _pool(self) -> requests.Session:
         """Return this process's session. A fork must not share its parent's connections."""
         with self._lock:
             if self._session is None or self._session_pid != os.getpid():
-                self._session = _new_session(self._base, self._connections)
+                self._session = _new_session(self._hosts[GRAPH].base, self._connections)
                 self._session_pid = os.getpid()
             return self._session
+
+
+def _next_cursor(paging: Any, *, host: str) -> str | None:
+    if not isinstance(paging, dict) or not isinstance(paging.get("next"), str):
+        return None
+    try:
+        address = urlsplit(paging["next"])
+    except ValueError:
+        return None
+    if address.hostname != host:
+        logger.warning("graph_paging_refused: the next page is on another host")
+        return None
+    cursors = paging.get("cursors")
+    after = cursors.get("after") if isinstance(cursors, dict) else None
+    return after or next(iter(parse_qs(address.query).get("after", [])), None)
 
 
 def appsecret_proof(token: str, secret: str) -> str:

@@ -22,6 +22,10 @@ from tests.support.roles import elsewhere
 GRAPH_URL = "https://graph.example.test"
 APP_ID = "4242"
 APP_SECRET = "test-app-secret-do-not-log"
+INSTAGRAM_GRAPH_URL = "https://graph.instagram.example.test"
+INSTAGRAM_API_URL = "https://api.instagram.example.test"
+INSTAGRAM_APP_ID = "5252"
+INSTAGRAM_APP_SECRET = "test-instagram-secret-do-not-log"
 VERIFY_TOKEN = "test-verify-token"
 PAGE_TOKEN = "EAAtestpagetokenDONOTLOG"
 ENCRYPTION_KEYS = "k1:" + base64.b64encode(bytes(range(32))).decode()
@@ -57,6 +61,11 @@ def make_config(database_url: str, redis_url: str, **overrides: Any) -> dict[str
         "META_VERIFY_TOKEN": VERIFY_TOKEN,
         "META_GRAPH_URL": GRAPH_URL,
         "META_DIALOG_URL": "https://dialog.example.test",
+        "META_INSTAGRAM_APP_ID": INSTAGRAM_APP_ID,
+        "META_INSTAGRAM_APP_SECRET": INSTAGRAM_APP_SECRET,
+        "META_INSTAGRAM_GRAPH_URL": INSTAGRAM_GRAPH_URL,
+        "META_INSTAGRAM_API_URL": INSTAGRAM_API_URL,
+        "META_INSTAGRAM_DIALOG_URL": "https://dialog.instagram.example.test",
         "MESSENGER_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
         "MESSENGER_REDIS_URL": redis_url,
         "MESSENGER_PUBLIC_URL": "https://crm.example.test",

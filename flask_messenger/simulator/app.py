@@ -10,11 +10,16 @@ from flask.typing import ResponseReturnValue
 
 from flask_messenger.simulator import (
     chat,
+    chat_notices,
+    chat_writing,
     control,
     control_world,
     dialog,
+    dialog_instagram,
     graph,
+    instagram_oauth,
     pictures,
+    samples,
     seeds,
 )
 from flask_messenger.simulator.sender import Sender
@@ -25,6 +30,19 @@ from flask_messenger.simulator.storage import Storage
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' http: https: data:; media-src 'self' http: https:;"
     " frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+)
+PARTS = (
+    dialog,
+    dialog_instagram,
+    instagram_oauth,
+    chat,
+    chat_writing,
+    chat_notices,
+    control,
+    control_world,
+    pictures,
+    samples,
+    graph,  # last: it takes every path that is left
 )
 MAX_BODY_BYTES = 26 * 1024 * 1024  # Graph takes files of 25 MB
 
@@ -47,8 +65,8 @@ def create_simulator(config: Mapping[str, Any] | None = None) -> Flask:
         seeds.plant(db, settings)
     state = SimulatorState(settings, storage, Sender(storage, settings))
     app.extensions[KEY] = state
-    for blueprint in (dialog.bp, chat.bp, control.bp, control_world.bp, pictures.bp, graph.bp):
-        app.register_blueprint(blueprint)
+    for part in PARTS:
+        app.register_blueprint(part.bp)
     app.add_url_rule("/", "home", _home)
     app.after_request(_protect)
     if config.get("SIMULATOR_START_SENDER", True):

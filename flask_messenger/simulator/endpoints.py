@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from werkzeug.datastructures import FileStorage
+
 from flask_messenger.simulator import errors
 from flask_messenger.simulator.fields import Field, parse_fields
 from flask_messenger.simulator.grants import find_grant
@@ -29,6 +31,8 @@ class Call:
     node_id: str
     parameters: Mapping[str, Any] = field(repr=False)
     signed_by: Token | None = None
+    sent_token: str | None = field(default=None, repr=False)
+    files: Mapping[str, FileStorage] = field(default_factory=dict, repr=False)
 
     @property
     def token(self) -> Token:
@@ -36,6 +40,10 @@ class Call:
         if self.signed_by is None:
             raise errors.no_token()
         return self.signed_by
+
+    def bearer(self) -> str | None:
+        """Return the token as it was sent, for an endpoint that checks it itself."""
+        return None if self.sent_token is None else str(self.sent_token)
 
     def text(self, name: str, default: str | None = None) -> str | None:
         """Return a parameter as text; an empty one counts as missing."""
@@ -102,7 +110,7 @@ class Endpoint:
     """One method of one edge: who may call it, with which parameters, and what answers."""
 
     answer: Handler
-    auth: str
+    auth: frozenset[str]
     parameters: frozenset[str]
 
 
@@ -110,21 +118,28 @@ TABLE: dict[tuple[str, str], dict[str, Endpoint]] = {}
 
 
 def endpoint(
-    method: str, node: str, edge: str = "", *, auth: str, parameters: Iterable[str] = ()
+    method: str,
+    node: str,
+    edge: str = "",
+    *,
+    auth: str | Iterable[str],
+    parameters: Iterable[str] = (),
 ) -> Callable[[Handler], Handler]:
     """Register the decorated function for `method` on an edge of a kind of node.
 
     Args:
         method: GET, POST or DELETE.
-        node: `root`, `user`, `page`, `app` or `psid`.
+        node: what `nodes.resolve` calls the node, or the root of a host (`graph.HOSTS`).
         edge: what follows the node's id, or nothing.
-        auth: the kind of token it takes (USER, PAGE, APP), or NOBODY, OPTIONAL, ANYBODY.
+        auth: the kinds of token it takes (USER, PAGE, APP, INSTAGRAM_USER), or NOBODY,
+            OPTIONAL, ANYBODY. Instagram's tokens, and no others, work on graph.instagram.com.
         parameters: the names it knows beside `COMMON_PARAMETERS`.
     """
 
     def register(answer: Handler) -> Handler:
         known = frozenset(parameters)
-        TABLE.setdefault((node, edge), {})[method] = Endpoint(answer, auth, known)
+        kinds = frozenset([auth] if isinstance(auth, str) else auth)
+        TABLE.setdefault((node, edge), {})[method] = Endpoint(answer, kinds, known)
         return answer
 
     return register

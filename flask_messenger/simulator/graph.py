@@ -9,18 +9,19 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from flask_messenger.simulator import (
     errors,
     faults,
     graph_app,
+    graph_instagram,
     graph_me,
     graph_messages,
     graph_oauth,
     graph_pages,
     graph_profiles,
+    instagram_oauth,
     nodes,
     tokens,
     usage,
@@ -36,37 +37,64 @@ from flask_messenger.simulator.endpoints import (
     Endpoint,
 )
 from flask_messenger.simulator.state import simulator
-from flask_messenger.simulator.tokens import APP, PAGE, USER, Token
+from flask_messenger.simulator.tokens import APP, INSTAGRAM_USER, PAGE, USER, Token
 from flask_messenger.simulator.vocabulary import EXPIRED_VERSIONS, LIVE_VERSIONS
 
 # Importing these fills the table of endpoints.
-ROOMS = (graph_app, graph_me, graph_messages, graph_oauth, graph_pages, graph_profiles)
+ROOMS = (
+    graph_app,
+    graph_instagram,
+    graph_me,
+    graph_messages,
+    graph_oauth,
+    graph_pages,
+    graph_profiles,
+    instagram_oauth,
+)
 
 bp = Blueprint("simulator_graph", __name__)
 METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"]
 WRONG_KIND: dict[str, Callable[[], errors.GraphError]] = {
+    PAGE: errors.page_token_required,  # first: where a Page's token will do, it is the one to use
     USER: errors.user_token_required,
-    PAGE: errors.page_token_required,
     APP: errors.app_token_required,
+    INSTAGRAM_USER: errors.unreadable_token,
 }
-ROOT_EDGES = {edge for node, edge in TABLE if node == "root"}
+# What stands before the path in the addresses of each host, and what its own edges hang on.
+FACEBOOK_HOST, INSTAGRAM_HOST = "", "graph.instagram.com/"
+ROOTS = {FACEBOOK_HOST: "root", INSTAGRAM_HOST: "instagram_root"}
+ROOT_EDGES = {host: {edge for node, edge in TABLE if node == root} for host, root in ROOTS.items()}
 
 
 @bp.route("/<version>", methods=METHODS, defaults={"path": ""})
 @bp.route("/<version>/", methods=METHODS, defaults={"path": ""})
 @bp.route("/<version>/<path:path>", methods=METHODS)
-def answer(version: str, path: str) -> ResponseReturnValue:
-    """Answer a Graph call, or go wrong in the way the control page asked for."""
+def answer(version: str, path: str) -> Response:
+    """Answer a call to graph.facebook.com."""
+    return _serve(FACEBOOK_HOST, version, path)
+
+
+@bp.route("/graph.instagram.com/<path:path>", methods=METHODS)
+def answer_instagram(path: str) -> Response:
+    """Answer a call to graph.instagram.com; its two token endpoints have no version."""
+    first, _, rest = path.strip("/").partition("/")
+    if path in ROOT_EDGES[INSTAGRAM_HOST]:
+        return _serve(INSTAGRAM_HOST, LIVE_VERSIONS[-1], path)
+    return _serve(INSTAGRAM_HOST, first, rest)
+
+
+def _serve(host: str, version: str, path: str) -> Response:
+    """Answer a call, or go wrong in the way the control page asked for."""
     began = time.monotonic()
     path = path.strip("/")
     token: Token | None = None
     error: errors.GraphError | None = None
     served = _served_version(version)
     try:
-        hits = faults.take_faults(simulator().storage, request.method, path)
+        hits = faults.take_faults(simulator().storage, request.method, host + path)
         response = faults.strike(hits, faults.BEFORE)
         if response is None:
-            call, endpoint = _check(served, version, path)
+            call, endpoint = _check(host, served, version, path)
             token = call.signed_by
             response = _respond(endpoint.answer(call))
             response = faults.strike(hits, faults.AFTER) or response
@@ -76,7 +104,7 @@ def answer(version: str, path: str) -> ResponseReturnValue:
     response.headers["facebook-api-version"] = served or LIVE_VERSIONS[-1]
     response.headers["Cache-Control"] = "no-store"
     usage.count(token, response, path)
-    _remember(path, response, error, began)
+    _remember(host + path, response, error, began)
     return response
 
 
@@ -87,7 +115,7 @@ def _served_version(asked: str) -> str | None:
     return LIVE_VERSIONS[0] if asked in EXPIRED_VERSIONS else None
 
 
-def _check(served: str | None, version: str, path: str) -> tuple[Call, Endpoint]:
+def _check(host: str, served: str | None, version: str, path: str) -> tuple[Call, Endpoint]:
     """Return the checked call and what answers it, in the order in which Graph looks at things."""
     if served is None or path == "":
         raise errors.unknown_path("/".join(filter(None, [version if served is None else "", path])))
@@ -95,12 +123,12 @@ def _check(served: str | None, version: str, path: str) -> tuple[Call, Endpoint]
     value = _read_token(parameters)
     with simulator().storage.reading() as db:
         token = None
-        if path in ROOT_EDGES:
-            kind, node_id, edge = "root", "", path
+        if path in ROOT_EDGES[host]:
+            kind, node_id, edge = ROOTS[host], "", path
         else:
             first, _, edge = path.partition("/")
             is_public = edge == "picture" and value is None
-            token = None if is_public else _authenticate(db, value, parameters)
+            token = None if is_public else _authenticate(db, host, value, parameters)
             kind, node_id = nodes.resolve(db, token, first, method=request.method)
         methods = TABLE.get((kind, edge))
         if methods is None:
@@ -108,12 +136,14 @@ def _check(served: str | None, version: str, path: str) -> tuple[Call, Endpoint]
         endpoint = methods.get(request.method)
         if endpoint is None:
             raise errors.unsupported_request(request.method, node_id or path)
-        if kind == "root" and endpoint.auth != NOBODY:
-            token = _authenticate(db, value, parameters)
+        if kind == ROOTS[host] and NOBODY not in endpoint.auth:
+            token = _authenticate(db, host, value, parameters)
         _check_kind(endpoint, token)
     unknown = sorted(set(parameters) - COMMON_PARAMETERS - endpoint.parameters)
     if unknown:
         raise errors.unknown_keys(unknown, "root")
+    if set(request.files) - endpoint.parameters:
+        raise errors.invalid("This endpoint takes no file")
     call = Call(
         method=request.method,
         version=served,
@@ -121,23 +151,24 @@ def _check(served: str | None, version: str, path: str) -> tuple[Call, Endpoint]
         node_id=node_id,
         parameters=parameters,
         signed_by=token,
+        sent_token=value,
+        files=dict(request.files.items()),
     )
     return call, endpoint
 
 
 def _check_kind(endpoint: Endpoint, token: Token | None) -> None:
-    if endpoint.auth in {NOBODY, OPTIONAL, ANYBODY}:
+    if endpoint.auth & {NOBODY, OPTIONAL, ANYBODY}:
         return
-    if token is None or token.kind != endpoint.auth:
-        wrong_kind = WRONG_KIND[endpoint.auth]()
+    if token is None or token.kind not in endpoint.auth:
+        wanted = next(kind for kind in WRONG_KIND if kind in endpoint.auth)
+        wrong_kind = WRONG_KIND[wanted]()
         raise wrong_kind
 
 
 def _read_parameters() -> dict[str, Any]:
     """Return the parameters of the query and of a form or JSON body; the body wins."""
     found: dict[str, Any] = dict(request.args.items())
-    if request.files:
-        raise errors.invalid("File upload is not supported here; send a url instead.")
     if not request.is_json:
         return found | dict(request.form.items())
     body = request.get_data()
@@ -160,19 +191,25 @@ def _read_token(parameters: dict[str, Any]) -> str | None:
     return rest.strip() or None if scheme.lower() in {"bearer", "oauth"} else None
 
 
-def _authenticate(db: sqlite3.Connection, value: str | None, parameters: dict[str, Any]) -> Token:
+def _authenticate(
+    db: sqlite3.Connection, host: str, value: str | None, parameters: dict[str, Any]
+) -> Token:
     if value is None:
         raise errors.no_token()
     token = tokens.read_token(db, value)
+    is_instagram = token.kind == INSTAGRAM_USER
+    if is_instagram != (host == INSTAGRAM_HOST):
+        raise errors.unreadable_token()
     tokens.check_alive(db, token)
     app = db.execute("SELECT * FROM apps WHERE id = ?", [token.app_id]).fetchone()
     proof, signed_at = parameters.get("appsecret_proof"), parameters.get("appsecret_time")
     tokens.check_proof(
         token.value,
-        app["secret"],
+        app["instagram_app_secret" if is_instagram else "secret"],
         proof=None if proof is None else str(proof),
         signed_at=None if signed_at is None else str(signed_at),
-        is_required=bool(app["require_proof"]) and token.kind != APP,
+        # graph.instagram.com takes calls without one.
+        is_required=bool(app["require_proof"]) and token.kind not in {APP, INSTAGRAM_USER},
     )
     return token
 

@@ -78,7 +78,7 @@ def remove_permission(call: Call) -> dict[str, Any]:
 # DELETE /me/permissions/{permission}: one edge a permission, so that an unknown one is unknown.
 for _name in PERMISSIONS:
     TABLE[("user", f"permissions/{_name}")] = {
-        "DELETE": Endpoint(remove_permission, USER, frozenset())
+        "DELETE": Endpoint(remove_permission, frozenset({USER}), frozenset())
     }
 
 

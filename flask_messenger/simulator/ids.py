@@ -34,7 +34,8 @@ def new_mid(channel: str = MESSENGER) -> str:
 
 def new_token(kind: str) -> str:
     """Return a new access token; `kind` shows as one letter, as real ones differ by kind."""
-    return f"EAA{kind[:1].upper()}" + secrets.token_hex(60)
+    start = "IGAA" if kind == "INSTAGRAM" else f"EAA{kind[:1].upper()}"
+    return start + secrets.token_hex(60)
 
 
 def new_code() -> str:

@@ -6,8 +6,34 @@ import sqlite3
 from http import HTTPStatus
 
 from flask_messenger.simulator import errors
-from flask_messenger.simulator.grants import find_grant
-from flask_messenger.simulator.tokens import APP, PAGE, Token
+from flask_messenger.simulator.access import visible_accounts
+from flask_messenger.simulator.accounts import Account
+from flask_messenger.simulator.seeds import commenter_id_of
+from flask_messenger.simulator.tokens import APP, INSTAGRAM_USER, PAGE, Token
+
+# Where the things of an account are, and what their nodes are called on Messenger and Instagram.
+OWNED = (
+    ("SELECT account_id FROM posts WHERE id = ? AND deleted_at IS NULL", "post", "media"),
+    ("SELECT account_id FROM comments WHERE id = ? AND deleted_at IS NULL", "comment", "reply"),
+    ("SELECT account_id FROM threads WHERE conversation_id = ?", "conversation", "conversation"),
+    (
+        "SELECT t.account_id FROM messages m JOIN threads t ON t.psid = m.psid WHERE m.mid = ?",
+        "message",
+        "message",
+    ),
+    (
+        "SELECT account_id FROM threads WHERE psid = ? AND last_user_at IS NOT NULL",
+        "psid",
+        "igsid",
+    ),
+    (
+        "SELECT page_id AS account_id FROM personas WHERE id = ? AND deleted_at IS NULL",
+        "persona",
+        "",
+    ),
+    ("SELECT page_id AS account_id FROM labels WHERE id = ?", "label", ""),
+    ("SELECT page_id AS account_id FROM message_templates WHERE id = ?", "template", ""),
+)
 
 
 def resolve(
@@ -20,15 +46,17 @@ def resolve(
     """
     if name == "me":
         return _resolve_me(token)
-    if not name.isdigit() and not any(character.isdigit() for character in name):
+    kind = _public_kind(db, name) if token is None else _kind_for(db, token, name)
+    if kind is None and not any(character.isdigit() for character in name):
         raise errors.GraphError(
             f"(#803) Some of the aliases you requested do not exist: {name}",
             code=803,
             status=HTTPStatus.NOT_FOUND,
         )
-    kind = _public_kind(db, name) if token is None else _kind_for(db, token, name)
     if kind is None:
         raise errors.unsupported_request(method, name)
+    if kind == "instagram" and token is not None and token.instagram_id is not None:
+        return kind, token.instagram_id  # `id` and `user_id` name the same account
     return kind, name
 
 
@@ -37,6 +65,8 @@ def _resolve_me(token: Token | None) -> tuple[str, str]:
         raise errors.no_token()
     if token.kind == PAGE:
         return "page", token.page_id or ""
+    if token.kind == INSTAGRAM_USER:
+        return "instagram", token.instagram_id or ""
     return "user", token.user_id
 
 
@@ -49,22 +79,36 @@ def _public_kind(db: sqlite3.Connection, name: str) -> str | None:
 def _kind_for(db: sqlite3.Connection, token: Token, name: str) -> str | None:
     if name == token.app_id:
         return "app"
-    if token.kind == PAGE:
-        if name == token.page_id:
-            return "page"
-        return "psid" if _wrote_to_page(db, token, name) else None
     if token.kind == APP:
         return None
-    if name == token.user_id:
-        return "user"
-    grant = find_grant(db, token.person, token.app_id)
-    return "page" if grant is not None and name in grant.page_ids else None
+    if token.kind != PAGE and name == token.user_id:
+        return "instagram" if token.kind == INSTAGRAM_USER else "user"
+    accounts = {account.id: account for account in visible_accounts(db, token)}
+    if name in accounts:
+        return "instagram" if accounts[name].is_instagram else "page"
+    return _owned_kind(db, accounts, name)
 
 
-def _wrote_to_page(db: sqlite3.Connection, token: Token, psid: str) -> bool:
-    """Say whether the person ever wrote to the Page: before that, it cannot see them."""
-    row = db.execute(
-        "SELECT 1 FROM threads WHERE psid = ? AND account_id = ? AND last_user_at IS NOT NULL",
-        [psid, token.page_id],
-    ).fetchone()
-    return row is not None
+def _owned_kind(db: sqlite3.Connection, accounts: dict[str, Account], name: str) -> str | None:
+    for query, on_messenger, on_instagram in OWNED:
+        row = db.execute(query, [name]).fetchone()
+        if row is not None:
+            account = accounts.get(row["account_id"])
+            if account is None:
+                return None
+            return on_instagram if account.is_instagram else on_messenger
+    for account in accounts.values():
+        if account.is_instagram and _commented(db, account, name):
+            return "igsid"
+    return None
+
+
+def _commented(db: sqlite3.Connection, account: Account, name: str) -> bool:
+    """Say whether `name` is somebody who only commented: known, but without consent."""
+    rows = db.execute(
+        "SELECT DISTINCT customer FROM comments WHERE account_id = ? AND customer IS NOT NULL",
+        [account.id],
+    ).fetchall()
+    return any(
+        commenter_id_of(account.id, row["customer"], account.channel) == name for row in rows
+    )

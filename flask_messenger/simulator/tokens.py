@@ -8,7 +8,7 @@ import sqlite3
 import time
 from dataclasses import dataclass, field
 
-from flask_messenger.simulator import errors, ids
+from flask_messenger.simulator import errors, ids, instagram_grants
 from flask_messenger.simulator.grants import app_scoped_id, find_grant, manages
 
 CODE_LIFE_SECONDS = 10 * 60
@@ -17,7 +17,9 @@ LONG_LIFE_SECONDS = 60 * 24 * 3600
 PROOF_LIFE_SECONDS = 5 * 60
 NEVER = 0
 
-USER, PAGE, APP = "USER", "PAGE", "APP"
+USER, PAGE, APP, INSTAGRAM_USER = "USER", "PAGE", "APP", "INSTAGRAM"
+INSTAGRAM_CODE_SECONDS = 3600
+INSTAGRAM_SHORT_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class Token:
     app_id: str
     person: str = ""
     page_id: str | None = None
+    instagram_id: str | None = None
     issued_at: int = 0
     expires_at: int = NEVER
     dead_subcode: int | None = None
@@ -40,16 +43,28 @@ class Token:
 
     @property
     def user_id(self) -> str:
-        """The app-scoped id of the person behind the token."""
+        """The app-scoped id of the person, or of the Instagram account, behind the token."""
+        if self.instagram_id is not None:
+            return instagram_grants.app_scoped_id(self.instagram_id, self.app_id)
         return app_scoped_id(self.person, self.app_id)
 
 
-def issue_code(db: sqlite3.Connection, *, app_id: str, person: str, redirect_uri: str) -> str:
-    """Return a new authorisation code, good once and for ten minutes."""
+def issue_code(
+    db: sqlite3.Connection,
+    *,
+    app_id: str,
+    redirect_uri: str,
+    person: str = "",
+    instagram_id: str | None = None,
+) -> str:
+    """Return a new authorisation code, good once: for ten minutes, or Instagram's for an hour."""
     code = ids.new_code()
+    life_seconds = CODE_LIFE_SECONDS if instagram_id is None else INSTAGRAM_CODE_SECONDS
+    expires_at = int(time.time()) + life_seconds
     db.execute(
-        "INSERT INTO codes (code, app_id, person, redirect_uri, expires_at) VALUES (?, ?, ?, ?, ?)",
-        [code, app_id, person, redirect_uri, int(time.time()) + CODE_LIFE_SECONDS],
+        "INSERT INTO codes (code, app_id, person, instagram_id, redirect_uri, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [code, app_id, person, instagram_id, redirect_uri, expires_at],
     )
     return code
 
@@ -60,7 +75,10 @@ def redeem_code(db: sqlite3.Connection, *, app_id: str, code: str, redirect_uri:
     Raises:
         GraphError: the code is unknown, used, expired, or was asked for another address.
     """
-    row = db.execute("SELECT * FROM codes WHERE code = ? AND app_id = ?", [code, app_id]).fetchone()
+    row = db.execute(
+        "SELECT * FROM codes WHERE code = ? AND app_id = ? AND instagram_id IS NULL",
+        [code, app_id],
+    ).fetchone()
     if row is None:
         raise errors.GraphError("Invalid verification code format.", code=100)
     if row["redirect_uri"] != redirect_uri:
@@ -90,6 +108,23 @@ def issue_user_token(
         kind=USER,
         app_id=app_id,
         person=person,
+        issued_at=issued_at,
+        expires_at=issued_at + life_seconds,
+    )
+    _store(db, token, parent=None)
+    return token
+
+
+def issue_instagram_token(
+    db: sqlite3.Connection, *, app_id: str, instagram_id: str, life_seconds: int
+) -> Token:
+    """Return a new token of an Instagram account."""
+    issued_at = int(time.time())
+    token = Token(
+        value=ids.new_token(INSTAGRAM_USER),
+        kind=INSTAGRAM_USER,
+        app_id=app_id,
+        instagram_id=instagram_id,
         issued_at=issued_at,
         expires_at=issued_at + life_seconds,
     )
@@ -148,6 +183,10 @@ def check_alive(db: sqlite3.Connection, token: Token) -> None:
         raise errors.dead_token(token.dead_subcode)
     if token.expires_at != NEVER and token.expires_at < time.time():
         raise errors.dead_token(463)
+    if token.instagram_id is not None:
+        if instagram_grants.find_permissions(db, token.instagram_id, token.app_id) is None:
+            raise errors.dead_token(458)
+        return
     grant = find_grant(db, token.person, token.app_id)
     if grant is None:
         raise errors.dead_token(458)
@@ -190,14 +229,15 @@ def _is_recent(signed_at: str) -> bool:
 
 def _store(db: sqlite3.Connection, token: Token, *, parent: str | None) -> None:
     db.execute(
-        "INSERT INTO tokens (token, kind, app_id, person, page_id, parent, issued_at, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO tokens (token, kind, app_id, person, page_id, instagram_id, parent,"
+        " issued_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             token.value,
             token.kind,
             token.app_id,
             token.person,
             token.page_id,
+            token.instagram_id,
             parent,
             token.issued_at,
             token.expires_at,
@@ -212,6 +252,7 @@ def _token_of(row: sqlite3.Row) -> Token:
         app_id=row["app_id"],
         person=row["person"],
         page_id=row["page_id"],
+        instagram_id=row["instagram_id"],
         issued_at=row["issued_at"],
         expires_at=row["expires_at"],
         dead_subcode=row["dead_subcode"],

@@ -41,7 +41,21 @@ LOGIN_CONFIG_PERMISSIONS = (
     "pages_messaging",
     "pages_manage_metadata",
     "pages_read_engagement",
+    "pages_read_user_content",
+    "pages_manage_engagement",
+    "page_utility_messaging",
+    "instagram_basic",
+    "instagram_manage_messages",
+    "instagram_manage_comments",
 )
+INSTAGRAM_BASIC = "instagram_business_basic"
+INSTAGRAM_PERMISSIONS: dict[str, str] = {
+    INSTAGRAM_BASIC: "See your profile and your posts",
+    "instagram_business_manage_messages": "Manage and read your messages",
+    "instagram_business_manage_comments": "Manage your comments",
+    "instagram_business_manage_insights": "Read your insights",
+    "instagram_business_content_publish": "Publish on your behalf",
+}
 
 MESSAGING_FIELDS = frozenset(
     {
@@ -107,6 +121,7 @@ WEBHOOK_FIELDS: dict[str, frozenset[str]] = {
             "messages",
             "message_reactions",
             "message_edit",
+            "message_edits",
             "messaging_postbacks",
             "messaging_seen",
             "messaging_referral",
@@ -123,7 +138,7 @@ WEBHOOK_FIELDS: dict[str, frozenset[str]] = {
 
 MESSAGING_TYPES = ("RESPONSE", "UPDATE", "MESSAGE_TAG", "UTILITY")
 NOTIFICATION_TYPES = ("REGULAR", "SILENT_PUSH", "NO_PUSH")
-SENDER_ACTIONS = ("typing_on", "typing_off", "mark_seen")
+SENDER_ACTIONS = ("typing_on", "typing_off", "mark_seen", "react", "unreact")
 LIVE_TAGS = ("HUMAN_AGENT", "CUSTOMER_FEEDBACK")
 DEAD_TAGS = ("CONFIRMED_EVENT_UPDATE", "ACCOUNT_UPDATE", "POST_PURCHASE_UPDATE")
 ATTACHMENT_TYPES = ("image", "audio", "video", "file", "template")

@@ -3,6 +3,7 @@
 import pytest
 
 from flask_messenger.simulator.seeds import page_id_of
+from flask_messenger.simulator.vocabulary import LOGIN_CONFIG_PERMISSIONS
 from tests.simulator.conftest import Running
 from tests.simulator.driver import REDIRECT, SCOPE, Graph, error_of
 
@@ -144,9 +145,9 @@ def test_configuration_is_all_or_nothing(graph: Graph) -> None:
     shown = graph.dialog(person="sam-reyes", config_id=CONFIG_ID, scope="").text
     token = graph.log_in(pages=[DOWNTOWN], permissions=[], config_id=CONFIG_ID, scope="")
 
-    assert shown.count("disabled") == 4
+    assert shown.count("disabled") == len(LOGIN_CONFIG_PERMISSIONS)
     granted = graph.get("me/permissions", token, status="granted").json()["data"]
-    assert len(granted) == 4 + 1
+    assert len(granted) == len(LOGIN_CONFIG_PERMISSIONS) + 1
 
 
 def test_earlier_choice_is_ticked(graph: Graph) -> None:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask_messenger.simulator import threads
+from flask_messenger.simulator import acts, threads
 from flask_messenger.simulator.storage import Storage
 
 MAX_MESSAGES, MAX_PER_SECOND, MAX_CUSTOMERS = 100_000, 1000, 1000
@@ -65,7 +65,7 @@ class Burst:
         page_id = self.page_ids[number % len(self.page_ids)]
         with self.storage.writing() as db:
             thread = threads.open_thread(db, page_id, customer_slug(number % self.customers))
-            threads.write_as_customer(db, thread, text=f"{self.text} {number + 1}")
+            acts.write(db, thread, acts.Writing(text=f"{self.text} {number + 1}"))
         self.written += 1
 
 

@@ -200,9 +200,7 @@ TEST_VALUES: dict[str, dict[str, Json]] = {
         },
         "messaging_seen": _PAIR | {"read": {"mid": "last_message_id"}},
         "messaging_referral": _PAIR
-        | {
-            "referral": {"ref": "ref_data_in_test", "source": "SHORTLINK", "type": "OPEN_THREAD"}
-        },
+        | {"referral": {"ref": "ref_data_in_test", "source": "SHORTLINK", "type": "OPEN_THREAD"}},
         "comments": {
             "from": {"id": "232323232", "username": "test"},
             "media": {"id": "123123123", "media_product_type": "FEED"},

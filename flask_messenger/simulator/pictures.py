@@ -23,9 +23,11 @@ bp = Blueprint("simulator_pictures", __name__)
 PHOTOS = {"hills": "Hills at dusk", "sea": "The sea", "dunes": "Dunes", "meadow": "A meadow"}
 PHOTO_SIZE = (480, 320)
 AVATAR_WIDTH = 128
+STICKER_WIDTH = 96
 KEEP_SECONDS = 3600
 
 Colour = tuple[int, int, int]
+HEART, PAPER = (230, 60, 100), (255, 255, 255)
 PALETTES: dict[str, tuple[Colour, Colour, list[Colour]]] = {
     # sky above, sky below, then the layers from far to near
     "hills": ((94, 96, 160), (244, 170, 136), [(124, 98, 140), (86, 72, 122), (50, 46, 90)]),
@@ -113,6 +115,18 @@ def draw_avatar(owner: str) -> bytes:
     is_inside = _is_in_shop if owner.isdigit() else _is_in_person
     size = range(AVATAR_WIDTH)
     return _encode([[figure if is_inside(x, y) else ground for x in size] for y in size])
+
+
+@lru_cache(maxsize=1)
+def draw_sticker() -> bytes:
+    """Return a sticker: a heart on nothing."""
+    size = range(STICKER_WIDTH)
+    return _encode([[HEART if _is_in_heart(x, y) else PAPER for x in size] for y in size])
+
+
+def _is_in_heart(x: int, y: int) -> bool:
+    across, up = (x - 48) / 34, (44 - y) / 34
+    return (across**2 + up**2 - 1) ** 3 - across**2 * up**3 < 0
 
 
 def _colours(owner: str) -> tuple[Colour, Colour]:

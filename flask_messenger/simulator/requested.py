@@ -9,6 +9,8 @@ from flask import abort, jsonify, request
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
 
+from flask_messenger.simulator import accounts
+from flask_messenger.simulator.accounts import Account
 from flask_messenger.simulator.threads import open_thread
 
 
@@ -70,22 +72,33 @@ def find_page(db: sqlite3.Connection, key: str) -> sqlite3.Row:
     return row if row is not None else abort(404, "There is no such Page.")
 
 
-def find_customer(db: sqlite3.Connection, page_id: str, key: str) -> sqlite3.Row:
-    """Return the customer by readable name, or by what the Page calls them; else 404."""
+def find_customer(db: sqlite3.Connection, account_id: str, key: str) -> sqlite3.Row:
+    """Return the customer by readable name, or by what the account calls them; else 404."""
     row: sqlite3.Row | None = db.execute(
         "SELECT * FROM customers WHERE slug = ?"
         " OR slug = (SELECT customer FROM threads WHERE account_id = ? AND psid = ?)",
-        [key, page_id, key],
+        [key, account_id, key],
     ).fetchone()
     return row if row is not None else abort(404, "There is no such customer.")
 
 
-def find_thread(db: sqlite3.Connection, page: str, customer: str) -> sqlite3.Row:
-    """Return the thread of a Page and a customer, making it the first time."""
-    page_id = find_page(db, page)["id"]
-    return open_thread(db, page_id, find_customer(db, page_id, customer)["slug"])
+def find_account(db: sqlite3.Connection, key: str) -> Account:
+    """Return the Page or Instagram account by id or readable name; 404 where there is none."""
+    account = accounts.find_account(db, key)
+    return account if account is not None else abort(404, "There is no such account.")
+
+
+def find_thread(db: sqlite3.Connection, account: str, customer: str) -> sqlite3.Row:
+    """Return the thread of an account and a customer, making it the first time."""
+    account_id = find_account(db, account).id
+    return open_thread(db, account_id, find_customer(db, account_id, customer)["slug"])
 
 
 def explain(error: HTTPException) -> tuple[Response, int]:
     """Answer a refused request as JSON."""
     return jsonify(problem=error.description), error.code or 500
+
+
+def explain_act(error: Exception) -> tuple[Response, int]:
+    """Answer what the customer's own app would not let them do, as JSON."""
+    return jsonify(problem=str(error)), 400

@@ -77,9 +77,13 @@ class Sender:
             if switch(db, "paused", default=False):
                 return None, IDLE_SECONDS
             row = db.execute(
-                "SELECT d.*, s.callback_url, a.secret FROM deliveries d"
-                " LEFT JOIN app_subscriptions s ON s.app_id = d.app_id AND s.object = 'page'"
+                "SELECT d.*, s.callback_url,"
+                " iif(x.app_id IS NULL, a.secret, a.instagram_app_secret) AS secret"
+                " FROM deliveries d"
+                " LEFT JOIN app_subscriptions s ON s.app_id = d.app_id AND s.object = d.object"
                 " LEFT JOIN apps a ON a.id = d.app_id"
+                " LEFT JOIN instagram_subscriptions x"
+                " ON x.instagram_id = d.page_id AND x.app_id = d.app_id"
                 " WHERE d.state = ? AND d.lane = ? ORDER BY d.next_at, d.id LIMIT 1",
                 [PENDING, lane],
             ).fetchone()
@@ -122,27 +126,21 @@ class Sender:
 
     def _note_success(self, db: sqlite3.Connection, job: Job) -> None:
         _finish(db, job, DONE, str(int(HTTPStatus.OK)))
-        db.execute(
-            "UPDATE page_subscriptions SET failing_since = NULL"
-            " WHERE page_id = ? AND app_id = ? AND failing_since IS NOT NULL",
-            [job.page_id, job.app_id],
-        )
+        subscription = _find_subscription(db, job.page_id, job.app_id)
+        if subscription is not None and subscription.failing_since is not None:
+            subscription.note_failing(db, None)
 
     def _note_failure(self, db: sqlite3.Connection, job: Job, answer: str) -> None:
         now = ids.now_ms()
         speed = float(switch(db, "speed", self._settings.speed))
-        db.execute(
-            "UPDATE page_subscriptions SET failing_since = ?"
-            " WHERE page_id = ? AND app_id = ? AND failing_since IS NULL",
-            [now, job.page_id, job.app_id],
-        )
-        row = db.execute(
-            "SELECT failing_since FROM page_subscriptions WHERE page_id = ? AND app_id = ?",
-            [job.page_id, job.app_id],
-        ).fetchone()
-        if row is None:
+        subscription = _find_subscription(db, job.page_id, job.app_id)
+        if subscription is None:
             _finish(db, job, DROPPED, answer)
-        elif now - row["failing_since"] >= GIVE_UP_SECONDS * 1000 / speed:
+            return
+        if subscription.failing_since is None:
+            subscription.note_failing(db, now)
+        since = subscription.failing_since or now
+        if now - since >= GIVE_UP_SECONDS * 1000 / speed:
             disable_webhooks(db, page_id=job.page_id, app_id=job.app_id)
         else:
             pause_seconds = RETRY_SECONDS[min(job.attempts, len(RETRY_SECONDS) - 1)] / speed
@@ -167,13 +165,61 @@ class Sender:
 
 
 def disable_webhooks(db: sqlite3.Connection, *, page_id: str, app_id: str) -> int:
-    """Unsubscribe the app from a Page that failed too long; return how many webhooks are lost."""
-    db.execute("DELETE FROM page_subscriptions WHERE page_id = ? AND app_id = ?", [page_id, app_id])
+    """Unsubscribe the app from an account that failed too long; return how many webhooks are lost.
+
+    An Instagram account that rides on its Page's subscription takes that one with it.
+    """
+    subscription = _find_subscription(db, page_id, app_id)
+    if subscription is not None:
+        subscription.end(db)
     return db.execute(
         "UPDATE deliveries SET state = ?, last_answer = 'webhooks disabled'"
         " WHERE page_id = ? AND app_id = ? AND state = ?",
         [DROPPED, page_id, app_id, PENDING],
     ).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """The row that lets an app hear of an account."""
+
+    table: str
+    column: str
+    account_id: str
+    app_id: str
+    failing_since: int | None
+
+    def note_failing(self, db: sqlite3.Connection, since_ms: int | None) -> None:
+        """Note since when nothing gets through."""
+        db.execute(
+            f"UPDATE {self.table} SET failing_since = ? WHERE {self.column} = ? AND app_id = ?",  # noqa: S608
+            [since_ms, self.account_id, self.app_id],
+        )
+
+    def end(self, db: sqlite3.Connection) -> None:
+        """Let the app hear no more."""
+        db.execute(
+            f"DELETE FROM {self.table} WHERE {self.column} = ? AND app_id = ?",  # noqa: S608
+            [self.account_id, self.app_id],
+        )
+
+
+def _find_subscription(db: sqlite3.Connection, account_id: str, app_id: str) -> Subscription | None:
+    carrier = db.execute(
+        "SELECT page_id FROM instagram_accounts WHERE id = ?", [account_id]
+    ).fetchone()
+    for table, column, key in (
+        ("page_subscriptions", "page_id", account_id),
+        ("instagram_subscriptions", "instagram_id", account_id),
+        ("page_subscriptions", "page_id", carrier["page_id"] if carrier else None),
+    ):
+        row = db.execute(
+            f"SELECT failing_since FROM {table} WHERE {column} = ? AND app_id = ?",  # noqa: S608
+            [key, app_id],
+        ).fetchone()
+        if row is not None:
+            return Subscription(table, column, key, app_id, row["failing_since"])
+    return None
 
 
 def _finish(db: sqlite3.Connection, job: Job, state: str, answer: str) -> None:

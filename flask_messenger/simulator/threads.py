@@ -1,4 +1,7 @@
-"""Conversations between a Page and a customer: what either writes, and what the other hears."""
+"""Conversations between an account and a customer: what the business writes, what they hear.
+
+What the customer does is in `acts`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import Any
 
 from flask_messenger.simulator import events, ids
 from flask_messenger.simulator.constants import INSTAGRAM, MESSENGER
-from flask_messenger.simulator.outbound_queue import enqueue_event
 from flask_messenger.simulator.seeds import scoped_id_of
+from flask_messenger.simulator.telling import tell_event
 
 DELIVERY_DELAY_MS = 120  # a message takes a moment to the person's phone
 TYPING_MS = 20_000
@@ -48,81 +51,6 @@ def find_thread(db: sqlite3.Connection, account_id: str, psid: str) -> sqlite3.R
     return row
 
 
-def write_as_customer(
-    db: sqlite3.Connection,
-    thread: sqlite3.Row,
-    *,
-    text: str | None = None,
-    attachments: list[dict[str, Any]] | None = None,
-    quick_reply: str | None = None,
-    reply_to: str | None = None,
-    hours_ago: float = 0,
-) -> str:
-    """Write a customer's message and tell the subscribed apps; return its id."""
-    see_messages(db, thread)  # who writes has looked
-    at_ms = _next_ms(db, thread["psid"], hours_ago)
-    content = {"attachments": attachments or [], "quick_reply": quick_reply}
-    mid = _store(
-        db,
-        thread,
-        direction="in",
-        kind="message",
-        text=text,
-        content=content,
-        reply_to=reply_to,
-        at_ms=at_ms,
-    )
-    _note_user_action(db, thread["psid"], at_ms)
-    event = events.message(
-        thread["account_id"],
-        thread["psid"],
-        at_ms=at_ms,
-        mid=mid,
-        text=text,
-        attachments=attachments or [],
-        quick_reply=quick_reply,
-        reply_to=reply_to,
-    )
-    _tell(db, thread, "messages", event, at_ms)
-    return mid
-
-
-def tap_postback(db: sqlite3.Connection, thread: sqlite3.Row, *, title: str, payload: str) -> str:
-    """Tap a button as the customer; return the id of the event."""
-    see_messages(db, thread)
-    at_ms = _next_ms(db, thread["psid"])
-    mid = _store(
-        db,
-        thread,
-        direction="in",
-        kind="postback",
-        text=title,
-        content={"payload": payload},
-        at_ms=at_ms,
-    )
-    _note_user_action(db, thread["psid"], at_ms)
-    event = events.postback(
-        thread["account_id"], thread["psid"], at_ms=at_ms, mid=mid, title=title, payload=payload
-    )
-    _tell(db, thread, "messaging_postbacks", event, at_ms)
-    return mid
-
-
-def react_as_customer(
-    db: sqlite3.Connection, thread: sqlite3.Row, *, mid: str, reaction: Mapping[str, str] | None
-) -> None:
-    """React to a message as the customer, or take the reaction back with `None`."""
-    at_ms = _next_ms(db, thread["psid"])
-    emoji = reaction["emoji"] if reaction else None
-    db.execute("UPDATE messages SET reaction = ? WHERE mid = ?", [emoji, mid])
-    _note_user_action(db, thread["psid"], at_ms)
-    action = "react" if reaction else "unreact"
-    body = {"mid": mid, "action": action, **(reaction or {})}
-    event = events.reaction(thread["account_id"], thread["psid"], at_ms=at_ms, body=body)
-    _tell(db, thread, "message_reactions", event, at_ms)
-    touch(db, thread["psid"])
-
-
 def write_as_page(
     db: sqlite3.Connection,
     thread: sqlite3.Row,
@@ -132,10 +60,12 @@ def write_as_page(
     content: Mapping[str, Any],
     metadata: str | None = None,
     reply_to: str | None = None,
+    persona_id: str | None = None,
+    private_reply_to: str | None = None,
 ) -> str:
-    """Write a message of the Page, with its echo and its delivery; return its id."""
-    at_ms = _next_ms(db, thread["psid"])
-    mid = _store(
+    """Write a message of the business, with its echo and its delivery; return its id."""
+    at_ms = next_ms(db, thread["psid"])
+    mid = store(
         db,
         thread,
         direction="out",
@@ -146,19 +76,24 @@ def write_as_page(
         at_ms=at_ms,
         app_id=app_id,
     )
+    db.execute(
+        "UPDATE messages SET persona_id = ?, private_reply_to = ? WHERE mid = ?",
+        [persona_id, private_reply_to, mid],
+    )
     db.execute("UPDATE threads SET business_typing_until = 0 WHERE psid = ?", [thread["psid"]])
+    is_messenger = thread["channel"] == MESSENGER
     event = events.echo(
         thread["account_id"],
         thread["psid"],
         at_ms=at_ms,
         mid=mid,
-        app_id=app_id,
-        metadata=metadata,
+        app_id=app_id if is_messenger else None,
+        metadata=metadata if is_messenger else None,
         text=text,
         attachments=content.get("attachments", []),
-        reply_to=reply_to,
+        reply_to={"mid": reply_to} if reply_to else None,
     )
-    _tell(db, thread, "message_echoes", event, at_ms)
+    tell_event(db, thread, "echo", event, at_ms=at_ms)
     _deliver(db, thread, mid, at_ms)
     return mid
 
@@ -167,21 +102,25 @@ def see_messages(db: sqlite3.Connection, thread: sqlite3.Row) -> bool:
     """Let the customer look at the thread; return whether there was anything new to see."""
     now = ids.now_ms()
     newest = db.execute(
-        "SELECT max(sent_at) AS sent_at FROM messages"
-        " WHERE psid = ? AND direction = 'out' AND read_at IS NULL",
+        "SELECT mid, sent_at FROM messages WHERE psid = ? AND direction = 'out'"
+        " AND read_at IS NULL ORDER BY sent_at DESC LIMIT 1",
         [thread["psid"]],
-    ).fetchone()["sent_at"]
+    ).fetchone()
     if newest is None:
         return False
     db.execute(
         "UPDATE messages SET read_at = ? WHERE psid = ? AND direction = 'out' AND read_at IS NULL",
         [now, thread["psid"]],
     )
-    event = events.read(thread["account_id"], thread["psid"], at_ms=now, watermark=newest)
+    account_id, psid = thread["account_id"], thread["psid"]
+    if thread["channel"] == MESSENGER:
+        event = events.read(account_id, psid, at_ms=now, watermark=newest["sent_at"])
+    else:
+        event = events.seen(account_id, psid, at_ms=now, mid=newest["mid"])
     # After the delivery event of the same message: nobody reads what has not arrived.
-    delay_ms = max(0, newest + DELIVERY_DELAY_MS + 1 - now)
-    _tell(db, thread, "message_reads", event, now, delay_ms=delay_ms)
-    touch(db, thread["psid"])
+    delay_ms = max(0, newest["sent_at"] + DELIVERY_DELAY_MS + 1 - now)
+    tell_event(db, thread, "read", event, at_ms=now, delay_ms=delay_ms)
+    touch(db, psid)
     return True
 
 
@@ -215,39 +154,7 @@ def touch(db: sqlite3.Connection, psid: str) -> None:
     db.execute("UPDATE threads SET revision = revision + 1 WHERE psid = ?", [psid])
 
 
-def _deliver(db: sqlite3.Connection, thread: sqlite3.Row, mid: str, at_ms: int) -> None:
-    db.execute("UPDATE messages SET delivered_at = ? WHERE mid = ?", [at_ms, mid])
-    event = events.delivery(
-        thread["account_id"],
-        thread["psid"],
-        at_ms=at_ms + DELIVERY_DELAY_MS,
-        mids=[mid],
-        watermark=at_ms,
-    )
-    _tell(db, thread, "message_deliveries", event, at_ms, delay_ms=DELIVERY_DELAY_MS)
-
-
-def _tell(
-    db: sqlite3.Connection,
-    thread: sqlite3.Row,
-    field: str,
-    event: dict[str, Any],
-    at_ms: int,
-    *,
-    delay_ms: int = 0,
-) -> None:
-    enqueue_event(
-        db,
-        page_id=thread["account_id"],
-        psid=thread["psid"],
-        field=field,
-        event=event,
-        at_ms=at_ms,
-        delay_ms=delay_ms,
-    )
-
-
-def _next_ms(db: sqlite3.Connection, psid: str, hours_ago: float = 0) -> int:
+def next_ms(db: sqlite3.Connection, psid: str, hours_ago: float = 0) -> int:
     """Return the time of what happens next in a thread: no two things at the same millisecond."""
     if hours_ago:
         return ids.now_ms() - round(hours_ago * HOUR_MS)
@@ -255,14 +162,7 @@ def _next_ms(db: sqlite3.Connection, psid: str, hours_ago: float = 0) -> int:
     return max(ids.now_ms(), int(last) + 1)
 
 
-def _note_user_action(db: sqlite3.Connection, psid: str, at_ms: int) -> None:
-    db.execute(
-        "UPDATE threads SET last_user_at = max(coalesce(last_user_at, 0), ?) WHERE psid = ?",
-        [at_ms, psid],
-    )
-
-
-def _store(
+def store(
     db: sqlite3.Connection,
     thread: sqlite3.Row,
     *,
@@ -274,7 +174,8 @@ def _store(
     reply_to: str | None = None,
     app_id: str | None = None,
 ) -> str:
-    mid = ids.new_mid()
+    """Keep a message of either side; return its id."""
+    mid = ids.new_mid(thread["channel"])
     db.execute(
         "INSERT INTO messages"
         " (mid, psid, direction, kind, text, content, app_id, reply_to, sent_at)"
@@ -286,3 +187,15 @@ def _store(
         [at_ms, thread["psid"]],
     )
     return mid
+
+
+def _deliver(db: sqlite3.Connection, thread: sqlite3.Row, mid: str, at_ms: int) -> None:
+    db.execute("UPDATE messages SET delivered_at = ? WHERE mid = ?", [at_ms, mid])
+    event = events.delivery(
+        thread["account_id"],
+        thread["psid"],
+        at_ms=at_ms + DELIVERY_DELAY_MS,
+        mids=[mid],
+        watermark=at_ms,
+    )
+    tell_event(db, thread, "delivery", event, at_ms=at_ms, delay_ms=DELIVERY_DELAY_MS)

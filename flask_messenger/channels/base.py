@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 from flask_messenger.channels._limits import Limits
+from flask_messenger.channels.connecting import FoundAccount, Scopes, WebhookFields
 from flask_messenger.channels.sending import Degraded, Endpoint, Recipient, SendOptions
 from flask_messenger.content import Content
 from flask_messenger.events import Event
+from flask_messenger.graph.pages import GrantedPage
 from flask_messenger.graph.request import GraphRequest
 
 
@@ -21,6 +23,9 @@ class Channel(Protocol):
         title: its full name, as a heading.
         account_word: what one account of it is called: "Page", "number".
         limits: what it allows, for the composer and the documentation.
+        logins: the permissions to ask for, by each login that its accounts may come by.
+        webhook_fields: what its `webhook_object` is heard of.
+        profile_fields: what is asked about a person.
     """
 
     name: ClassVar[str]
@@ -30,6 +35,20 @@ class Channel(Protocol):
     title: ClassVar[str]
     account_word: ClassVar[str]
     limits: ClassVar[Limits]
+    logins: ClassVar[Mapping[str, Scopes]]
+    webhook_fields: ClassVar[WebhookFields]
+    profile_fields: ClassVar[str]
+
+    def account_of(self, page: GrantedPage) -> FoundAccount | None:
+        """Return the account of this channel that comes with a Page; None where none does."""
+        ...
+
+    def build_access_probe(self, endpoint: Endpoint) -> GraphRequest | None:
+        """Return the request that fails where the account keeps its messages from apps.
+
+        None where the channel has no such switch.
+        """
+        ...
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry, each with the account it is for.

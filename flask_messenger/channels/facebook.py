@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from flask_messenger.channels import _limits, _messaging, _sending
+from flask_messenger.channels.connecting import FoundAccount, Scopes, WebhookFields
 from flask_messenger.channels.sending import Degraded, Endpoint, Recipient, SendOptions
 from flask_messenger.content import Content
 from flask_messenger.events import Event
 from flask_messenger.graph.client import node
+from flask_messenger.graph.pages import GrantedPage
 from flask_messenger.graph.request import GraphRequest
+from flask_messenger.models.accounts import BY_FACEBOOK
 
 
 class Facebook:
@@ -21,6 +24,51 @@ class Facebook:
     title: ClassVar[str] = "Facebook Messenger"
     account_word: ClassVar[str] = "Page"
     limits: ClassVar[_limits.Limits] = _limits.MESSENGER
+    logins: ClassVar[Mapping[str, Scopes]] = {
+        BY_FACEBOOK: Scopes(
+            needed=("pages_show_list", "pages_messaging", "pages_manage_metadata"),
+            wanted=("pages_read_engagement", "pages_read_user_content", "pages_manage_engagement"),
+        )
+    }
+    webhook_fields: ClassVar[WebhookFields] = WebhookFields(
+        core=(
+            "messages",
+            "messaging_postbacks",
+            "message_deliveries",
+            "message_reads",
+            "message_echoes",
+        ),
+        further=(
+            "message_reactions",
+            "message_edits",
+            "messaging_referrals",
+            "messaging_optins",
+            "messaging_optouts",
+            "messaging_handovers",
+            "standby",
+            "messaging_account_linking",
+            "messaging_policy_enforcement",
+            "messaging_feedback",
+            "messaging_customer_information",
+            "message_template_status_update",
+            "feed",
+        ),
+    )
+    profile_fields: ClassVar[str] = "first_name,last_name,name,profile_pic"
+
+    def account_of(self, page: GrantedPage) -> FoundAccount | None:
+        """Return the Page itself."""
+        return FoundAccount(
+            channel=self.name,
+            external_id=page.id,
+            profile=page.profile,
+            token=page.token,
+            tasks=page.tasks,
+        )
+
+    def build_access_probe(self, endpoint: Endpoint) -> GraphRequest | None:
+        """Return None: a Page has no such switch."""
+        del endpoint
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry."""

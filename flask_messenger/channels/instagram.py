@@ -5,13 +5,15 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from flask_messenger.channels import _limits, _messaging, _sending
+from flask_messenger.channels.connecting import FoundAccount, Scopes, WebhookFields
 from flask_messenger.channels.sending import Degraded, Endpoint, Recipient, SendOptions
 from flask_messenger.content import Content
 from flask_messenger.errors import ContentError
 from flask_messenger.events import Event
 from flask_messenger.graph.client import node
+from flask_messenger.graph.pages import GrantedPage
 from flask_messenger.graph.request import GRAPH, INSTAGRAM, GraphRequest
-from flask_messenger.models.accounts import BY_INSTAGRAM
+from flask_messenger.models.accounts import BY_FACEBOOK, BY_INSTAGRAM
 
 LOVE: Final = "love"
 HEARTS: Final = frozenset({LOVE, "\N{HEAVY BLACK HEART}", "\N{HEAVY BLACK HEART}\ufe0f"})
@@ -28,6 +30,63 @@ class Instagram:
     title: ClassVar[str] = "Instagram Direct"
     account_word: ClassVar[str] = "account"
     limits: ClassVar[_limits.Limits] = _limits.INSTAGRAM
+    logins: ClassVar[Mapping[str, Scopes]] = {
+        BY_FACEBOOK: Scopes(
+            needed=(
+                "pages_show_list",
+                "pages_manage_metadata",
+                "instagram_basic",
+                "instagram_manage_messages",
+            ),
+            wanted=("pages_read_engagement", "instagram_manage_comments"),
+        ),
+        BY_INSTAGRAM: Scopes(
+            needed=("instagram_business_basic", "instagram_business_manage_messages"),
+            wanted=("instagram_business_manage_comments",),
+        ),
+    }
+    webhook_fields: ClassVar[WebhookFields] = WebhookFields(
+        core=("messages", "messaging_postbacks", "messaging_seen"),
+        further=(
+            "message_reactions",
+            "message_edit",
+            "messaging_referral",
+            "messaging_optins",
+            "messaging_handover",
+            "standby",
+            "comments",
+            "live_comments",
+            "mentions",
+        ),
+    )
+    profile_fields: ClassVar[str] = "name,username,profile_pic"
+
+    def account_of(self, page: GrantedPage) -> FoundAccount | None:
+        """Return the Instagram account that is linked to the Page, with the Page's token."""
+        if page.instagram is None:
+            return None
+        return FoundAccount(
+            channel=self.name,
+            external_id=page.instagram.id,
+            profile=page.instagram.profile,
+            token=page.token,
+            tasks=page.tasks,
+            page_external_id=page.id,
+        )
+
+    def build_access_probe(self, endpoint: Endpoint) -> GraphRequest | None:
+        """Return a look at the conversations: refused while "Allow access to messages" is off.
+
+        Source: https://developers.facebook.com/docs/messenger-platform/instagram/get-started
+        """
+        is_own = _host(endpoint) == INSTAGRAM
+        owner = "me" if is_own else node(endpoint.page_external_id or "")
+        return GraphRequest(
+            method="GET",
+            host=_host(endpoint),
+            path=f"{owner}/conversations",
+            body={"platform": "instagram", "limit": 1},
+        )
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry."""

@@ -1,6 +1,8 @@
 """The person who logs in, what they granted, and their tokens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from flask_messenger.graph.client import Graph, node
@@ -34,14 +36,23 @@ class UserToken:
     expires_in_seconds: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFacts:
-    """What Meta says of a token."""
+    """What Meta says of a token. Times are aware, UTC; None where it names none: it does not end.
+
+    Attributes:
+        targets: by permission, the accounts it was given for; a permission for all has no entry.
+        subcode: of a dead token, which of Meta's reasons it was.
+    """
 
     is_valid: bool
     app_id: str | None
     scopes: tuple[str, ...]
-    expires_at: int | None
+    targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    issued_at: datetime | None = None
+    expires_at: datetime | None = None
+    data_access_expires_at: datetime | None = None
+    subcode: int | None = None
 
 
 def read_me(graph: Graph, *, app: MetaApp, token: str) -> Person:
@@ -93,14 +104,36 @@ def debug_token(graph: Graph, *, app: MetaApp, token: str) -> TokenFacts:
     """Ask Meta about `token`. A dead one is an answer, not an error."""
     answer = graph.get("debug_token", app=app, token=app_token(app), params={"input_token": token})
     found = answer.get("data")
-    facts = found if isinstance(found, dict) else {}
-    expires_at = facts.get("expires_at")
+    facts = found if isinstance(found, Mapping) else {}
+    error = facts.get("error")
+    subcode = error.get("subcode") if isinstance(error, Mapping) else None
     return TokenFacts(
         is_valid=facts.get("is_valid") is True,
         app_id=str(facts["app_id"]) if facts.get("app_id") else None,
         scopes=tuple(map(str, facts.get("scopes") or ())),
-        expires_at=expires_at if isinstance(expires_at, int) and expires_at > 0 else None,
+        targets=_targets(facts.get("granular_scopes")),
+        issued_at=_time(facts.get("issued_at")),
+        expires_at=_time(facts.get("expires_at")),
+        data_access_expires_at=_time(facts.get("data_access_expires_at")),
+        subcode=subcode if isinstance(subcode, int) else None,
     )
+
+
+def _targets(items: Any) -> dict[str, tuple[str, ...]]:
+    found = [each for each in (items or ()) if isinstance(each, Mapping)]
+    return {
+        str(each.get("scope")): tuple(map(str, each["target_ids"]))
+        for each in found
+        if isinstance(each.get("target_ids"), list) and each["target_ids"]
+    }
+
+
+def _time(value: Any) -> datetime | None:
+    """Return a time in seconds as a time; None where it is 0, which means never, or none."""
+    try:
+        return datetime.fromtimestamp(int(value), UTC) if int(value) > 0 else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def revoke_login(graph: Graph, *, app: MetaApp, user_id: str) -> None:

@@ -21,6 +21,21 @@ logger = logging.getLogger(__name__)
 OURS: Final = "flask_messenger"
 
 
+class _NamesOnly(logging.Filter):
+    """Turns a traceback into the name of its error: its text, and its context's, may quote rows."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if error is not None:
+            record.msg = f"{record.getMessage()} error={name_error(error)}"
+            record.args = ()
+        record.exc_info = record.exc_text = None
+        return True
+
+
+_NAMES_ONLY: Final = _NamesOnly()
+
+
 class WatchedQueue(Queue):
     """A queue whose worker leaves when Redis does, instead of waiting in it for ever."""
 
@@ -36,6 +51,10 @@ class WatchedQueue(Queue):
 
 class QueueWorker(SimpleWorker):
     """A worker that tells its job when to stop, keeps errors' texts, and takes no orders."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.log.addFilter(_NAMES_ONLY)  # once, however often: a filter is added to a logger once
 
     def request_stop(self, signum: int, frame: Any) -> None:
         """Finish the job in hand, at its next good place, and stop."""
@@ -68,12 +87,9 @@ class QueueWorker(SimpleWorker):
         self._failure = f"{name_error(error)} at {find_place(error)}"
         logger.error("job_failed job=%s id=%s error=%s", job.func_name, job.id, self._failure)
 
-    def handle_job_failure(
-        self, job: Job, queue: Queue, started_job_registry: Any = None, exc_string: str = ""
-    ) -> None:
+    def handle_job_failure(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> None:
         """Keep what was logged of the failure, not the text that RQ made of it."""
-        del exc_string
-        super().handle_job_failure(job, queue, started_job_registry, exc_string=self._failure)
+        super().handle_job_failure(job, queue, *args, **{**kwargs, "exc_string": self._failure})
 
     _failure = ""
 

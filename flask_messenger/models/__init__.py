@@ -11,7 +11,7 @@ from flask_messenger.models.base import Base, WorkspaceScoped
 from flask_messenger.models.conversations import Conversation, Identity, OptIn
 from flask_messenger.models.history import HistoryRun
 from flask_messenger.models.journal import WebhookEntry
-from flask_messenger.models.media import ReusableAttachment, Upload
+from flask_messenger.models.media import DiscardedFile, ReusableAttachment, Upload
 from flask_messenger.models.messages import Attachment, Message, Reaction, Receipt
 from flask_messenger.models.privacy import DataRequest, Erasure, ExportPart
 from flask_messenger.models.templates import AccountProfile, Persona, SavedReply, Template
@@ -25,6 +25,7 @@ __all__ = [
     "Conversation",
     "DataRequest",
     "DeletionRequest",
+    "DiscardedFile",
     "Erasure",
     "ExportPart",
     "HistoryRun",

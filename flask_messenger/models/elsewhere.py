@@ -37,6 +37,20 @@ def list_taken_pages(
     return set(session.connection().scalars(statement))
 
 
+def list_carried_pages(session: Session, *, workspace_id: str, page_ids: Sequence[str]) -> set[str]:
+    """Return which of these Pages carry an Instagram account connected in another workspace."""
+    if dialect_of(session) == "postgresql":
+        ids = literal(list(page_ids), ARRAY(String))
+        found = func.messenger_carried_pages(workspace_id, ids).column_valued("page_id")
+        return set(session.scalars(select(found)))
+    statement = select(_accounts.c.page_external_id).where(
+        _accounts.c.workspace_id != workspace_id,
+        _accounts.c.status != DISCONNECTED,
+        _accounts.c.page_external_id.in_(page_ids),
+    )
+    return set(session.connection().scalars(statement))
+
+
 def list_workspaces_of_login(session: Session, *, app_name: str, meta_user_id: str) -> list[str]:
     """Return the workspaces in which a person's login has, or had, an account or an attempt.
 

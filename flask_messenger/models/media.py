@@ -60,3 +60,20 @@ class ReusableAttachment(WorkspaceScoped, Base):
     external_id: Mapped[MetaId]
     uploaded_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+
+
+class DiscardedFile(WorkspaceScoped, Base):
+    """A file of the store that is to be removed at `due_at`, unless the row goes before.
+
+    It is written before the file is, and leaves in the transaction that keeps the file; and again
+    when what named the file goes. So no file is forgotten, and the store need not be listed.
+    """
+
+    __tablename__ = "messenger_discarded_files"
+    __table_args__ = (UniqueConstraint("storage_key"), Index(None, "due_at"))
+
+    id: Mapped[UuidKey]
+    storage_key: Mapped[str] = mapped_column(String(255))
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    created_at: Mapped[CreatedAt]

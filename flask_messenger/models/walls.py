@@ -81,6 +81,7 @@ USUAL_GRANTS: Final = """
 
 WEB_CALLS: Final = frozenset(
     {
+        "messenger_carried_pages",
         "messenger_put_back",
         "messenger_search",
         "messenger_taken_pages",

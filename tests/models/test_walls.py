@@ -15,7 +15,11 @@ from flask_messenger import system_scope, workspace_scope
 from flask_messenger.errors import ScopeError
 from flask_messenger.models import Account, AuditEntry, schema, walls
 from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.models.elsewhere import list_taken_pages, list_workspaces_of_login
+from flask_messenger.models.elsewhere import (
+    list_carried_pages,
+    list_taken_pages,
+    list_workspaces_of_login,
+)
 from flask_messenger.models.journal import WebhookEntry
 from flask_messenger.operate.roles import create_roles
 from flask_messenger.tenancy import tell_database
@@ -249,12 +253,17 @@ def test_an_entry_arrives_without_a_workspace_and_is_seen_by_nobody(web: Engine)
         assert count(connection, "messenger_webhook_entries") == 1  # its own, from before
 
 
-def test_a_request_may_ask_three_things_of_others(web: Engine, tables_owner: Engine) -> None:
+def test_a_request_may_ask_four_things_of_others(web: Engine, tables_owner: Engine) -> None:
     with system_scope("test"), tables_owner.begin() as connection:
         connection.execute(text("UPDATE messenger_accounts SET meta_user_id = 'P', app_name = 'x'"))
+        connection.execute(
+            text("UPDATE messenger_accounts SET page_external_id = workspace_id || '-page'")
+        )
 
     with workspace_scope("a"), Session(web) as session:
         ids = ["a-external_id", "b-external_id", "none"]
+        pages = ["a-page", "b-page", "none"]
+        carried = list_carried_pages(session, workspace_id="a", page_ids=pages)
         channel = "b-channel"
         taken = list_taken_pages(session, workspace_id="a", channel=channel, external_ids=ids)
         workspaces = list_workspaces_of_login(session, app_name="x", meta_user_id="P")
@@ -262,6 +271,7 @@ def test_a_request_may_ask_three_things_of_others(web: Engine, tables_owner: Eng
         seen = session.scalars(text("SELECT workspace_id FROM messenger_accounts")).all()
 
     assert taken == {"b-external_id"}
+    assert carried == {"b-page"}
     assert workspaces == ["a", "b"]
     assert left == ""
     assert seen == ["a"]

@@ -62,7 +62,8 @@ def show(account: str, customer: str) -> ResponseReturnValue:
 def snapshot(account: str, customer: str) -> ResponseReturnValue:
     """Answer with the conversation."""
     with simulator().storage.writing() as db:
-        return jsonify(describe(db, requested.find_thread(db, account, customer)))
+        thread = requested.find_thread(db, account, customer)
+        return jsonify(describe(db, thread, simulator().settings.base_url))
 
 
 @bp.get("/api/<account>/<customer>/events")
@@ -98,7 +99,7 @@ def _changes(state: SimulatorState, psid: str) -> Iterator[bytes]:
             if thread is None:  # reset
                 return
             current = (thread["revision"], _around(db, thread["account_id"]))
-            shown = describe(db, thread) if current != sent else None
+            shown = describe(db, thread, state.settings.base_url) if current != sent else None
         if shown is not None:
             sent = current
             yield b"data: " + json.dumps(shown).encode() + b"\n\n"

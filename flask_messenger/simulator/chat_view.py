@@ -9,7 +9,6 @@ from typing import Any
 
 from flask_messenger.simulator import accounts, ids, samples
 from flask_messenger.simulator.constants import INSTAGRAM_INBOX_APP_ID, PAGE_INBOX_APP_ID
-from flask_messenger.simulator.state import simulator
 from flask_messenger.simulator.telling import find_owner
 
 SHOWN_MESSAGES = 100
@@ -17,7 +16,7 @@ DEFAULT_LOCALE = "default"
 INBOXES = {PAGE_INBOX_APP_ID, INSTAGRAM_INBOX_APP_ID}
 
 
-def describe(db: sqlite3.Connection, thread: sqlite3.Row) -> dict[str, Any]:
+def describe(db: sqlite3.Connection, thread: sqlite3.Row, base_url: str) -> dict[str, Any]:
     """Return everything that the chat page draws."""
     rows = db.execute(
         "SELECT * FROM (SELECT m.*, m.rowid AS place, p.name AS persona FROM messages m"
@@ -41,18 +40,17 @@ def describe(db: sqlite3.Connection, thread: sqlite3.Row) -> dict[str, Any]:
         # Quick replies go away with the next message, whoever writes it.
         "quick_replies": last["quick_replies"] if last else [],
         "profile": _profile(db, thread),
-        "stories": list_stories(db, thread["account_id"]),
+        "stories": list_stories(db, thread["account_id"], base_url),
     }
 
 
-def list_stories(db: sqlite3.Connection, account_id: str) -> list[dict[str, Any]]:
+def list_stories(db: sqlite3.Connection, account_id: str, base_url: str) -> list[dict[str, Any]]:
     """Return the stories of an account that have not ended."""
     rows = db.execute(
         "SELECT id, text FROM posts WHERE account_id = ? AND kind = 'story'"
         " AND deleted_at IS NULL AND (ended_at IS NULL OR ended_at > ?) ORDER BY created_at",
         [account_id, ids.now_ms()],
     ).fetchall()
-    base_url = simulator().settings.base_url
     return [
         {"id": row["id"], "text": row["text"], "url": samples.story_url(base_url, row["id"])}
         for row in rows

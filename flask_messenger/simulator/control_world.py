@@ -17,7 +17,7 @@ from flask_messenger.simulator.bursts import (
     MAX_PER_SECOND,
     Burst,
 )
-from flask_messenger.simulator.constants import APP_ID, PAGE_INBOX_APP_ID, VERIFY_TOKEN
+from flask_messenger.simulator.constants import APP_ID, VERIFY_TOKEN
 from flask_messenger.simulator.errors import DEAD_TOKEN_REASONS
 from flask_messenger.simulator.state import simulator
 from flask_messenger.simulator.vocabulary import PAGE_FIELDS
@@ -89,18 +89,6 @@ def block(page: str, customer: str) -> ResponseReturnValue:
         )
         threads.touch(db, thread["psid"])
     return jsonify(psid=thread["psid"], blocked=blocked)
-
-
-@bp.post("/threads/<page>/<customer>/page-inbox")
-def answer_from_page_inbox(page: str, customer: str) -> ResponseReturnValue:
-    """Answer the customer from Meta's own Page inbox: an echo with another app's id."""
-    text = requested.text(requested.body("text"), "text")
-    with simulator().storage.writing() as db:
-        thread = requested.find_thread(db, page, customer)
-        mid = threads.write_as_page(
-            db, thread, app_id=PAGE_INBOX_APP_ID, text=text, content={"attachments": []}
-        )
-    return jsonify(mid=mid, psid=thread["psid"]), 201
 
 
 @bp.post("/tokens/revoke")

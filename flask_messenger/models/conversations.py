@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flask_messenger.crypto import KeyRing
 from flask_messenger.models.base import (
     Base,
     CreatedAt,
@@ -167,3 +168,21 @@ class OptIn(WorkspaceScoped, Base):
     at: Mapped[datetime]  # Meta's time
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
+
+    @property
+    def _token_context(self) -> str:
+        return f"messenger_opt_ins:{self.id}:token"
+
+    def seal_token(self, keys: KeyRing, token: str) -> None:
+        """Keep `token`, encrypted for this row. The row needs its `id` first."""
+        self.token_sealed = keys.seal(token, context=self._token_context)
+
+    def open_token(self, keys: KeyRing) -> str | None:
+        """Return the token; None where there is none.
+
+        Raises:
+            SecretError: it was sealed with an unknown key or for another row.
+        """
+        if self.token_sealed is None:
+            return None
+        return keys.open(self.token_sealed, context=self._token_context)

@@ -90,7 +90,7 @@ class Instagram:
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry."""
-        return _messaging.parse_entry(entry)
+        return _messaging.parse_entry(entry, _messaging.INSTAGRAM)
 
     def check_content(self, content: Content) -> None:
         """Pass where Instagram can carry `content`."""

@@ -119,7 +119,8 @@ class Batch:
     def add(self, account: RoutedAccount, event: Event) -> None:
         """Take an event in; one of a kind that changes nothing is passed over."""
         if isinstance(event, MessageEvent):
-            self.messages.append(RoutedMessage(account, event))
+            if not (event.is_notice or event.subject):
+                self.messages.append(RoutedMessage(account, event))
         elif isinstance(event, ReceiptEvent):
             self.receipts.append(RoutedReceipt(account, event))
         elif isinstance(event, ReferralEvent):

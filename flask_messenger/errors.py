@@ -18,7 +18,9 @@
     ├── NotFoundError               404: does not exist, or belongs to somebody else
     ├── ConflictError               409
     ├── InvalidRequestError         422: names the field and how to mend it
-    │   └── ContentError            422: a message breaks a limit of its channel
+    │   ├── ContentError            422: a message breaks a limit of its channel
+    │   │   └── MissingVariableError    a variable of a template has no value
+    │   └── ProfileError            422: what an account is to show breaks a limit; names each field
     ├── PolicyError                 409: Meta's policy window does not allow the message
     ├── ConnectError                a connection attempt ended; `reason` says how
     └── GraphError                  Meta answered with an error, or did not answer
@@ -28,6 +30,7 @@
         ├── RateLimitedError            retryable, later
         │   └── ThreadTakenError            somebody else has the conversation now
         ├── TokenExpiredError           the account has to be connected again
+        ├── AppMisconfiguredError       our settings for Meta are wrong: the operator mends them
         ├── MissingPermissionError      a grant is missing
         │   └── AppNotApprovedError         Meta has not approved the app for it
         ├── WindowClosedError           Meta says the policy window is closed
@@ -227,10 +230,54 @@ class InvalidRequestError(MessengerError):
 
 
 class ContentError(InvalidRequestError):
-    """A message breaks a limit of its channel; found before anything is stored."""
+    """A message breaks a limit of its channel; found before anything is stored.
+
+    Attributes:
+        problems: every field that is wrong, such as `buttons[1].title`, with what is wrong with
+            it and how to mend it; `field` is the first of them.
+    """
 
     slug = "invalid_content"
     title = "The message cannot be sent like this."
+
+    def __init__(
+        self, message: str, *, field: str | None = None, problems: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(message, field=field)
+        self.problems = problems or (((field, message),) if field else ())
+
+
+class MissingVariableError(ContentError):
+    """A template asks for a variable that has no value; found before anything is sent.
+
+    Attributes:
+        variable: its name.
+        remedy: what can be done, as a sentence.
+    """
+
+    slug = "missing_variable"
+    title = "A variable has no value."
+
+    def __init__(self, variable: str, *, field: str | None = None) -> None:
+        super().__init__(f"The variable {variable!r} has no value here.", field=field)
+        self.variable = variable
+        self.remedy = f"Give it one, or say what stands for it: {{{{ {variable} | default('…') }}}}"
+
+
+class ProfileError(InvalidRequestError):
+    """What an account is to show in its chats breaks limits of its channel.
+
+    Attributes:
+        errors: every field that is wrong, as `{"field": …, "message": …}`.
+    """
+
+    slug = "invalid_profile"
+    title = "The profile cannot be set like this."
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        first = errors[0]
+        super().__init__(f"{first['field']}: {first['message']}", field=first["field"])
+        self.errors = errors
 
 
 class PolicyError(MessengerError):
@@ -355,6 +402,14 @@ class TokenExpiredError(GraphError):
 
     slug = "graph_token_expired"
     agent_text = "The connection to Meta has ended. Reconnect the account."
+
+
+class AppMisconfiguredError(GraphError):
+    """Meta does not believe our app's own secret; nothing an agent or an admin does mends it."""
+
+    slug = "graph_configuration"
+    title = "The connection to Meta is not set up correctly."
+    agent_text = "The connection to Meta is not set up correctly. Tell whoever runs this server."
 
 
 class MissingPermissionError(GraphError):

@@ -17,6 +17,7 @@ from typing import Any, Final
 from flask_messenger.errors import (
     AccountPausedError,
     AccountRestrictedError,
+    AppMisconfiguredError,
     AppNotApprovedError,
     FileNotFetchedError,
     GraphError,
@@ -55,6 +56,7 @@ BY_CODE_AND_SUBCODE: Final[Mapping[tuple[int, int], type[GraphError]]] = {
 
 # These come under several codes, or as the code itself.
 BY_SUBCODE: Final[Mapping[int, type[GraphError]]] = {
+    1357046: GraphTimeoutError,
     1404170: AccountRestrictedError,
     1545041: RecipientUnavailableError,
     1893015: RecipientUnavailableError,
@@ -107,6 +109,7 @@ MESSENGER_CODES: Final[Mapping[int, type[GraphError]]] = {
     33: InvalidGraphRequestError,
     100: InvalidGraphRequestError,
     102: TokenExpiredError,
+    104: AppMisconfiguredError,  # the proof made with the app's secret is wrong
     190: TokenExpiredError,
     **dict.fromkeys(range(200, 300), MissingPermissionError),
     341: RateLimitedError,
@@ -159,6 +162,12 @@ WHATSAPP_CODES: Final[Mapping[int, type[GraphError]]] = {
     **dict.fromkeys(range(2388001, 2388300), InvalidGraphRequestError),  # making templates
     **dict.fromkeys((2593107, 2593108, 2593109), InvalidGraphRequestError),
 }
+
+# Where code and subcode do not say it, and Meta's text does.
+BY_WORDS: Final[tuple[tuple[int, str, type[GraphError]], ...]] = (
+    (100, "appsecret_proof", AppMisconfiguredError),
+    (100, "notification_messages_token", RecipientUnavailableError),
+)
 
 BY_CODE: Final[Mapping[int, type[GraphError]]] = {**MESSENGER_CODES, **WHATSAPP_CODES}
 
@@ -218,7 +227,9 @@ def error_from_answer(
     if not isinstance(error, Mapping):
         return _error_without_envelope(status, headers or {}, repeatable=repeatable)
     code, subcode = _integer(error.get("code")), _integer(error.get("error_subcode"))
-    kind = _kind(status, code, subcode, is_transient=error.get("is_transient") is True)
+    kind = _kind_by_words(code, subcode, error.get("message")) or _kind(
+        status, code, subcode, is_transient=error.get("is_transient") is True
+    )
     if kind is GraphUnavailableError and code is None and not repeatable:
         kind = GraphTimeoutError  # Graph itself always names a code; this is somebody on the way
     return kind(
@@ -228,6 +239,14 @@ def error_from_answer(
         trace_id=_trace_id(error.get("fbtrace_id")),
         retry_after_seconds=_retry_after(headers or {}),
     )
+
+
+def _kind_by_words(code: int | None, subcode: int | None, text: Any) -> type[GraphError] | None:
+    """Return what Meta's text tells of an error whose numbers say nothing."""
+    if subcode is not None or not isinstance(text, str):
+        return None
+    found = (kind for number, words, kind in BY_WORDS if number == code and words in text)
+    return next(found, None)
 
 
 def _kind(

@@ -44,7 +44,7 @@ def send_message(
         GraphTimeoutError: it may have been accepted.
         GraphError: or another kind of it; it was not accepted.
     """
-    answer = graph.call(request.method, request.path, app=app, token=token, json=request.body)
+    answer = graph.carry(request, app=app, token=token)
     return SentMessage(
         message_id=_text(answer.body.get("message_id") or answer.body.get("id")),
         recipient_id=_text(answer.body.get("recipient_id")),
@@ -58,7 +58,7 @@ def send_action(graph: Graph, *, app: MetaApp, token: str, request: GraphRequest
     Raises:
         GraphError: Graph refused or did not answer.
     """
-    graph.call(request.method, request.path, app=app, token=token, json=request.body)
+    graph.carry(request, app=app, token=token)
 
 
 def _text(value: Any) -> str | None:

@@ -35,6 +35,8 @@ from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
 from flask_messenger.models.base import UtcDateTime
 from flask_messenger.models.messages import QUEUED, SENDING
 from flask_messenger.models.upsert import dialect_of
+from flask_messenger.outbox.circumstances import Circumstances, is_blocked
+from flask_messenger.outbox.holds import HELD
 from flask_messenger.outbox.lane import Dispatch, Lane, lock_conversation
 
 _messages: Final = Message.__table__
@@ -236,17 +238,25 @@ def _columns(messages: Any, conversations: Any) -> list[Any]:
         messages.c.content,
         messages.c.sent_by,
         messages.c.reply_to_external_id,
+        messages.c.private_reply_to,
+        messages.c.error_slug,
         messages.c.attempts,
         messages.c.sending_since,
         conversations.c.id.label("conversation_id"),
         conversations.c.last_inbound_at,
+        conversations.c.thread_owner_app_id,
+        conversations.c.thread_owner_until,
+        conversations.c.thread_owner_at,
+        conversations.c.bot_paused_until,
         _identities.c.external_id.label("recipient_id"),
+        _identities.c.kind.label("recipient_kind"),
         _identities.c.contact_ref,
         _accounts.c.id.label("account_id"),
         _accounts.c.workspace_id,
         _accounts.c.location_id,
         _accounts.c.channel,
         _accounts.c.status.label("account_status"),
+        _accounts.c.status_reason,
         _accounts.c.external_id.label("account_external_id"),
         _accounts.c.page_external_id,
         _accounts.c.login,
@@ -274,6 +284,10 @@ def _claim_statement() -> Update:
             _conversations.c.identity_id,
             _conversations.c.account_id,
             _conversations.c.last_inbound_at,
+            _conversations.c.thread_owner_app_id,
+            _conversations.c.thread_owner_until,
+            _conversations.c.thread_owner_at,
+            _conversations.c.bot_paused_until,
         )
         .where(
             _conversations.c.id == any_(bindparam("lanes", type_=ARRAY(_conversations.c.id.type)))
@@ -409,13 +423,28 @@ def _dispatch(row: Any) -> Dispatch:
         app_name=row.app_name,
         token_sealed=row.token_sealed,
         recipient_id=row.recipient_id,
+        recipient_kind=row.recipient_kind,
         kind=row.kind,
         text=row.text,
         stored=dict(row.content),
         sender=row.sent_by,
         reply_to_external_id=row.reply_to_external_id,
-        last_inbound_at=row.last_inbound_at,
-        human_agent_enabled=bool(row.human_agent_enabled),
+        private_reply_to=row.private_reply_to,
+        circumstances=_circumstances(row),
+        was_held=row.error_slug == HELD,
         attempts=row.attempts,
         sending_since=row.sending_since,
+    )
+
+
+def _circumstances(row: Any) -> Circumstances:
+    return Circumstances(
+        channel=row.channel,
+        last_inbound_at=row.last_inbound_at,
+        human_agent_enabled=bool(row.human_agent_enabled),
+        owner_app_id=row.thread_owner_app_id,
+        owner_until=row.thread_owner_until,
+        owner_noted_at=row.thread_owner_at,
+        bot_paused_until=row.bot_paused_until,
+        is_blocked=is_blocked(row.account_status, row.status_reason),
     )

@@ -4,13 +4,17 @@ import logging
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flask_messenger.channels.sending import Endpoint
+from flask_messenger.channels.sending import Endpoint, Recipient
 from flask_messenger.content import Content, content_of
 from flask_messenger.models import Account, Conversation, Identity, Message
+from flask_messenger.models.conversations import USER_REF
+from flask_messenger.outbox.circumstances import Circumstances
+from flask_messenger.outbox.extras import COMMENT, Extras, content_class_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,9 @@ class Dispatch:
 
     Attributes:
         token_sealed: as it was read; another value later means another token.
+        recipient_kind: of the identity: a person, a commenter, or a plugin's user.
+        circumstances: how things stood when it was claimed.
+        was_held: whether it waits since another app had the thread.
         sending_since: also tells this attempt from a later one at the same message.
     """
 
@@ -43,13 +50,15 @@ class Dispatch:
     app_name: str
     token_sealed: str | None = field(repr=False)
     recipient_id: str = field(repr=False)
+    recipient_kind: str
     kind: str
     text: str | None = field(repr=False)
-    stored: dict[str, object] = field(repr=False)
+    stored: dict[str, Any] = field(repr=False)
     sender: str
     reply_to_external_id: str | None
-    last_inbound_at: datetime | None
-    human_agent_enabled: bool
+    private_reply_to: str | None
+    circumstances: Circumstances
+    was_held: bool
     attempts: int
     sending_since: datetime | None
 
@@ -57,6 +66,29 @@ class Dispatch:
     def content(self) -> Content:
         """What to send. Raises ContentError where what is stored no longer holds."""
         return content_of(self.kind, self.text, self.stored)
+
+    @property
+    def extras(self) -> Extras:
+        """What goes beside the content."""
+        return Extras.stored_in(self.stored)
+
+    @property
+    def content_class(self) -> str:
+        """What the policy calls it."""
+        return content_class_of(self.kind, self.extras)
+
+    @property
+    def recipient(self) -> Recipient:
+        """Whom it is for."""
+        if self.private_reply_to is not None:
+            answered = self.extras.answered
+            is_post = answered is not None and answered.is_post
+            return Recipient(**{"post_id" if is_post else "comment_id": self.private_reply_to})
+        if self.kind == COMMENT:
+            return Recipient(public_reply_to=self.reply_to_external_id)
+        if self.recipient_kind == USER_REF:
+            return Recipient(user_ref=self.recipient_id)
+        return Recipient(id=self.recipient_id)
 
 
 def find_lane(session: Session, conversation_id: uuid.UUID) -> Lane | None:

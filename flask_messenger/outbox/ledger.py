@@ -36,6 +36,7 @@ from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
 from flask_messenger.models.upsert import dialect_of
 from flask_messenger.outbox import records
 from flask_messenger.outbox.claim import IS_QUEUED
+from flask_messenger.outbox.holds import HELD, note_taken
 from flask_messenger.outbox.records import OUT, SETTLED
 from flask_messenger.outbox.verdicts import Verdict
 
@@ -296,6 +297,11 @@ def _write_ended(
         "now": now,
     }
     written.ended.update(session.scalars(_END, parameters))
+    taken = {
+        _conversation_of(each) for each in verdicts if each.slug == HELD and each.code is not None
+    }
+    if taken:
+        note_taken(session, taken, now=now)
 
 
 _ended_given: Final = _given(

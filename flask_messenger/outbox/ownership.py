@@ -3,7 +3,7 @@
 Source: https://developers.facebook.com/docs/messenger-platform/conversation-routing
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -58,7 +58,7 @@ def control_of(
     until: datetime | None,
     noted_at: datetime | None,
     last_inbound_at: datetime | None,
-    our_app_id: str | None,
+    our_app_ids: Collection[str],
     now: datetime,
 ) -> Control:
     """Say whose a thread is at `now`.
@@ -68,7 +68,7 @@ def control_of(
         until: when that ends, where Meta said so.
         noted_at: when Meta said it.
         last_inbound_at: when the person last wrote; that prolongs what has no end of its own.
-        our_app_id: the id of the account's own Meta app.
+        our_app_ids: by which Meta knows the account's own app.
         now: aware.
     """
     if not app_id:
@@ -79,5 +79,5 @@ def control_of(
         ends_at = max(known) + CONTROL_LASTS if known else None
     if ends_at is not None and ends_at <= now:
         return Control(owner=FREE)
-    owner = OURS if app_id == our_app_id else THEIRS
+    owner = OURS if app_id in our_app_ids else THEIRS
     return Control(owner=owner, app_id=app_id, until=ends_at)

@@ -50,6 +50,9 @@ ACCOUNT_BLOCKED: Final = "account_blocked"
 THREAD_TAKEN: Final = "thread_taken"
 BOT_PAUSED: Final = "bot_paused"
 
+OBSTACLES: Final = frozenset({ACCOUNT_BLOCKED, BOT_PAUSED, COMMENT_TOO_OLD, NOT_ON_CHANNEL})
+"""Reasons that a failed message keeps by their own names; the others are a closed window."""
+
 NO_MARGIN: Final = timedelta(0)
 
 EXPLANATIONS: Final[Mapping[str, str]] = {

@@ -2,14 +2,15 @@
 
 import logging
 import uuid
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from flask import Flask
 
 from flask_messenger.channels._messaging import METADATA_PREFIX
 from flask_messenger.channels.registry import channel_named
-from flask_messenger.channels.sending import Recipient, SendOptions
+from flask_messenger.channels.sending import SendOptions
 from flask_messenger.content import Media
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import (
@@ -22,11 +23,18 @@ from flask_messenger.errors import (
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.base import utc_now
 from flask_messenger.outbox.calls import Call, Outcome
+from flask_messenger.outbox.circumstances import our_app_ids
+from flask_messenger.outbox.extras import COMMENT
 from flask_messenger.outbox.lane import Dispatch
 from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.outbox.plans import Plans
-from flask_messenger.outbox.policy import Decision, decide
-from flask_messenger.outbox.verdicts import DisconnectedError, NotYetError, UnreadyError
+from flask_messenger.outbox.policy import THREAD_TAKEN, Decision
+from flask_messenger.outbox.verdicts import (
+    DisconnectedError,
+    HeldError,
+    NotYetError,
+    UnreadyError,
+)
 from flask_messenger.state import state_of
 
 logger = logging.getLogger(__name__)
@@ -48,11 +56,11 @@ class Preparer:
         try:
             _check_connected(dispatch)
             self._check_plan(dispatch)
-            decision = decide_again(dispatch)
+            decision = self._decide_again(dispatch)
             return self._call(dispatch, tag=decision.tag)
         except (ContentError, PolicyError, TierError) as error:
             return Outcome(dispatch=dispatch, error=error)
-        except (DisconnectedError, NotYetError) as error:
+        except (DisconnectedError, HeldError, NotYetError) as error:
             return Outcome(dispatch=dispatch, error=error)
         except MessengerError:
             logger.error("account_unready account_id=%s", dispatch.lane.account_id)  # noqa: TRY400
@@ -88,14 +96,36 @@ class Preparer:
         request = channel.build_message(
             content,
             endpoint=dispatch.endpoint,
-            recipient=Recipient(id=dispatch.recipient_id),
-            options=SendOptions(
-                metadata=f"{METADATA_PREFIX}{dispatch.message_id}",
-                tag=tag,
-                reply_to_external_id=dispatch.reply_to_external_id,
-            ),
+            recipient=dispatch.recipient,
+            options=_options(dispatch, tag=tag),
         )
         return Call(dispatch=dispatch, app=meta_app, token=token, request=request, tag=tag)
+
+    def _decide_again(self, dispatch: Dispatch) -> Decision:
+        """Return how the message goes out now; it may have waited past its window.
+
+        Without the margin: that was there for the wait, and Meta itself judges the last seconds.
+        What was held before asks Meta whether the thread is still another app's.
+
+        Raises:
+            HeldError: another app has the thread.
+            PolicyError: it may not go out.
+        """
+        apps = self._held.settings.apps
+        circumstances = dispatch.circumstances
+        if dispatch.was_held:
+            circumstances = replace(circumstances, owner_app_id=None)
+        decision = circumstances.decide(
+            sender=dispatch.sender,
+            our_app_ids=our_app_ids(apps, dispatch.app_name),
+            now=utc_now(),
+            content_class=dispatch.content_class,
+            commented_at=_commented_at(dispatch),
+        )
+        if decision.reason == THREAD_TAKEN:
+            raise HeldError
+        decision.check()
+        return decision
 
     def _wait_for_media(self, dispatch: Dispatch) -> None:
         if not self._held.get(Pacer).take_media(dispatch.lane.account_id):
@@ -126,20 +156,19 @@ def _check_connected(dispatch: Dispatch) -> None:
         raise DisconnectedError
 
 
-def decide_again(dispatch: Dispatch) -> Decision:
-    """Return how the message goes out now; it may have waited past its window.
+def _commented_at(dispatch: Dispatch) -> datetime | None:
+    answered = dispatch.extras.answered
+    return answered.at if answered is not None else None
 
-    Without the margin: that was there for the wait, and Meta itself judges the last seconds.
 
-    Raises:
-        PolicyError: it may not.
-    """
-    decision = decide(
-        channel=dispatch.lane.channel,
-        last_inbound_at=dispatch.last_inbound_at,
-        sender=dispatch.sender,
-        human_agent_enabled=dispatch.human_agent_enabled,
-        now=utc_now(),
+def _options(dispatch: Dispatch, *, tag: str | None) -> SendOptions:
+    extras = dispatch.extras
+    is_comment = dispatch.kind == COMMENT  # it answers by where it is sent to
+    return SendOptions(
+        metadata=f"{METADATA_PREFIX}{dispatch.message_id}",
+        tag=tag,
+        reply_to_external_id=None if is_comment else dispatch.reply_to_external_id,
+        persona_id=extras.persona_id,
+        notification_type=extras.notification_type,
+        thread_control=extras.thread_control,
     )
-    decision.check()
-    return decision

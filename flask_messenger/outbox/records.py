@@ -20,6 +20,7 @@ from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.models import Account, Attachment, Message, Reaction
 from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
 from flask_messenger.outbox.compose import note_last_message
+from flask_messenger.outbox.holds import HELD, note_taken
 from flask_messenger.outbox.lane import Dispatch, lock_conversation
 from flask_messenger.outbox.verdicts import Verdict
 
@@ -255,6 +256,8 @@ def end_attempt(session: Session, verdict: Verdict, *, now: datetime) -> bool:
             Message.sending_since == dispatch.sending_since,
             values=values,
         )
+        if verdict.slug == HELD and verdict.code is not None:
+            note_taken(session, [dispatch.lane.conversation_id], now=now)
         return bool(changed)
 
     return commit_safely(session, write)

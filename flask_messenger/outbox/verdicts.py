@@ -8,6 +8,8 @@
 | no, because Meta is away | `queued` again | does not count |
 | none | stays `sending`: an echo proves it, else it becomes `unknown` | |
 | the token is dead | `queued` again; the account needs a reconnection | does not count |
+| the thread is another app's | `queued`, held: with that reason | does not count |
+| our settings for Meta are wrong | `queued`, held: with that reason | does not count |
 """
 
 from dataclasses import dataclass
@@ -15,11 +17,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flask_messenger.errors import (
+    AppMisconfiguredError,
     ContentError,
     GraphError,
     GraphTimeoutError,
     MessengerError,
     PolicyError,
+    ThreadTakenError,
     TierError,
     TokenExpiredError,
 )
@@ -27,7 +31,9 @@ from flask_messenger.graph.error_codes import most_tries
 from flask_messenger.models.messages import FAILED, QUEUED, SENDING, SENT
 from flask_messenger.outbox.backoff import wait_before_retry
 from flask_messenger.outbox.calls import Outcome
+from flask_messenger.outbox.holds import HELD, HELD_WAIT
 from flask_messenger.outbox.lane import Dispatch
+from flask_messenger.outbox.policy import OBSTACLES
 
 UNREADY_WAIT: Final = timedelta(minutes=5)
 """Until the operator has mended what keeps an account's token from being used."""
@@ -50,6 +56,12 @@ class NotYetError(MessengerError):
     def __init__(self, wait: timedelta) -> None:
         super().__init__("The message goes out a moment later.")
         self.wait = wait
+
+
+class HeldError(MessengerError):
+    """Another app has the thread; the message waits until it is ours, or free."""
+
+    slug = HELD
 
 
 class DisconnectedError(MessengerError):
@@ -109,12 +121,13 @@ def judge(outcome: Outcome, *, tries: int, chance: float, is_away: bool = False)
         )
     if isinstance(error, GraphError):
         return _judge_graph(dispatch, error, tries=tries, chance=chance, is_away=is_away)
-    if isinstance(error, NotYetError):
-        return _again(dispatch, wait=error.wait)
-    if isinstance(error, UnreadyError):
-        return _again(dispatch, wait=UNREADY_WAIT)
+    if isinstance(error, NotYetError | UnreadyError):
+        wait = error.wait if isinstance(error, NotYetError) else UNREADY_WAIT
+        return _again(dispatch, wait=wait)
+    if isinstance(error, HeldError):
+        return _hold(dispatch, error, wait=HELD_WAIT)
     if isinstance(error, ContentError | PolicyError | TierError | DisconnectedError):
-        return Verdict(dispatch=dispatch, status=FAILED, slug=error.slug)
+        return Verdict(dispatch=dispatch, status=FAILED, slug=_reason_of(error))
     # Something of ours broke after the call may have gone out: nobody knows.
     return Verdict(dispatch=dispatch, status=SENDING)
 
@@ -126,6 +139,11 @@ def _judge_graph(
         return Verdict(dispatch=dispatch, status=SENDING)
     if isinstance(error, TokenExpiredError):
         return _again(dispatch, wait=None, needs_reauth=True)
+    if isinstance(error, ThreadTakenError):
+        wait = max(HELD_WAIT, timedelta(seconds=error.retry_after_seconds or 0.0))
+        return _hold(dispatch, error, wait=wait * (1 + chance / 4))
+    if isinstance(error, AppMisconfiguredError):
+        return _hold(dispatch, error, wait=UNREADY_WAIT * (1 + chance / 4))
     return _judge_refusal(dispatch, error, tries=tries, chance=chance, is_away=is_away)
 
 
@@ -145,6 +163,26 @@ def _judge_refusal(
         slug=error.slug,
         code=error.code,
         subcode=error.subcode,
+    )
+
+
+def _reason_of(error: MessengerError) -> str:
+    """Return what is kept of a refusal of ours: a window that closed is one, whichever it was."""
+    if isinstance(error, PolicyError) and error.reason in OBSTACLES:
+        return error.reason
+    return error.slug
+
+
+def _hold(dispatch: Dispatch, error: MessengerError, *, wait: timedelta) -> Verdict:
+    """Keep the message queued, and say why it waits."""
+    return Verdict(
+        dispatch=dispatch,
+        status=QUEUED,
+        wait=wait,
+        counts=False,
+        slug=error.slug,
+        code=getattr(error, "code", None),
+        subcode=getattr(error, "subcode", None),
     )
 
 

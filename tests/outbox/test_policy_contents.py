@@ -145,7 +145,7 @@ def owner(**values):
         "until": None,
         "noted_at": NOW - HOUR,
         "last_inbound_at": None,
-        "our_app_id": "4242",
+        "our_app_ids": {"4242"},
         "now": NOW,
     } | values
     return control_of(**values)
@@ -159,7 +159,7 @@ def test_thread_nobody_was_named_for_is_free(app_id):
 def test_thread_is_ours_or_theirs_by_the_app():
     assert owner(app_id="4242").owner == OURS
     assert owner().owner == THEIRS
-    assert owner(our_app_id=None).owner == THEIRS
+    assert owner(our_app_ids=()).owner == THEIRS
     assert owner().name == "the Page's inbox at Meta"
     assert owner(app_id="77").name == "another app"
 

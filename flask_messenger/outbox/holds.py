@@ -1,0 +1,72 @@
+"""Messages that wait because the thread is another app's: held, and let go again.
+
+A held message is `queued`, with `HELD` as its `error_slug`. It is tried again now and then, since
+an app that releases a thread tells nobody; whoever learns that the thread is ours, or free, lets
+it go at once. The policy is asked each time: where its window closes meanwhile, it fails with that.
+"""
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import or_, update
+from sqlalchemy.orm import Session
+
+from flask_messenger.errors import ThreadTakenError
+from flask_messenger.models import Conversation, Message
+from flask_messenger.models.messages import QUEUED
+from flask_messenger.outbox.ownership import UNNAMED
+
+HELD: Final = ThreadTakenError.slug
+HELD_WAIT: Final = timedelta(minutes=5)
+"""How soon a held message is tried again, and how long a refusal counts as "another app's"."""
+
+
+def release_held(
+    session: Session, conversation_ids: Collection[uuid.UUID], *, now: datetime
+) -> set[uuid.UUID]:
+    """Let what was held in these conversations go at once; return those that had something.
+
+    Never commits. After its commit the caller wakes the lanes of what is returned.
+    """
+    if not conversation_ids:
+        return set()
+    statement = (
+        update(Message)
+        .where(
+            Message.conversation_id.in_(sorted(conversation_ids)),
+            Message.status == QUEUED,
+            Message.error_slug == HELD,
+        )
+        .values(next_attempt_at=None, error_slug=None, updated_at=now)
+        .returning(Message.conversation_id)
+        .execution_options(synchronize_session=False)
+    )
+    return {each for each in session.scalars(statement) if each is not None}
+
+
+def note_taken(session: Session, conversation_ids: Collection[uuid.UUID], *, now: datetime) -> None:
+    """Note that Meta refused a message because the thread is another app's. Never commits.
+
+    Which one Meta does not say; one that it named before is left as it is.
+    """
+    statement = (
+        update(Conversation)
+        .where(
+            Conversation.id.in_(sorted(conversation_ids)),
+            or_(
+                Conversation.thread_owner_app_id.is_(None),
+                Conversation.thread_owner_app_id.in_(("", UNNAMED)),
+                Conversation.thread_owner_until <= now,
+            ),
+        )
+        .values(
+            thread_owner_app_id=UNNAMED,
+            thread_owner_until=now + HELD_WAIT,
+            thread_owner_at=now,
+            updated_at=now,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(statement)

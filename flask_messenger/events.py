@@ -56,6 +56,9 @@ COMMENTER: Final = "commenter"
 USER_REF: Final = "user_ref"
 """Who somebody is to an account: a person of its threads, or known by comments or a plugin only."""
 
+ANONYMOUS: Final = "comment:"
+"""What the id of a commenter begins with whom Meta does not name; the comment's own id follows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedAttachment:

@@ -11,6 +11,7 @@ from flask_messenger.channels._contents import state_of_type
 from flask_messenger.channels._frame import Frame, clean_content
 from flask_messenger.channels._reading import as_id, as_mapping, as_text, as_time
 from flask_messenger.events import (
+    ANONYMOUS,
     COMMENTER,
     Author,
     DeletionEvent,
@@ -57,7 +58,7 @@ def _added(value: Mapping[str, Any], frame: Frame, external_id: str, *, kind: st
     post = as_mapping(value.get("post"))
     return MessageEvent(
         **frame.address,
-        identity_external_id=None if is_own else writer or f"comment:{external_id}",
+        identity_external_id=None if is_own else writer or f"{ANONYMOUS}{external_id}",
         external_id=external_id,
         sent_at=as_time(value.get("created_time")) or frame.at,
         kind=kind,
@@ -77,7 +78,9 @@ def _changed(value: Mapping[str, Any], frame: Frame, external_id: str, verb: str
     writer, _ = _writer_of(value)
     common: dict[str, Any] = {
         **frame.address,
-        "identity_external_id": None if writer == frame.account else writer,
+        "identity_external_id": None
+        if writer == frame.account
+        else writer or f"{ANONYMOUS}{external_id}",
         "message_external_id": external_id,
         "at": frame.entry_at or frame.at,
     }
@@ -152,7 +155,7 @@ def _mention(
     # Its id is not the comment's: a comment under our own media may be a mention, too.
     return MessageEvent(
         **frame.address,
-        identity_external_id=writer or f"comment:{about}",
+        identity_external_id=writer or f"{ANONYMOUS}{about}",
         external_id=f"mention:{about}"[:MAX_NAME_LENGTH],
         sent_at=at or frame.at,
         kind="mention",
@@ -184,7 +187,7 @@ def _instagram_comment(value: Mapping[str, Any], frame: Frame, more: Mapping[str
     username = as_text(said.get("username"))
     return MessageEvent(
         **frame.address,
-        identity_external_id=None if is_own else writer or f"comment:{external_id}",
+        identity_external_id=None if is_own else writer or f"{ANONYMOUS}{external_id}",
         external_id=external_id,
         sent_at=as_time(value.get("created_time") or value.get("timestamp")) or frame.at,
         kind="comment",

@@ -1,136 +1,36 @@
 // The customer's phone: draws what the simulator streams, and sends what the customer does.
+import { button, call, element, picture } from "./parts.js";
+import { drawMessage } from "./chat_message.js";
+
 const chat = document.querySelector("#chat");
 const api = chat.dataset.api;
+const isInstagram = chat.dataset.channel === "instagram";
+const reactions = JSON.parse(chat.dataset.reactions);
 const log = document.querySelector("#log");
 const input = document.querySelector("#text");
+const about = document.querySelector("#about");
 const drawn = new Map(); // mid -> {signature, node}
 let shown = null;
 let typingTimer = 0;
+let writing = {}; // what goes with the next message: reply_to, story, or edits (a mid)
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
+const post = (path, body) => call(api + path, body);
+const acts = { post, reactions, isInstagram, stayAtEnd, reply, edit };
+
+function reply(message) {
+  aim({ reply_to: message.mid }, `Reply to: ${message.text || "attachment"}`);
 }
 
-async function post(path, body) {
-  const problem = document.querySelector("#problem");
-  try {
-    const answer = await fetch(api + path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    const told = answer.ok ? "" : (await answer.json()).problem;
-    problem.textContent = told;
-    problem.hidden = !told;
-    return answer.ok;
-  } catch {
-    problem.textContent = "Not sent: the simulator does not answer.";
-    problem.hidden = false;
-    return false;
-  }
+function edit(message) {
+  aim({ edits: message.mid }, "Change your message");
+  input.value = message.text;
 }
 
-function time(milliseconds) {
-  return new Date(milliseconds).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-}
-
-function isWeb(url) {
-  return /^https?:\/\//i.test(url || "");
-}
-
-function drawFile(file) {
-  const url = file.payload && file.payload.url;
-  if (file.type === "image" && isWeb(url)) {
-    const image = element("img", "photo");
-    image.src = url;
-    image.alt = "Photo";
-    image.addEventListener("load", stayAtEnd);
-    return image;
-  }
-  if ((file.type === "audio" || file.type === "video") && isWeb(url)) {
-    const player = element(file.type, "photo");
-    player.src = url;
-    player.controls = true;
-    return player;
-  }
-  const link = element("a", "bubble file", `File: ${String(url).split("/").pop()}`);
-  if (isWeb(url)) {
-    link.href = url;
-    link.rel = "noreferrer";
-    link.target = "_blank";
-  }
-  return link;
-}
-
-function drawButton(button) {
-  if (button.type === "postback") {
-    const node = element("button", "", button.title);
-    node.type = "button";
-    node.dataset.testid = "chat-button";
-    node.addEventListener("click", () => {
-      post("/postbacks", { title: button.title, payload: button.payload });
-    });
-    return node;
-  }
-  const node = element("a", "", button.title);
-  node.dataset.testid = "chat-button";
-  if (button.type === "web_url" && isWeb(button.url)) {
-    node.href = button.url;
-    node.rel = "noreferrer";
-    node.target = "_blank";
-  }
-  return node;
-}
-
-function drawCards(template) {
-  const cards = template.elements || [{ title: template.text, buttons: template.buttons }];
-  return cards.map((card) => {
-    const node = element("div", "tapcard");
-    if (isWeb(card.image_url)) {
-      const image = element("img");
-      image.src = card.image_url;
-      image.alt = "";
-      node.append(image);
-    }
-    const words = element("div", "words", card.title);
-    if (card.subtitle) words.append(element("div", "muted", card.subtitle));
-    node.append(words, ...(card.buttons || []).map(drawButton));
-    return node;
-  });
-}
-
-function drawMessage(message, all) {
-  const node = element("div", `m ${message.direction}${message.is_tap ? " tap" : ""}`);
-  node.dataset.testid = "chat-message";
-  node.dataset.mid = message.mid;
-  node.dataset.direction = message.direction;
-  node.dataset.state = message.state;
-  if (message.reply_to) {
-    const target = all.find((other) => other.mid === message.reply_to);
-    node.append(element("div", "quote clip", (target && target.text) || "Earlier message"));
-  }
-  if (message.text !== null) node.append(element("div", "bubble", message.text));
-  node.append(...message.files.map(drawFile));
-  for (const template of message.templates) node.append(...drawCards(template));
-  if (message.reaction) node.append(element("span", "react", message.reaction));
-  if (message.direction === "out") {
-    node.addEventListener("dblclick", () => {
-      post("/reactions", { mid: message.mid, reaction: message.reaction ? null : "love" });
-    });
-  }
-  const meta = element("div", "meta", time(message.sent_at));
-  if (message.direction === "in") {
-    const state = element("span", "", message.state === "seen" ? "Seen" : "Sent");
-    state.dataset.testid = "chat-state";
-    meta.append(state);
-  } else if (message.is_from_page_inbox) {
-    meta.append(element("span", "", "Page inbox"));
-  }
-  node.append(meta);
-  return node;
+function aim(target, words) {
+  writing = target;
+  about.querySelector("span").textContent = words;
+  about.hidden = !words;
+  if (words) input.focus();
 }
 
 function isAtEnd() {
@@ -157,18 +57,57 @@ function drawTyping(milliseconds) {
 function drawQuickReplies(replies) {
   const place = document.querySelector("#quick-replies");
   place.replaceChildren(
-    ...replies.map((reply) => {
-      const title = reply.title || (reply.content_type === "user_email" ? "maya@example.com" : "+1 555 0100");
-      const node = element("button", "", title);
-      node.type = "button";
+    ...replies.map((item) => {
+      const title = item.title || (item.content_type === "user_email" ? "maya@example.com" : "+1 555 0100");
+      const node = button(title, () => post("/messages", { quick_reply: { title, payload: item.payload || title } }));
       node.dataset.testid = "quick-reply";
-      node.addEventListener("click", () => {
-        post("/messages", { quick_reply: { title, payload: reply.payload || title } });
-      });
       return node;
     }),
   );
   place.hidden = replies.length === 0;
+}
+
+function tapMenu(item) {
+  if (item.type === "postback") post("/postbacks", { title: item.title, payload: item.payload });
+  else if (item.url) window.open(item.url, "_blank", "noreferrer");
+  showSheet(null);
+}
+
+function drawProfile(profile, isNew) {
+  document.querySelector("#greeting").textContent = profile.greeting;
+  document.querySelector("#get-started").dataset.payload = profile.get_started || "GET_STARTED";
+  const breakers = isNew ? profile.ice_breakers : [];
+  document.querySelector("#get-started").hidden = isInstagram || breakers.length > 0;
+  document.querySelector("#ice-breakers").replaceChildren(
+    ...breakers.map((item) => {
+      const node = button(item.question, () => post("/postbacks", { title: item.question, payload: item.payload }));
+      node.dataset.testid = "ice-breaker";
+      return node;
+    }),
+  );
+  document.querySelector("#menu-open").hidden = profile.menu.length === 0;
+  document.querySelector("#menu").replaceChildren(
+    ...profile.menu.map((item) => {
+      const node = button(item.title, () => tapMenu(item), "btn");
+      node.dataset.testid = "menu-item";
+      return node;
+    }),
+  );
+  input.placeholder = profile.is_composer_off ? "The business switched writing off" : "Message";
+}
+
+function drawStories(stories) {
+  const place = document.querySelector("#stories");
+  place.hidden = stories.length === 0;
+  place.replaceChildren(
+    ...stories.map((story) => {
+      const node = button("", () => aim({ story: story.id }, `Answer their story: ${story.text || "photo"}`), "story");
+      node.append(picture(story.url, ""), element("span", "", story.text || "Story"));
+      node.dataset.testid = "story";
+      node.setAttribute("aria-label", `Answer the story: ${story.text || "photo"}`);
+      return node;
+    }),
+  );
 }
 
 function draw(thread) {
@@ -186,7 +125,7 @@ function draw(thread) {
     const signature = JSON.stringify(message);
     const before = drawn.get(message.mid);
     if (before && before.signature === signature) continue;
-    const node = drawMessage(message, thread.messages);
+    const node = drawMessage(message, thread.messages, acts);
     if (before) before.node.replaceWith(node);
     else log.append(node);
     drawn.set(message.mid, { signature, node });
@@ -199,6 +138,8 @@ function draw(thread) {
   }
   drawTyping(thread.typing_ms);
   drawQuickReplies(thread.quick_replies);
+  drawProfile(thread.profile, thread.messages.length === 0);
+  drawStories(thread.stories);
   stayAtEnd();
   look();
 }
@@ -213,8 +154,11 @@ function look() {
 async function send() {
   const text = input.value.trim();
   if (!text) return;
+  const { edits, ...more } = writing;
   input.value = "";
-  if (!(await post("/messages", { text }))) input.value = text;
+  const isSent = edits ? await post("/edits", { mid: edits, text }) : await post("/messages", { text, ...more });
+  if (isSent) aim({}, "");
+  else input.value = text;
 }
 
 document.querySelector("#write").addEventListener("submit", (event) => {
@@ -228,21 +172,28 @@ input.addEventListener("keydown", (event) => {
     send();
   }
 });
-const photoOpen = document.querySelector("#photo-open");
-const photos = document.querySelector("#photos");
-function showPhotos(visible) {
-  photos.hidden = !visible;
-  photoOpen.setAttribute("aria-expanded", String(visible));
+about.querySelector("button").addEventListener("click", () => aim({}, ""));
+
+// One of the sheets above the writing line is open at a time: photos, everything else, the menu.
+const openers = [...document.querySelectorAll("[data-opens]")];
+function showSheet(name) {
+  for (const opener of openers) {
+    const isOpen = opener.dataset.opens === name;
+    document.querySelector(`#${opener.dataset.opens}`).hidden = !isOpen;
+    opener.setAttribute("aria-expanded", String(isOpen));
+  }
 }
-photoOpen.addEventListener("click", () => showPhotos(photos.hidden));
-for (const button of photos.querySelectorAll("[data-photo]")) {
-  button.addEventListener("click", () => {
-    showPhotos(false);
-    post("/messages", { photo: button.dataset.photo });
+for (const opener of openers) {
+  opener.addEventListener("click", () => showSheet(document.querySelector(`#${opener.dataset.opens}`).hidden ? opener.dataset.opens : null));
+}
+for (const each of document.querySelectorAll("[data-post]")) {
+  each.addEventListener("click", () => {
+    showSheet(null);
+    post(each.dataset.post, JSON.parse(each.dataset.body));
   });
 }
-document.querySelector("#get-started").addEventListener("click", () => {
-  post("/postbacks", { title: "Get Started", payload: "GET_STARTED" });
+document.querySelector("#get-started").addEventListener("click", (event) => {
+  post("/postbacks", { title: "Get Started", payload: event.currentTarget.dataset.payload });
 });
 document.addEventListener("visibilitychange", look);
 

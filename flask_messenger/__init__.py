@@ -2,7 +2,7 @@
 
 from flask_messenger.errors import ConfigurationError, MessengerError
 from flask_messenger.extension import Messenger
-from flask_messenger.hooks import Agent, IdentityInfo, Location, Tenant
+from flask_messenger.hooks import Agent, IdentityInfo, Location, ReplyInfo, Tenant
 from flask_messenger.signals import (
     account_connected,
     account_disconnected,
@@ -22,6 +22,7 @@ __all__ = [
     "Location",
     "Messenger",
     "MessengerError",
+    "ReplyInfo",
     "Tenant",
     "account_connected",
     "account_disconnected",

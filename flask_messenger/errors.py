@@ -22,6 +22,9 @@
     │   │   └── MissingVariableError    a variable of a template has no value
     │   └── ProfileError            422: what an account is to show breaks a limit; names each field
     ├── PolicyError                 409: Meta's policy window does not allow the message
+    ├── FileError                   a file of a message is not to be had
+    │   ├── FileRefusedError            422: it is not what we take, and never will be
+    │   └── FileUnavailableError        retryable: whoever serves it did not
     ├── ConnectError                a connection attempt ended; `reason` says how
     └── GraphError                  Meta answered with an error, or did not answer
         ├── GraphUnavailableError       retryable: nothing was accepted
@@ -296,6 +299,35 @@ class PolicyError(MessengerError):
         super().__init__(message)
         self.reason = reason
         self.remedy = remedy
+
+
+class FileError(MessengerError):
+    """A file of a message could not be fetched.
+
+    Attributes:
+        reason: stable and machine-readable; `media.words` has the words for people.
+    """
+
+    status = 422
+    slug = "file"
+    title = "The file cannot be had."
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class FileRefusedError(FileError):
+    """A file is not what we take: too large, of another type, or from an address we do not ask."""
+
+    slug = "file_refused"
+    title = "The file is not what can be taken."
+
+
+class FileUnavailableError(FileError):
+    """Whoever serves a file did not; it may work another time."""
+
+    slug = "file_unavailable"
 
 
 class ConnectError(MessengerError):

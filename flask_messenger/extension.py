@@ -1,6 +1,6 @@
 """Messenger: what a host registers. The top of the house; nothing imports it but hosts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import redis
@@ -15,7 +15,7 @@ from flask_messenger.connect.oauth import create_oauth
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import ConfigurationError
 from flask_messenger.graph.client import Graph
-from flask_messenger.hooks import Agent, Hooks, IdentityInfo, Location, Tenant
+from flask_messenger.hooks import Agent, Hooks, IdentityInfo, Location, ReplyInfo, Tenant
 from flask_messenger.ingest.journal import Journal
 from flask_messenger.ingest.spool import Spool
 from flask_messenger.ingest.strangers import Strangers
@@ -59,6 +59,7 @@ class Messenger:
         agents_loader: Callable[[str], Iterable[Agent]] | None = None,
         locations_loader: Callable[[str], Iterable[Location]] | None = None,
         contact_panel: Callable[[str], str | None] | None = None,
+        variables_loader: Callable[[ReplyInfo], Mapping[str, Any]] | None = None,
     ) -> None:
         self._hooks = Hooks(
             tenant=tenant_loader,
@@ -67,6 +68,7 @@ class Messenger:
             agents=agents_loader,
             locations=locations_loader,
             contact_panel=contact_panel,
+            variables=variables_loader,
         )
         if app is not None:
             self.init_app(app, db)
@@ -106,6 +108,14 @@ class Messenger:
         Plain text is escaped; HTML has to be `markupsafe.Markup`.
         """
         self._hooks.contact_panel = function
+        return function
+
+    def variables_loader(self, function: F) -> F:
+        """Register `function(reply) -> values`: variables of templates beside our own.
+
+        Text, numbers, dates, and mappings of them. Called while somebody waits: be quick.
+        """
+        self._hooks.variables = function
         return function
 
     def init_app(self, app: Flask, db: Any) -> None:

@@ -1,9 +1,9 @@
 """What a host tells us, and the values it tells it with."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 PERMISSIONS: Final = frozenset({"assign", "connect", "reply", "settings"})
 """What a tenant may be allowed to do. Reading needs none of them."""
@@ -81,6 +81,25 @@ class IdentityInfo:
     picture_url: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyInfo:
+    """The conversation a template is filled in for, for `variables_loader` to find values by.
+
+    Attributes:
+        contact_ref: the host's own contact; None where there is none yet.
+        user_id: the host's own id of the person who writes; None where nobody does.
+    """
+
+    workspace_id: str
+    location_id: str | None
+    channel: str
+    account_id: uuid.UUID
+    conversation_id: uuid.UUID
+    identity_id: uuid.UUID
+    contact_ref: str | None = None
+    user_id: str | None = None
+
+
 @dataclass(slots=True)
 class Hooks:
     """The functions a host registered. Those it did not register have a plain answer."""
@@ -91,3 +110,4 @@ class Hooks:
     agents: Callable[[str], Iterable[Agent]] | None = None
     locations: Callable[[str], Iterable[Location]] | None = None
     contact_panel: Callable[[str], str | None] | None = None
+    variables: Callable[[ReplyInfo], Mapping[str, Any]] | None = None

@@ -1,0 +1,1 @@
+"""How an account presents itself in a chat: its profile, and the personas of its agents."""

@@ -1,0 +1,92 @@
+"""The content of a template: every text in it is a template of its own."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from flask_messenger.content import CONTENTS, Content, content_of
+from flask_messenger.errors import ContentError
+from flask_messenger.replies.rendering import MAX_DEPTH, check_source, render
+
+MAX_CONTENT_BYTES: Final = 64 * 1024
+MAX_TEXTS: Final = 400
+"""A gallery of ten cards with three buttons each has about two hundred."""
+DEEPEST: Final = 4 * MAX_DEPTH
+TEXT: Final = "text"
+CONTENT: Final = "content"
+
+
+def check_content(kind: str, text: str | None, content: Mapping[str, Any]) -> frozenset[str]:
+    """Pass where all texts are templates; return the names of the variables in them.
+
+    What holds no variable is looked at as it would be sent; the rest when it is filled in.
+
+    Raises:
+        ContentError: names the field and what is wrong with it.
+    """
+    if kind not in CONTENTS:
+        raise ContentError(f"A content is one of {', '.join(CONTENTS)}.", field="content_kind")
+    if len(json.dumps(content, default=str)) > MAX_CONTENT_BYTES:
+        message = f"The content is larger than {MAX_CONTENT_BYTES // 1024} KB."
+        raise ContentError(message, field=CONTENT)
+    found: set[str] = set()
+
+    def look(source: str, field: str) -> str:
+        found.update(check_source(source, field=field))
+        return source
+
+    _walk(text, content, look)
+    if not found:
+        fill(kind, text, content, {})
+    return frozenset(found)
+
+
+def fill(
+    kind: str, text: str | None, content: Mapping[str, Any], values: Mapping[str, Any]
+) -> Content:
+    """Return what is sent: every text with the values in it.
+
+    Raises:
+        MissingVariableError: one has no value; names it, and the field.
+        ContentError: what comes out is no content of this kind.
+    """
+    filled_text, filled = _walk(
+        text, content, lambda each, field: render(each, values, field=field)
+    )
+    try:
+        return content_of(kind, filled_text, filled)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = f"The content is none of the kind {kind!r} ({type(error).__name__})."
+        raise ContentError(message, field=CONTENT) from None
+
+
+def _walk(
+    text: str | None, content: Mapping[str, Any], change: Callable[[str, str], str]
+) -> tuple[str | None, dict[str, Any]]:
+    """Return text and content with every text in them changed.
+
+    Raises:
+        ContentError: there are too many, or they lie too deep.
+    """
+    left = MAX_TEXTS
+
+    def walk(part: Any, field: str, depth: int) -> Any:
+        nonlocal left
+        if depth > DEEPEST:
+            raise ContentError("The content is nested too deeply.", field=CONTENT)
+        if isinstance(part, str):
+            left -= 1
+            if left < 0:
+                raise ContentError(f"It has more than {MAX_TEXTS} texts.", field=CONTENT)
+            return change(part, field)
+        if isinstance(part, Mapping):
+            return {
+                key: walk(each, f"{field}.{key}" if field else str(key), depth + 1)
+                for key, each in part.items()
+            }
+        if isinstance(part, list | tuple):
+            return [walk(each, f"{field}[{place}]", depth + 1) for place, each in enumerate(part)]
+        return part
+
+    changed_text = None if text is None else change(text, TEXT)
+    return changed_text, walk(content, "", 0)

@@ -165,14 +165,63 @@ def wrong_proof() -> GraphError:
     return GraphError("Invalid appsecret_proof provided in the API argument", code=100, kind=METHOD)
 
 
-def window_closed() -> GraphError:
+def window_closed(*, is_instagram: bool = False) -> GraphError:
     """Return the answer to a message outside the standard messaging window."""
     return GraphError(
         "(#10) This message is sent outside of allowed window. Learn more about the new policy"
         " here: https://developers.facebook.com/docs/messenger-platform/policy-overview",
         code=10,
-        subcode=2018278,
+        subcode=2534022 if is_instagram else 2018278,
         status=HTTPStatus.FORBIDDEN,
+    )
+
+
+def not_the_owner(*, is_instagram: bool = False) -> GraphError:
+    """Return the answer to a message in a conversation that another app controls."""
+    message = "Message failed to send because another app is controlling this thread now."
+    if is_instagram:
+        return invalid(message, 2534037)
+    return GraphError(f"(#10) {message}", code=10, subcode=2018300, status=HTTPStatus.FORBIDDEN)
+
+
+def no_instagram_person() -> GraphError:
+    """Return the answer to an IGSID that this account does not know."""
+    return invalid("No matching Instagram user", 2534014)
+
+
+def page_without_instagram() -> GraphError:
+    """Return the answer to a call about Instagram on a Page that has no account there."""
+    return invalid("The Page is not linked to an Instagram account", 2534013)
+
+
+def messages_not_allowed() -> GraphError:
+    """Return the answer where the owner switched off "Allow access to messages"."""
+    return GraphError(
+        "(#200) The account owner has disabled access to messages",
+        code=200,
+        subcode=2534041,
+        status=HTTPStatus.FORBIDDEN,
+    )
+
+
+def comment_not_for_reply(*, is_instagram: bool) -> GraphError:
+    """Return the answer to a private reply to a comment that takes none."""
+    if is_instagram:
+        return invalid("The comment is invalid for a private reply", 2534025)
+    return GraphError("(#10903) This user cannot reply to this activity", code=10903)
+
+
+def replied_already() -> GraphError:
+    """Return the answer to a second private reply."""
+    return GraphError("(#10900) Activity already replied to", code=10900)
+
+
+def rate_limited(code: int) -> GraphError:
+    """Return the answer to too many calls."""
+    return GraphError(
+        f"(#{code}) Calls to this api have exceeded the rate limit.",
+        code=code,
+        status=HTTPStatus.BAD_REQUEST,
     )
 
 

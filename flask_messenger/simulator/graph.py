@@ -20,7 +20,11 @@ from flask_messenger.simulator import (
     graph_messages,
     graph_oauth,
     graph_pages,
+    graph_personas,
+    graph_profile,
     graph_profiles,
+    graph_routing,
+    graph_uploads,
     instagram_oauth,
     nodes,
     tokens,
@@ -48,7 +52,11 @@ ROOMS = (
     graph_messages,
     graph_oauth,
     graph_pages,
+    graph_personas,
+    graph_profile,
     graph_profiles,
+    graph_routing,
+    graph_uploads,
     instagram_oauth,
 )
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import sqlite3
 from typing import Any
-from urllib.parse import urlencode
 
 from flask_messenger.simulator import callbacks, errors, grants, pictures
 from flask_messenger.simulator.endpoints import TABLE, Call, Endpoint, endpoint
 from flask_messenger.simulator.fields import pick
 from flask_messenger.simulator.grants import Grant, find_grant
 from flask_messenger.simulator.graph_pages import find_page, page_values
+from flask_messenger.simulator.paging import PAGING_PARAMETERS, take_part
 from flask_messenger.simulator.state import simulator
 from flask_messenger.simulator.tokens import USER
 from flask_messenger.simulator.vocabulary import PERMISSIONS
 
-DEFAULT_LIMIT, MAX_LIMIT = 25, 100
 ACCOUNT_FIELDS = "access_token,category,category_list,name,id,tasks"
 
 
@@ -82,28 +79,20 @@ for _name in PERMISSIONS:
     }
 
 
-@endpoint("GET", "user", "accounts", auth=USER, parameters=("fields", "limit", "after", "before"))
+@endpoint("GET", "user", "accounts", auth=USER, parameters=("fields", *PAGING_PARAMETERS))
 def list_accounts(call: Call) -> dict[str, Any]:
     """Answer with the Pages that the person let this app see."""
     wanted = call.wanted_fields(ACCOUNT_FIELDS)
-    limit = _limit(call)
     with simulator().storage.writing() as db:  # listing a Page may make its token
         grant = _grant(db, call)
         listed = _managed_pages(db, grant) if grant.has("pages_show_list") else []
-        start, end = _slice(call, listed, limit)
-        shown = listed[start:end]
-        data = [
-            pick(page_values(db, find_page(db, page_id), call.token, grant), wanted, "Page")
-            for page_id in shown
-        ]
-    if not data:
-        return {"data": []}
-    paging: dict[str, Any] = {"cursors": {"before": _cursor(shown[0]), "after": _cursor(shown[-1])}}
-    if end < len(listed):
-        paging["next"] = _page_url(call, after=_cursor(shown[-1]), limit=limit)
-    if start > 0:
-        paging["previous"] = _page_url(call, before=_cursor(shown[0]), limit=limit)
-    return {"data": data, "paging": paging}
+        part = take_part(call, listed)
+        return part.answer(
+            [
+                pick(page_values(db, find_page(db, page_id), call.token, grant), wanted, "Page")
+                for page_id in part.shown
+            ]
+        )
 
 
 def _grant(db: sqlite3.Connection, call: Call) -> Grant:
@@ -118,44 +107,3 @@ def _managed_pages(db: sqlite3.Connection, grant: Grant) -> list[str]:
         "SELECT page_id FROM page_roles WHERE person = ? ORDER BY position", [grant.person]
     ).fetchall()
     return [row["page_id"] for row in rows if row["page_id"] in grant.page_ids]
-
-
-def _limit(call: Call) -> int:
-    text = call.text("limit", str(DEFAULT_LIMIT)) or ""
-    if not text.isdigit() or int(text) < 1:
-        raise errors.invalid("Param limit must be an integer greater than or equal to 1")
-    if int(text) > MAX_LIMIT:
-        raise errors.invalid(f"Param limit must be less than or equal to {MAX_LIMIT}")
-    return int(text)
-
-
-def _slice(call: Call, listed: list[str], limit: int) -> tuple[int, int]:
-    after, before = call.text("after"), call.text("before")
-    if before is not None:
-        end = _position(listed, before)
-        return max(0, end - limit), end
-    start = 0 if after is None else _position(listed, after) + 1
-    return start, min(len(listed), start + limit)
-
-
-def _position(listed: list[str], cursor: str) -> int:
-    try:
-        page_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        return listed.index(page_id)
-    except (ValueError, binascii.Error) as error:
-        raise errors.invalid("Invalid cursors values") from error
-
-
-def _cursor(page_id: str) -> str:
-    return base64.urlsafe_b64encode(page_id.encode()).rstrip(b"=").decode("ascii")
-
-
-def _page_url(call: Call, **changes: Any) -> str:
-    """Return the address of another page: with the token, as Graph writes it, but no proof."""
-    kept = {
-        name: value
-        for name, value in call.parameters.items()
-        if name not in {"after", "before", "limit", "appsecret_proof", "appsecret_time"}
-    }
-    query = urlencode({**kept, "access_token": call.token.value, **changes})
-    return f"{simulator().settings.base_url}/{call.version}/{call.path}?{query}"

@@ -1,199 +1,238 @@
-"""The Send API: `POST /{page-id}/messages`."""
+"""The Send API: `POST /{page-id}/messages`, for Messenger and for the Page's Instagram account."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Any
 
-from flask_messenger.simulator import errors, ids, media, threads
-from flask_messenger.simulator.endpoints import Call, endpoint, require_permission
-from flask_messenger.simulator.grants import tasks_of
-from flask_messenger.simulator.outgoing import Outgoing, read_message
-from flask_messenger.simulator.state import simulator
-from flask_messenger.simulator.tokens import PAGE
-from flask_messenger.simulator.vocabulary import (
-    DEAD_TAGS,
-    LIVE_TAGS,
-    MESSAGING_TYPES,
-    NOTIFICATION_TYPES,
-    SENDER_ACTIONS,
+from flask_messenger.simulator import (
+    errors,
+    limits,
+    routing,
+    send_actions,
+    send_policy,
+    send_references,
+    shapes,
+    threads,
+    uploads,
+    utility,
 )
+from flask_messenger.simulator.accounts import Account
+from flask_messenger.simulator.endpoints import Call, endpoint
+from flask_messenger.simulator.media import Fetched
+from flask_messenger.simulator.send_content import Outgoing, read_message
+from flask_messenger.simulator.send_recipients import (
+    BY_USER_REF,
+    Recipient,
+    accounts_of,
+    find_recipient,
+    mark_replied,
+    read_recipient,
+)
+from flask_messenger.simulator.state import simulator
+from flask_messenger.simulator.storage import Storage
+from flask_messenger.simulator.tokens import INSTAGRAM_USER, PAGE
 
-STANDARD_WINDOW_MS = 24 * threads.HOUR_MS
-HUMAN_AGENT_WINDOW_MS = 7 * STANDARD_WINDOW_MS
 SEND_PARAMETERS = (
     "recipient",
     "message",
     "messaging_type",
     "tag",
     "notification_type",
+    "persona_id",
     "reply_to",
     "sender_action",
+    "payload",
+    "thread_control",
+    "filedata",
 )
-# Ways to name a recipient that exist, but that nobody in this world can be reached by.
-OTHER_RECIPIENTS = ("comment_id", "post_id", "user_ref", "notification_messages_token")
+SENDS_PER_SECOND, HEAVY_SENDS_PER_SECOND = 300, 10
+HEAVY = {"audio", "video"}
+HEART_URL = "https://www.instagram.com/heart"
 
 
 @endpoint("POST", "page", "messages", auth=PAGE, parameters=SEND_PARAMETERS)
+@endpoint("POST", "instagram", "messages", auth=INSTAGRAM_USER, parameters=SEND_PARAMETERS)
 def send(call: Call) -> dict[str, Any]:
     """Take a message, or a sender action."""
-    _check_words(call)
+    send_policy.check_words(call)
     action, message = call.text("sender_action"), call.thing("message")
     if action is not None and message is not None:
         raise errors.invalid("Cannot provide both message and sender_action", 2018014)
     if action is None and message is None:
         raise errors.missing("message")
-    outgoing = None if message is None else read_message(message)
-    with simulator().storage.reading() as db:
+    way, value = read_recipient(call)
+    with simulator().storage.writing() as db:  # a commenter's conversation may have to be made
         _check_caller(db, call)
-        thread = _find_recipient(db, call)
-        _check_window(db, call, thread, action)
-        reply_to = _read_reply_to(db, call, thread)
-    if outgoing is None:
-        return _act(thread, str(action))
-    return _send_message(call, thread, outgoing, reply_to)
-
-
-def _check_words(call: Call) -> None:
-    """Check the parameters that take one of a few words."""
-    for name, known in (
-        ("messaging_type", MESSAGING_TYPES),
-        ("notification_type", NOTIFICATION_TYPES),
-        ("sender_action", SENDER_ACTIONS),
-        ("tag", LIVE_TAGS + DEAD_TAGS),
-    ):
-        value = call.text(name)
-        if value is not None and value not in known:
-            raise errors.invalid(
-                f'Param {name} must be one of {{{", ".join(known)}}} - got "{value}".'
-            )
-    tag, kind = call.text("tag"), call.text("messaging_type")
-    if tag in DEAD_TAGS:
-        raise errors.invalid(f"The message tag {tag} is deprecated and can no longer be used.")
-    if kind == "MESSAGE_TAG" and tag is None:
-        raise errors.missing("tag")
-    if tag is not None and kind != "MESSAGE_TAG":
-        raise errors.invalid("A tag is only taken with messaging_type MESSAGE_TAG")
-    if tag == "CUSTOMER_FEEDBACK":
-        raise errors.invalid("CUSTOMER_FEEDBACK is only taken with a customer_feedback template")
-    if kind == "UTILITY":
-        raise errors.invalid("Messages of type UTILITY need an approved message template")
+        recipient = find_recipient(db, call, way, value)
+        if message is None:
+            send_policy.check_sender(db, call, recipient.account)
+            send_policy.check_may_send(db, call, recipient, None)
+            return send_actions.act(db, call, recipient)
+    outgoing = read_message(message, recipient.account.channel, has_upload="filedata" in call.files)
+    _count_turn(recipient.account, outgoing)
+    with simulator().storage.reading() as db:
+        _check_sending(db, call, recipient, outgoing)
+    # Fetched before the transaction: a slow server of somebody else must not hold the file.
+    brought = [
+        uploads.bring(file, recipient.account.channel, call.files.get("filedata"))
+        for file in outgoing.files
+    ]
+    return _send(simulator().storage, call, recipient, outgoing, brought)
 
 
 def _check_caller(db: sqlite3.Connection, call: Call) -> None:
-    error = errors.permission(230, "Requires pages_messaging permission to manage the object")
-    require_permission(db, call.token, "pages_messaging", error)
-    if "MESSAGING" not in tasks_of(db, call.token.person, call.node_id):
-        raise errors.permission(
-            200, "User does not have sufficient administrative permission for this action."
-        )
+    """Look at the caller before the recipient: who may not send is not told who exists.
 
-
-def _find_recipient(db: sqlite3.Connection, call: Call) -> sqlite3.Row:
-    """Return the thread with the recipient.
-
-    Raises:
-        GraphError: nobody by that id ever wrote to this Page, or they blocked it.
+    A Page's edge is also that of its Instagram account, so one permission of the two will do.
     """
-    recipient = call.thing("recipient")
-    if recipient is None:
-        raise errors.missing("recipient")
-    unknown = sorted(set(recipient) - {"id", *OTHER_RECIPIENTS})
-    if unknown:
-        raise errors.unknown_keys(unknown, "recipient")
-    psid = recipient.get("id")
-    if psid is None:
-        raise errors.no_such_person() if recipient else errors.missing("recipient[id]")
-    if isinstance(psid, bool) or not isinstance(psid, str | int) or not str(psid).isdigit():
-        raise errors.invalid('Param recipient[id] must be a valid ID string (e.g., "123")')
-    thread = threads.find_thread(db, call.node_id, str(psid))
-    if thread is None or thread["last_user_at"] is None:
-        raise errors.no_such_person()
-    if thread["is_blocked"]:
-        raise errors.person_unavailable()
-    return thread
+    refused: errors.GraphError | None = None
+    for account in accounts_of(db, call):
+        try:
+            send_policy.check_sender(db, call, account)
+        except errors.GraphError as error:
+            refused = refused or error
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
-def _check_window(
-    db: sqlite3.Connection, call: Call, thread: sqlite3.Row, action: str | None
+def _count_turn(account: Account, outgoing: Outgoing) -> None:
+    is_heavy = any(file.kind in HEAVY for file in outgoing.files)
+    limits.take_turn(
+        "heavy sends" if is_heavy else "sends",
+        account.id,
+        calls=HEAVY_SENDS_PER_SECOND if is_heavy else SENDS_PER_SECOND,
+        seconds=1,
+        code=limits.CUSTOM_LIMIT,
+    )
+
+
+def _check_sending(
+    db: sqlite3.Connection, call: Call, recipient: Recipient, outgoing: Outgoing
 ) -> None:
-    """Pass where Meta's policy lets this message out now.
-
-    Source: https://developers.facebook.com/docs/messenger-platform/policy/policy-overview
-    """
-    if action == "mark_seen":
-        return
-    age_ms = ids.now_ms() - thread["last_user_at"]
-    window_ms = STANDARD_WINDOW_MS
-    if call.text("tag") == "HUMAN_AGENT":
-        app = db.execute(
-            "SELECT has_human_agent FROM apps WHERE id = ?", [call.token.app_id]
-        ).fetchone()
-        if not app["has_human_agent"]:
-            raise errors.invalid(
-                "Your app is not approved to use the message tag HUMAN_AGENT.", 2018276
-            )
-        window_ms = HUMAN_AGENT_WINDOW_MS
-    if age_ms > window_ms:
-        raise errors.window_closed()
+    send_policy.check_sender(db, call, recipient.account)
+    send_policy.check_content(call, outgoing, recipient.account)
+    if outgoing.utility is not None:
+        send_policy.check_utility(db, call)
+    send_policy.check_may_send(db, call, recipient, outgoing)
+    send_references.check_references(db, recipient.account.id, outgoing)
+    _read_reply_to(db, call, recipient)
+    _read_persona(db, call, recipient)
+    _read_control(call)
 
 
-def _read_reply_to(db: sqlite3.Connection, call: Call, thread: sqlite3.Row) -> str | None:
+def _read_reply_to(db: sqlite3.Connection, call: Call, recipient: Recipient) -> str | None:
     reply_to = call.thing("reply_to")
     if reply_to is None:
         return None
     if set(reply_to) != {"mid"} or not isinstance(reply_to["mid"], str):
         raise errors.invalid("Param reply_to must have exactly the key mid")
     known = db.execute(
-        "SELECT 1 FROM messages WHERE mid = ? AND psid = ?", [reply_to["mid"], thread["psid"]]
+        "SELECT 1 FROM messages WHERE mid = ? AND psid = ?",
+        [reply_to["mid"], recipient.thread["psid"]],
     ).fetchone()
     if known is None:
         raise errors.invalid("Invalid reply_to: no such message in this conversation")
     return reply_to["mid"]
 
 
-def _act(thread: sqlite3.Row, action: str) -> dict[str, Any]:
-    with simulator().storage.writing() as db:
-        if action == "mark_seen":
-            threads.mark_seen(db, thread["psid"])
-        else:
-            threads.show_typing(db, thread["psid"], is_typing=action == "typing_on")
-    return {"recipient_id": thread["psid"]}
+def _read_persona(db: sqlite3.Connection, call: Call, recipient: Recipient) -> str | None:
+    persona_id = call.text("persona_id")
+    if persona_id is None:
+        return None
+    if recipient.account.is_instagram:
+        raise errors.invalid("Personas are not supported on Instagram", 2534015)
+    known = db.execute(
+        "SELECT 1 FROM personas WHERE id = ? AND page_id = ? AND deleted_at IS NULL",
+        [persona_id, recipient.account.id],
+    ).fetchone()
+    if known is None:
+        raise errors.invalid("Invalid persona_id")
+    return persona_id
 
 
-def _send_message(
-    call: Call, thread: sqlite3.Row, outgoing: Outgoing, reply_to: str | None
+def _read_control(call: Call) -> tuple[str, str | None] | None:
+    """Return what the message does to the control of the thread: `pass` or `release`."""
+    control = call.thing("thread_control")
+    if control is None:
+        return None
+    shapes.only(control, {"control_type", "app_id", "metadata"}, "thread_control")
+    kind = shapes.word(control, "control_type", "thread_control", ("pass", "release"))
+    app_id = control.get("app_id")
+    return kind, None if app_id is None else str(app_id)
+
+
+def _send(
+    storage: Storage,
+    call: Call,
+    recipient: Recipient,
+    outgoing: Outgoing,
+    brought: list[Fetched | None],
 ) -> dict[str, Any]:
-    settings = simulator().settings
-    # Fetched before the transaction: a slow server of somebody else must not hold the file.
-    fetched = [
-        media.fetch(settings, file.kind, file.url) if file.url else None for file in outgoing.files
-    ]
-    answer: dict[str, Any] = {"recipient_id": thread["psid"]}
-    attachments = []
-    with simulator().storage.writing() as db:
-        for file, copy in zip(outgoing.files, fetched, strict=True):
+    answer: dict[str, Any] = {}
+    if recipient.way != BY_USER_REF:
+        answer["recipient_id"] = recipient.thread["psid"]
+    account_id = recipient.account.id
+    with storage.writing() as db:
+        attachments = _extras(db, recipient, outgoing)
+        for file, copy in zip(outgoing.files, brought, strict=True):
             if copy is not None:
-                media_id = media.keep(db, call.node_id, copy, is_reusable=file.is_reusable)
+                media_id = uploads.keep(db, account_id, copy, is_reusable=file.is_reusable)
                 if file.is_reusable:
                     answer["attachment_id"] = media_id
-                shown = media.attachment(settings.base_url, media_id, copy.kind, copy.name)
+                shown = uploads.show(media_id, copy.kind, copy.name)
             elif file.attachment_id is not None:
-                kept = media.find_reusable(db, call.node_id, file.attachment_id)
-                shown = media.attachment(settings.base_url, kept["id"], kept["kind"], kept["name"])
+                kept = uploads.find(db, account_id, file.attachment_id, file.kind)
+                shown = uploads.show(kept["id"], kept["kind"], kept["name"])
             else:
                 shown = {"type": file.kind, "payload": {"url": file.url}}
             attachments.append(shown)
-        if outgoing.template is not None:
-            attachments.append({"type": "template", "payload": dict(outgoing.template)})
         content = {"attachments": attachments, "quick_replies": list(outgoing.quick_replies)}
-        answer["message_id"] = threads.write_as_page(
+        mid = threads.write_as_page(
             db,
-            thread,
+            recipient.thread,
             app_id=call.token.app_id,
             text=outgoing.text,
             content=content,
             metadata=outgoing.metadata,
-            reply_to=reply_to,
+            reply_to=_read_reply_to(db, call, recipient),
+            persona_id=_read_persona(db, call, recipient),
+            private_reply_to=recipient.value if recipient.is_private_reply else None,
         )
-    return answer
+        mark_replied(db, recipient, mid)
+        _hand_over(db, call, recipient)
+    return answer | {"message_id": mid}
+
+
+def _extras(
+    db: sqlite3.Connection, recipient: Recipient, outgoing: Outgoing
+) -> list[dict[str, Any]]:
+    """Return the attachments that are no files."""
+    if outgoing.template is not None:
+        return [{"type": "template", "payload": dict(outgoing.template)}]
+    if outgoing.utility is not None:
+        payload = utility.render(db, recipient.account.id, outgoing.utility)
+        return [{"type": "template", "payload": payload}]
+    if outgoing.sticker_id is not None:
+        return [{"type": "sticker", "payload": {"sticker_id": outgoing.sticker_id}}]
+    if outgoing.is_heart:
+        return [{"type": "like_heart", "payload": {"url": HEART_URL}}]
+    if outgoing.shared_id is not None:
+        return [{"type": "MEDIA_SHARE", "payload": {"id": outgoing.shared_id}}]
+    return []
+
+
+def _hand_over(db: sqlite3.Connection, call: Call, recipient: Recipient) -> None:
+    control = _read_control(call)
+    if control is None:
+        return
+    kind, app_id = control
+    if kind == "release":
+        routing.set_owner(db, recipient.thread["psid"], None)
+        return
+    if app_id is None:
+        default = routing.default_app(db, recipient.account.id)
+        app_id = default["default_app_id"] if default else recipient.account.inbox_app_id
+    routing.pass_control(db, recipient.thread, from_app_id=call.token.app_id, to_app_id=str(app_id))

@@ -29,6 +29,8 @@ class SimulatorState:
     is_closed: bool = False
     burst: Burst | None = None
     calls: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED_CALLS))
+    turns: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
+    """When the latest calls of a limited kind were made, by kind and owner."""
     used: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Calls by owner and hour, for the usage headers."""
 

@@ -278,9 +278,21 @@ class TestRecipient:
 
         assert error_of(talk.post(recipient={"id": psid}, message={"text": "x"})) == (100, 2018001)
 
-    @pytest.mark.parametrize("key", ["comment_id", "user_ref", "notification_messages_token"])
-    def test_other_ways_reach_nobody_here(self, talk: Talk, key: str) -> None:
-        assert error_of(talk.post(recipient={key: "1"}, message={"text": "x"})) == (100, 2018001)
+    @pytest.mark.parametrize(
+        ("key", "error"),
+        [
+            ("comment_id", (10903, None)),
+            ("post_id", (10903, None)),
+            ("user_ref", (100, None)),
+            ("notification_messages_token", (100, None)),
+            ("one_time_notif_token", (100, None)),
+            ("phone_number", (200, 2018021)),
+        ],
+    )
+    def test_other_ways_that_name_nobody(
+        self, talk: Talk, key: str, error: tuple[int, int | None]
+    ) -> None:
+        assert error_of(talk.post(recipient={key: "1"}, message={"text": "x"})) == error
 
     def test_customer_who_blocked_the_page(self, talk: Talk) -> None:
         talk.graph.control("POST", f"threads/{CHAT}/block")

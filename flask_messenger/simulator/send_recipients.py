@@ -1,0 +1,172 @@
+"""Whom a message is for: a person, a commenter, a visitor, or who ticked a checkbox."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_messenger.simulator import errors, ids, shapes, threads
+from flask_messenger.simulator.access import known_account
+from flask_messenger.simulator.accounts import Account, linked_instagram
+from flask_messenger.simulator.endpoints import Call
+from flask_messenger.simulator.tokens import INSTAGRAM_USER
+
+BY_ID, BY_COMMENT, BY_POST, BY_USER_REF = "id", "comment_id", "post_id", "user_ref"
+# Ways to name a recipient that exist, but that nobody in this world can be reached by.
+OTHER_WAYS = ("notification_messages_token", "one_time_notif_token", "phone_number", "name")
+PRIVATE_REPLY_MS = 7 * 24 * threads.HOUR_MS
+USER_REF = "user_ref"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom a message is for, and by what they were named."""
+
+    way: str
+    account: Account
+    thread: sqlite3.Row
+    value: str = ""
+
+    @property
+    def is_private_reply(self) -> bool:
+        """Whether it answers a comment or a visitor's post in private."""
+        return self.way in {BY_COMMENT, BY_POST}
+
+
+def read_recipient(call: Call) -> tuple[str, str]:
+    """Return how the recipient is named, and by what.
+
+    Raises:
+        GraphError: it is not named in any way, in two, or in one that is gone.
+    """
+    recipient = call.thing("recipient")
+    if recipient is None:
+        raise errors.missing("recipient")
+    ways = (BY_ID, BY_COMMENT, BY_POST, BY_USER_REF)
+    shapes.only(recipient, {*ways, *OTHER_WAYS}, "recipient")
+    if "phone_number" in recipient:
+        raise errors.GraphError(
+            "(#200) Phone number matching is not allowed", code=200, subcode=2018021
+        )
+    if "notification_messages_token" in recipient or "one_time_notif_token" in recipient:
+        raise errors.invalid("The notification_messages_token is invalid or has expired")
+    named = [way for way in ways if recipient.get(way) is not None]
+    if len(named) != 1:
+        raise errors.missing("recipient[id]")
+    return named[0], _read_value(recipient, named[0])
+
+
+def find_recipient(db: sqlite3.Connection, call: Call, way: str, value: str) -> Recipient:
+    """Return the conversation with the recipient; a commenter's is made when it is written to.
+
+    Raises:
+        GraphError: there is nobody like that, or they may not be written to in this way.
+    """
+    if way == BY_ID:
+        return _by_id(db, call, value)
+    if way == BY_USER_REF:
+        return _by_user_ref(db, call, value)
+    return _by_activity(db, call, way, value)
+
+
+def accounts_of(db: sqlite3.Connection, call: Call) -> list[Account]:
+    """Return the accounts that a call to `/{page}/messages` or `/{instagram}/messages` sends for.
+
+    A Page's messages edge is also that of its Instagram account.
+    """
+    account = known_account(db, call.node_id)
+    if call.token.kind == INSTAGRAM_USER:
+        return [account]
+    linked = linked_instagram(db, call.node_id)
+    return [account] if linked is None else [account, linked]
+
+
+def mark_replied(db: sqlite3.Connection, recipient: Recipient, mid: str) -> None:
+    """Note that the one message that this way of naming allows was sent."""
+    if recipient.way == BY_USER_REF:
+        db.execute(
+            "UPDATE optins SET used_at = ? WHERE token = ?", [int(time.time()), recipient.value]
+        )
+    elif recipient.is_private_reply:
+        table = "comments" if recipient.way == BY_COMMENT else "posts"
+        db.execute(
+            f"UPDATE {table} SET private_reply_mid = ? WHERE id = ?",  # noqa: S608
+            [mid, recipient.value],
+        )
+
+
+def _read_value(recipient: Mapping[str, Any], way: str) -> str:
+    value = recipient[way]
+    is_id = not isinstance(value, bool) and isinstance(value, str | int)
+    if not is_id or (way == BY_ID and not str(value).isdigit()):
+        raise errors.invalid(f'Param recipient[{way}] must be a valid ID string (e.g., "123")')
+    return str(value)
+
+
+def _by_id(db: sqlite3.Connection, call: Call, psid: str) -> Recipient:
+    accounts = accounts_of(db, call)
+    for account in accounts:
+        thread = threads.find_thread(db, account.id, psid)
+        if thread is not None and _is_known(db, thread):
+            return Recipient(BY_ID, account, thread)
+    if accounts[0].is_instagram:
+        raise errors.no_instagram_person()
+    elsewhere = db.execute(
+        "SELECT 1 FROM threads WHERE psid = ? AND channel = 'instagram'", [psid]
+    ).fetchone()
+    if elsewhere is None:
+        raise errors.no_such_person()
+    if len(accounts) == 1:
+        raise errors.page_without_instagram()
+    raise errors.no_instagram_person()
+
+
+def _is_known(db: sqlite3.Connection, thread: sqlite3.Row) -> bool:
+    """Say whether the person wrote, or was at least written to in private once."""
+    if thread["last_user_at"] is not None:
+        return True
+    row = db.execute("SELECT 1 FROM messages WHERE psid = ?", [thread["psid"]]).fetchone()
+    return row is not None
+
+
+def _by_user_ref(db: sqlite3.Connection, call: Call, user_ref: str) -> Recipient:
+    row = db.execute(
+        "SELECT * FROM optins WHERE token = ? AND kind = ? AND account_id = ?",
+        [user_ref, USER_REF, call.node_id],
+    ).fetchone()
+    if row is None or row["used_at"] is not None or row["expires_at"] < time.time():
+        raise errors.invalid("Invalid user_ref, or it was used or has expired")
+    account = known_account(db, call.node_id)
+    thread = threads.open_thread(db, account.id, row["customer"])
+    return Recipient(BY_USER_REF, account, thread, user_ref)
+
+
+def _by_activity(db: sqlite3.Connection, call: Call, way: str, value: str) -> Recipient:
+    accounts = {account.id: account for account in accounts_of(db, call)}
+    table = "comments" if way == BY_COMMENT else "posts"
+    row = db.execute(
+        f"SELECT * FROM {table} WHERE id = ? AND deleted_at IS NULL",  # noqa: S608
+        [value],
+    ).fetchone()
+    account = accounts.get(row["account_id"]) if row is not None else None
+    if account is None:
+        is_instagram = call.token.kind == INSTAGRAM_USER
+        raise errors.comment_not_for_reply(is_instagram=is_instagram)
+    if row["private_reply_mid"] is not None:
+        raise errors.replied_already()
+    is_late = ids.now_ms() - row["created_at"] > PRIVATE_REPLY_MS
+    if row["customer"] is None or is_late or _is_past_live(db, row):
+        raise errors.comment_not_for_reply(is_instagram=account.is_instagram)
+    thread = threads.open_thread(db, account.id, row["customer"])
+    return Recipient(way, account, thread, value)
+
+
+def _is_past_live(db: sqlite3.Connection, comment: sqlite3.Row) -> bool:
+    """Say whether it is a comment on an Instagram live video that is over."""
+    if "post_id" not in comment.keys():  # noqa: SIM118  (a row is no mapping)
+        return False
+    post = db.execute("SELECT * FROM posts WHERE id = ?", [comment["post_id"]]).fetchone()
+    return post["kind"] == "live" and post["ended_at"] is not None

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.channels.sending import Endpoint, Recipient
-from flask_messenger.content import Content, content_of
+from flask_messenger.content import Content, Text, content_of
 from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.conversations import USER_REF
 from flask_messenger.outbox.circumstances import Circumstances
@@ -65,7 +65,7 @@ class Dispatch:
     @property
     def content(self) -> Content:
         """What to send. Raises ContentError where what is stored no longer holds."""
-        return content_of(self.kind, self.text, self.stored)
+        return content_of(_content_kind(self.kind), self.text, self.stored)
 
     @property
     def extras(self) -> Extras:
@@ -135,4 +135,9 @@ def lock_conversation(session: Session, conversation_id: uuid.UUID) -> None:
 
 def content_of_message(message: Message) -> Content:
     """Return the content that a stored outbound message was made from."""
-    return content_of(message.kind, message.text, message.content)
+    return content_of(_content_kind(message.kind), message.text, message.content)
+
+
+def _content_kind(kind: str) -> str:
+    """Return which content a message of a kind has: a public answer is words."""
+    return Text.kind if kind == COMMENT else kind

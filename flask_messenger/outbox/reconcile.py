@@ -31,9 +31,11 @@ from flask_messenger.models.messages import (
     UNKNOWN,
 )
 from flask_messenger.outbox.announce import StatusChange, announce_status
-from flask_messenger.outbox.compose import Thread, check_may_send
-from flask_messenger.outbox.lane import Lane, content_of_message, lock_conversation
+from flask_messenger.outbox.compose import check_may_send
+from flask_messenger.outbox.drafts import Draft
+from flask_messenger.outbox.lane import Lane, lock_conversation
 from flask_messenger.outbox.records import SETTLED
+from flask_messenger.outbox.threads import Thread
 from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import system_scope
 
@@ -130,7 +132,7 @@ def retry_message(
         session,
         held,
         thread,
-        content=content_of_message(message),
+        draft=Draft.of_message(message),
         sender=message.sent_by,
         now=now,
     )

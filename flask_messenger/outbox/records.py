@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.models import Account, Attachment, Message, Reaction
 from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
-from flask_messenger.outbox.compose import note_last_message
 from flask_messenger.outbox.holds import HELD, note_taken
 from flask_messenger.outbox.lane import Dispatch, lock_conversation
+from flask_messenger.outbox.storing import note_last_message
 from flask_messenger.outbox.verdicts import Verdict
 
 logger = logging.getLogger(__name__)

@@ -36,19 +36,20 @@ OUT: Final = frozenset({SENT, DELIVERED, READ})
     problems=(400, 402, 403, 404, 409, 415),
 )
 def send(json: SendRequest, headers: SendHeaders) -> Response:
-    """Send text or one attachment.
+    """Send text, an attachment, or any other content.
 
-    Needs `reply`. The message goes out after those that were queued before it in the same
-    conversation, or at `send_at`. With `Prefer: wait=N` the answer waits until Meta has accepted
-    it, or N seconds.
+    Needs `reply`. In a conversation of comments it is a public answer, or a private reply. The
+    message goes out after those that were queued before it in the same conversation, or at
+    `send_at`. With `Prefer: wait=N` the answer waits until Meta has accepted it, or N seconds.
     """
     tenant = require_permission("reply")
     composed = _compose(tenant, json, key=_one_key(json, headers))
     session = state().db.session
-    message_id, change, place = composed.message.id, composed.change, composed.place
+    message_id, changes, place = composed.message.id, composed.changes, composed.place
+    more_ids = [each.id for each in composed.more]
     session.commit()
     if composed.created:
-        realtime.publish(state().get(redis.Redis), [change])
+        realtime.publish(state().get(redis.Redis), changes)
         jobs.wake_lane(place)
     deadline = time.monotonic() + headers.wait_seconds
     row = queries.get_message(session, tenant=tenant, message_id=message_id)
@@ -57,7 +58,7 @@ def send(json: SendRequest, headers: SendHeaders) -> Response:
         time.sleep(POLL_SECONDS)
         row = queries.get_message(session, tenant=tenant, message_id=message_id)
     answer = current_app.response_class(
-        Sent.of(row, composed).model_dump_json(), mimetype="application/json"
+        Sent.of(row, composed, more_ids).model_dump_json(), mimetype="application/json"
     )
     answer.status_code = 200 if headers.wait_seconds and row.message.status in OUT else 202
     if headers.wait_seconds:
@@ -80,12 +81,15 @@ def _compose(tenant: Tenant, wanted: SendRequest, *, key: str | None) -> Compose
         conversation_id=wanted.conversation_id,
         account_id=wanted.account_id,
         recipient_external_id=wanted.recipient_id,
-        content=wanted.content(),
+        content=wanted.what(),
         sender=wanted.sender,
         sent_by_ref=tenant.user_id,
         sent_by_name=tenant.user_name if wanted.sender == BY_PERSON else None,
         idempotency_key=key,
         reply_to_external_id=wanted.reply_to,
+        private_reply_to=wanted.private_reply_to,
+        extras=wanted.extras(),
+        on_unsupported=wanted.on_unsupported,
         send_at=wanted.send_at,
         now=utc_now(),
     )

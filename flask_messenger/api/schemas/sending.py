@@ -9,9 +9,19 @@ from pydantic_core import PydanticCustomError
 
 from flask_messenger.api.schemas.base import Answer, HostId, MayOmit, Question, StorableText, Time
 from flask_messenger.api.schemas.messages import Message
-from flask_messenger.content import MAX_URL_LENGTH, Content, Media, Text
+from flask_messenger.channels.sending import PASS, RELEASE, ThreadControl
+from flask_messenger.content import (
+    CONTENTS,
+    MAX_URL_LENGTH,
+    Content,
+    Media,
+    Reaction,
+    Text,
+    content_from_json,
+)
 from flask_messenger.inbox.queries import MessageRow
 from flask_messenger.outbox.compose import MAX_KEY_LENGTH, Composed, send_answer
+from flask_messenger.outbox.extras import Extras
 
 MAX_TEXT_LENGTH: Final = 65536
 """Far above every channel's own limit, which is checked where the channel is known."""
@@ -30,6 +40,29 @@ class AttachmentToSend(Question):
     url: Annotated[StorableText, Field(max_length=MAX_URL_LENGTH, pattern="^https?://")]
 
 
+class ThreadControlToSend(Question):
+    """What becomes of the thread once the message is out."""
+
+    control_type: Literal["pass", "release"]
+    app_id: MayOmit[HostId] = Field(
+        None, description="Whom to pass it to; left out: the account's default app."
+    )
+
+    def value(self) -> ThreadControl:
+        """Return it as channels know it."""
+        return ThreadControl(
+            control_type=PASS if self.control_type == "pass" else RELEASE, app_id=self.app_id
+        )
+
+
+def _name_contents(schema: dict[str, Any]) -> None:
+    schema["properties"] = {"kind": {"enum": sorted(set(CONTENTS) - {Reaction.kind})}}
+    schema["required"] = ["kind"]
+
+
+ContentToSend = Annotated[dict[str, Any], Field(json_schema_extra=_name_contents)]
+
+
 def _say_what_goes_together(schema: dict[str, Any]) -> None:
     """Tell in JSON Schema what `SendRequest.check_together` tells in code."""
     for described in schema["properties"].values():
@@ -37,7 +70,7 @@ def _say_what_goes_together(schema: dict[str, Any]) -> None:
             del described["default"]
     by_recipient = {"required": ["account_id", "recipient_id"]}
     schema["allOf"] = [
-        {"oneOf": [{"required": ["text"]}, {"required": ["attachment"]}]},
+        {"oneOf": [{"required": [each]} for each in ("text", "attachment", "content")]},
         {
             "oneOf": [
                 {
@@ -64,9 +97,29 @@ class SendRequest(Question):
     recipient_id: MayOmit[HostId] = Field(None, description="Meta's id of the person.")
     text: MayOmit[Annotated[StorableText, Field(max_length=MAX_TEXT_LENGTH)]] = None
     attachment: MayOmit[AttachmentToSend] = None
-    reply_to: MayOmit[HostId] = Field(
-        None, description="Meta's id (`message_id`) of a message of the conversation to quote."
+    content: MayOmit[ContentToSend] = Field(
+        None, description="Anything that can be sent: `kind`, and the fields of that kind."
     )
+    on_unsupported: Literal["refuse", "degrade"] = Field(
+        "refuse",
+        description="What becomes of content that the channel does not have: an error, or the "
+        "next best thing that it has, which may be several messages.",
+    )
+    reply_to: MayOmit[HostId] = Field(
+        None,
+        description="Meta's id (`message_id`) of a message of the conversation to quote; under a "
+        "post, of the comment to answer in public.",
+    )
+    private_reply_to: MayOmit[HostId] = Field(
+        None,
+        description="Meta's id of a comment of the conversation to answer in private: once, and "
+        "for seven days.",
+    )
+    persona_id: MayOmit[HostId] = Field(
+        None, description="Meta's id of the persona whom the person sees as the sender."
+    )
+    notification_type: MayOmit[Literal["REGULAR", "SILENT_PUSH", "NO_PUSH"]] = None
+    thread_control: MayOmit[ThreadControlToSend] = None
     sender: Literal["person", "bot"] = Field(
         "person", description="A bot never answers after the first 24 hours."
     )
@@ -82,8 +135,8 @@ class SendRequest(Question):
     @model_validator(mode="after")
     def check_together(self) -> "SendRequest":
         """Refuse two contents, two addresses, or none."""
-        if (self.text is None) == (self.attachment is None):
-            raise PydanticCustomError("content", "Send either `text` or `attachment`")
+        if sum(each is not None for each in (self.text, self.attachment, self.content)) != 1:
+            raise PydanticCustomError("content", "Send `text`, `attachment` or `content`: one")
         by_recipient = (self.account_id is not None, self.recipient_id is not None)
         if self.conversation_id is not None and any(by_recipient):
             raise PydanticCustomError(
@@ -95,7 +148,7 @@ class SendRequest(Question):
             )
         return self
 
-    def content(self) -> Content:
+    def what(self) -> Content:
         """Return what is to be sent.
 
         Raises:
@@ -103,7 +156,17 @@ class SendRequest(Question):
         """
         if self.attachment is not None:
             return Media(type=self.attachment.type, url=self.attachment.url)
+        if self.content is not None:
+            return content_from_json(self.content)
         return Text(self.text or "")
+
+    def extras(self) -> Extras:
+        """Return what goes beside it."""
+        return Extras(
+            persona_id=self.persona_id,
+            notification_type=self.notification_type,
+            thread_control=self.thread_control.value() if self.thread_control else None,
+        )
 
 
 class SendHeaders(Question):
@@ -137,15 +200,21 @@ class Sent(Answer):
         description="Whether the time to reply ends before `send_at`: the message fails then, "
         "unless the person writes again."
     )
+    notes: list[str] = Field(description="What was changed for the channel, as sentences.")
+    more_ids: list[uuid.UUID] = Field(
+        description="Messages behind this one, where the channel carries the content in several."
+    )
     message: Message
 
     @classmethod
-    def of(cls, row: MessageRow, composed: Composed) -> "Sent":
+    def of(cls, row: MessageRow, composed: Composed, more_ids: list[uuid.UUID]) -> "Sent":
         """Return what is shown of the message as far as it has come."""
         thread = composed.thread
         answer = send_answer(row.message, thread.conversation, thread.identity, thread.account)
         return cls(
             **answer,
             window_will_be_closed=composed.will_be_closed,
+            notes=list(composed.notes),
+            more_ids=more_ids,
             message=Message.of(row),
         )

@@ -5,29 +5,13 @@ Source: https://developers.facebook.com/docs/messenger-platform/reference/send-a
 
 from typing import Any, Final
 
+from flask_messenger.channels._bodies import message_of
 from flask_messenger.channels._limits import Limits
 from flask_messenger.channels.sending import Recipient, SendOptions
-from flask_messenger.content import Content, Text
+from flask_messenger.content import Content, Media, Text, UtilityTemplate
 from flask_messenger.errors import ContentError
 
 ACTIONS: Final = ("mark_seen", "typing_off", "typing_on")
-
-
-def check_content(content: Content, limits: Limits) -> None:
-    """Pass where the Send API takes `content`.
-
-    Raises:
-        ContentError: the text is too long; says by how much.
-    """
-    if not isinstance(content, Text):
-        return
-    length = limits.length_of(content.text)
-    if length > limits.text:
-        message = (
-            f"A message can have {limits.text} {limits.text_unit}; this one has {length}."
-            " Shorten it or send it in parts."
-        )
-        raise ContentError(message, field="text")
 
 
 def build_message(
@@ -36,12 +20,12 @@ def build_message(
     """Return the body of a send request; `metadata` comes back in the echo."""
     request: dict[str, Any] = {
         "recipient": recipient.as_dict(),
-        "messaging_type": "MESSAGE_TAG" if options.tag else "RESPONSE",
-        "message": _message(content),
+        "messaging_type": _messaging_type(content, options),
+        "message": message_of(content),
     }
     if options.metadata:
         request["message"]["metadata"] = options.metadata
-    if options.tag:
+    if request["messaging_type"] == "MESSAGE_TAG":
         request["tag"] = options.tag
     if options.reply_to_external_id:
         request["reply_to"] = {"mid": options.reply_to_external_id}
@@ -54,23 +38,41 @@ def build_message(
     return request
 
 
-def _message(content: Content) -> dict[str, Any]:
-    if isinstance(content, Text):
-        return {"text": content.text}
-    # Not reusable: a kept file has a life of its own at Meta, which nothing here would end.
-    payload = {"url": content.url, "is_reusable": False}
-    return {"attachment": {"type": content.type, "payload": payload}}
+def _messaging_type(content: Content, options: SendOptions) -> str:
+    if isinstance(content, UtilityTemplate):
+        return "UTILITY"
+    return "MESSAGE_TAG" if options.tag else "RESPONSE"
 
 
-def build_comment(content: Content) -> dict[str, Any]:
-    """Return the body of a public answer to a comment: words only.
+def check_comment(content: Content, limits: Limits) -> None:
+    """Pass where `content` can be a public comment: words, and where the channel has it a picture.
 
     Raises:
-        ContentError: it is something else.
+        ContentError: it cannot.
     """
-    if not isinstance(content, Text):
-        raise ContentError("A public answer is plain text.", field="content")
-    return {"message": content.text}
+    is_picture = isinstance(content, Media) and content.type == "image" and content.url is not None
+    if is_picture and limits.has_comment_pictures:
+        return
+    if not isinstance(content, Text) or content.quick_replies:
+        raise ContentError("A public answer is plain text.", field="kind")
+    if len(content.text) > limits.comment:
+        length = len(content.text)
+        message = f"A comment can have {limits.comment} characters; this one has {length}."
+        raise ContentError(f"{message} Shorten it.", field="text")
+
+
+def build_comment(content: Content, limits: Limits) -> dict[str, Any]:
+    """Return the body of a public answer to a comment.
+
+    Raises:
+        ContentError: it cannot be a comment.
+    """
+    check_comment(content, limits)
+    return (
+        {"attachment_url": content.url}
+        if isinstance(content, Media)
+        else {"message": content.words}
+    )
 
 
 def build_action(action: str, *, recipient: Recipient) -> dict[str, Any]:

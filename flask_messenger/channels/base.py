@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Protocol
 
 from flask_messenger.channels._limits import Limits
 from flask_messenger.channels.connecting import FoundAccount, Scopes, WebhookFields
+from flask_messenger.channels.profile import ProfileRules
 from flask_messenger.channels.sending import Degraded, Endpoint, Recipient, SendOptions
 from flask_messenger.content import Content
 from flask_messenger.events import Event
@@ -26,6 +27,9 @@ class Channel(Protocol):
         logins: the permissions to ask for, by each login that its accounts may come by.
         webhook_fields: what its `webhook_object` is heard of.
         profile_fields: what is asked about a person.
+        profile: how an account can present itself in a chat.
+        has_personas: whether messages may carry the name and face of an agent.
+        has_utility_templates: whether Meta approves templates for after the window.
     """
 
     name: ClassVar[str]
@@ -38,6 +42,9 @@ class Channel(Protocol):
     logins: ClassVar[Mapping[str, Scopes]]
     webhook_fields: ClassVar[WebhookFields]
     profile_fields: ClassVar[str]
+    profile: ClassVar[ProfileRules]
+    has_personas: ClassVar[bool]
+    has_utility_templates: ClassVar[bool]
 
     def account_of(self, page: GrantedPage) -> FoundAccount | None:
         """Return the account of this channel that comes with a Page; None where none does."""
@@ -57,11 +64,15 @@ class Channel(Protocol):
         """
         ...
 
-    def check_content(self, content: Content) -> None:
+    def check_content(self, content: Content, *, is_public: bool = False) -> None:
         """Pass where the channel can carry `content` as it is.
 
+        Args:
+            content: any.
+            is_public: whether it is to be a public comment, and no message.
+
         Raises:
-            ContentError: it breaks a limit; names the field and the limit.
+            ContentError: it breaks a limit; names every field that does, and the limit.
         """
         ...
 

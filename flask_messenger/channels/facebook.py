@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from flask_messenger.channels import _limits, _messaging, _sending
+from flask_messenger.channels._checks import check_content
+from flask_messenger.channels._degrade import degrade
 from flask_messenger.channels.connecting import FoundAccount, Scopes, WebhookFields
+from flask_messenger.channels.profile import MESSENGER_PROFILE, ProfileRules
 from flask_messenger.channels.sending import Degraded, Endpoint, Recipient, SendOptions
-from flask_messenger.content import Content
+from flask_messenger.content import Content, Reaction
 from flask_messenger.events import Event
 from flask_messenger.graph.client import node
 from flask_messenger.graph.pages import GrantedPage
@@ -55,6 +58,9 @@ class Facebook:
         ),
     )
     profile_fields: ClassVar[str] = "first_name,last_name,name,profile_pic"
+    profile: ClassVar[ProfileRules] = MESSENGER_PROFILE
+    has_personas: ClassVar[bool] = True
+    has_utility_templates: ClassVar[bool] = True
 
     def account_of(self, page: GrantedPage) -> FoundAccount | None:
         """Return the Page itself."""
@@ -74,14 +80,16 @@ class Facebook:
         """Yield every event of one entry."""
         return _messaging.parse_entry(entry)
 
-    def check_content(self, content: Content) -> None:
-        """Pass where Messenger can carry `content`."""
-        _sending.check_content(content, self.limits)
+    def check_content(self, content: Content, *, is_public: bool = False) -> None:
+        """Pass where Messenger can carry `content` as it is."""
+        if is_public:
+            _sending.check_comment(content, self.limits)
+            return
+        check_content(content, self.limits, label=self.label)
 
     def degrade(self, content: Content) -> Degraded:
         """Return `content` as Messenger can carry it."""
-        self.check_content(content)
-        return Degraded(contents=(content,))
+        return degrade(content, self.limits, label=self.label)
 
     def build_message(
         self,
@@ -91,10 +99,19 @@ class Facebook:
         recipient: Recipient,
         options: SendOptions,
     ) -> GraphRequest:
-        """Return the request that sends `content`, or comments it."""
+        """Return the request that sends `content`, comments it, or reacts."""
+        if isinstance(content, Reaction):
+            return self.build_reaction(
+                content.message_external_id,
+                content.emoji,
+                endpoint=endpoint,
+                recipient=recipient,
+            )
         if recipient.public_reply_to:
             path = f"{node(recipient.public_reply_to)}/comments"
-            return GraphRequest(method="POST", path=path, body=_sending.build_comment(content))
+            return GraphRequest(
+                method="POST", path=path, body=_sending.build_comment(content, self.limits)
+            )
         body = _sending.build_message(content, recipient=recipient, options=options)
         return _send(endpoint, body)
 

@@ -5,9 +5,12 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from flask_messenger.channels import _limits, _messaging, _sending
+from flask_messenger.channels._checks import check_content
+from flask_messenger.channels._degrade import degrade
 from flask_messenger.channels.connecting import FoundAccount, Scopes, WebhookFields
+from flask_messenger.channels.profile import INSTAGRAM_PROFILE, ProfileRules
 from flask_messenger.channels.sending import Degraded, Endpoint, Recipient, SendOptions
-from flask_messenger.content import Content
+from flask_messenger.content import Content, Reaction
 from flask_messenger.errors import ContentError
 from flask_messenger.events import Event
 from flask_messenger.graph.client import node
@@ -16,8 +19,6 @@ from flask_messenger.graph.request import GRAPH, INSTAGRAM, GraphRequest
 from flask_messenger.models.accounts import BY_FACEBOOK, BY_INSTAGRAM
 
 LOVE: Final = "love"
-HEARTS: Final = frozenset({LOVE, "\N{HEAVY BLACK HEART}", "\N{HEAVY BLACK HEART}\ufe0f"})
-"""What stands for the one reaction that Instagram documents."""
 
 
 class Instagram:
@@ -60,6 +61,9 @@ class Instagram:
         ),
     )
     profile_fields: ClassVar[str] = "name,username,profile_pic"
+    profile: ClassVar[ProfileRules] = INSTAGRAM_PROFILE
+    has_personas: ClassVar[bool] = False
+    has_utility_templates: ClassVar[bool] = False
 
     def account_of(self, page: GrantedPage) -> FoundAccount | None:
         """Return the Instagram account that is linked to the Page, with the Page's token."""
@@ -92,14 +96,16 @@ class Instagram:
         """Yield every event of one entry."""
         return _messaging.parse_entry(entry, _messaging.INSTAGRAM)
 
-    def check_content(self, content: Content) -> None:
-        """Pass where Instagram can carry `content`."""
-        _sending.check_content(content, self.limits)
+    def check_content(self, content: Content, *, is_public: bool = False) -> None:
+        """Pass where Instagram can carry `content` as it is."""
+        if is_public:
+            _sending.check_comment(content, self.limits)
+            return
+        check_content(content, self.limits, label=self.label)
 
     def degrade(self, content: Content) -> Degraded:
         """Return `content` as Instagram can carry it."""
-        self.check_content(content)
-        return Degraded(contents=(content,))
+        return degrade(content, self.limits, label=self.label)
 
     def build_message(
         self,
@@ -109,13 +115,20 @@ class Instagram:
         recipient: Recipient,
         options: SendOptions,
     ) -> GraphRequest:
-        """Return the request that sends `content`, or comments it."""
+        """Return the request that sends `content`, comments it, or reacts."""
+        if isinstance(content, Reaction):
+            return self.build_reaction(
+                content.message_external_id,
+                content.emoji,
+                endpoint=endpoint,
+                recipient=recipient,
+            )
         if recipient.public_reply_to:
             return GraphRequest(
                 method="POST",
                 host=_host(endpoint),
                 path=f"{node(recipient.public_reply_to)}/replies",
-                body=_sending.build_comment(content),
+                body=_sending.build_comment(content, self.limits),
             )
         carried = _carried(options, endpoint)
         body = _sending.build_message(content, recipient=recipient, options=carried)
@@ -142,8 +155,8 @@ class Instagram:
         Raises:
             ContentError: it is another reaction.
         """
-        if emoji is not None and emoji not in HEARTS:
-            raise ContentError("On Instagram a reaction is a heart.", field="reaction")
+        if emoji is not None and emoji not in (self.limits.reactions or ()):
+            raise ContentError("On Instagram a reaction is a heart.", field="emoji")
         reaction = None if emoji is None else LOVE
         body = _sending.build_reaction(message_external_id, reaction, recipient=recipient)
         return _send(endpoint, body)

@@ -228,4 +228,4 @@ def test_instagram_has_no_other_reaction_than_the_heart():
             "m_1", "\N{GRINNING FACE}", endpoint=BY_PAGE, recipient=Recipient(id="7")
         )
 
-    assert caught.value.field == "reaction"
+    assert caught.value.field == "emoji"

@@ -25,12 +25,13 @@ from flask_messenger.connect.choice import (
     PageResult,
     connect_pages,
 )
-from flask_messenger.connect.dialog import finish_dialog, start_dialog
+from flask_messenger.connect.dialog import finish_dialog, restart_dialog, start_dialog
 from flask_messenger.connect.disconnect import disconnect_account
 from flask_messenger.connect.locations import check_location
 from flask_messenger.connect.reasons import REASONS
+from flask_messenger.connect.reconnect import reconnect_account
 from flask_messenger.connect.signed_request import SignedRequest, read_signed_request
-from flask_messenger.errors import ConnectError
+from flask_messenger.errors import ConnectError, NotFoundError
 from flask_messenger.state import current_application, state
 from flask_messenger.tenancy import require_permission
 
@@ -50,16 +51,17 @@ protect_blueprint(bp, public=("post_deauthorize", "post_data_deletion"))
 
 
 class PageBody(BaseModel):
-    """A Page to connect, and where."""
+    """An account to connect, and where."""
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     id: str = Field(max_length=255)
+    channel: str | None = Field(default=None, max_length=32)
     location_id: str | None = Field(default=None, max_length=255)
 
 
 class ChoiceBody(BaseModel):
-    """The Pages to connect."""
+    """The accounts to connect: Pages, and what came with them."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -96,16 +98,27 @@ def _leads_back(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseR
 @bp.get("/connect")
 @_leads_back
 def get_connect() -> ResponseReturnValue:
-    """Lead a person to Meta's login dialog."""
+    """Lead a person to Meta's login dialog; `account` names one to connect again as it was."""
     tenant = require_permission("connect")
+    asks_again = request.args.get("rerequest") in {"1", "true"}
+    if request.args.get("account"):
+        url = restart_dialog(
+            current_application(),
+            tenant=tenant,
+            account_id=_account_id(request.args["account"]),
+            redirect_uri=_redirect_uri(),
+            asks_again=asks_again,
+        )
+        return jsonify(authorization_url=url) if _wants_json() else redirect(url)
     url = start_dialog(
         current_application(),
         tenant=tenant,
         location_id=request.args.get("location_id") or None,
         redirect_uri=_redirect_uri(),
         channel=request.args.get("channel") or "facebook",
+        login=request.args.get("login") or None,
         app_name=request.args.get("app") or None,
-        asks_again=request.args.get("rerequest") in {"1", "true"},
+        asks_again=asks_again,
     )
     return jsonify(authorization_url=url) if _wants_json() else redirect(url)
 
@@ -114,15 +127,28 @@ def get_connect() -> ResponseReturnValue:
 @_leads_back
 def get_callback() -> ResponseReturnValue:
     """Take a person back from Meta's login dialog."""
-    attempt_id = finish_dialog(
+    tenant = require_permission("connect")
+    finished = finish_dialog(
         current_application(),
-        tenant=require_permission("connect"),
+        tenant=tenant,
         state=request.args.get("state"),
         code=request.args.get("code"),
         error=request.args.get("error") or request.args.get("error_code"),
     )
-    url = _page(CHOICE_PATH.format(attempt_id=attempt_id))
-    return jsonify(connection_id=str(attempt_id), url=url) if _wants_json() else redirect(url)
+    if finished.account_id is not None:
+        result = reconnect_account(
+            current_application(),
+            tenant=tenant,
+            attempt_id=finished.attempt_id,
+            account_id=finished.account_id,
+            wake_lane=jobs.wake_lane,
+        )
+        notice = "reconnected" if result.notice == "connected" else result.notice
+        url = _page(SETTINGS_PATH, notice=notice)
+        return jsonify(_show_result(result)) if _wants_json() else redirect(url)
+    url = _page(CHOICE_PATH.format(attempt_id=finished.attempt_id))
+    answer = {"connection_id": str(finished.attempt_id), "url": url}
+    return jsonify(answer) if _wants_json() else redirect(url)
 
 
 @bp.post("/connections/<uuid:attempt_id>")
@@ -134,7 +160,7 @@ def post_connection(attempt_id: uuid.UUID) -> ResponseReturnValue:
         current_application(),
         tenant=tenant,
         attempt_id=attempt_id,
-        chosen=[ChosenPage(each.id, each.location_id or None) for each in body.pages],
+        chosen=[ChosenPage(each.id, each.location_id or None, each.channel) for each in body.pages],
         wake_lane=jobs.wake_lane,
     )
     return jsonify(_show_result(result))
@@ -167,8 +193,12 @@ def post_location(account_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.post("/deauthorize")
+@bp.post("/instagram/deauthorize")
 def post_deauthorize() -> ResponseReturnValue:
-    """Let go of the accounts of a person who removed our app at Meta."""
+    """Let go of the accounts of a person who removed our app at Meta.
+
+    Facebook's and Instagram's own login ask at an address each; the signature says which it is.
+    """
     count = deauthorize(
         current_application(),
         _signed_request(),
@@ -177,6 +207,7 @@ def post_deauthorize() -> ResponseReturnValue:
 
 
 @bp.post("/data-deletion")
+@bp.post("/instagram/data-deletion")
 def post_data_deletion() -> ResponseReturnValue:
     """Delete what a person's login gave us; answer where they can see that it is done.
 
@@ -193,6 +224,13 @@ def post_data_deletion() -> ResponseReturnValue:
 def _signed_request() -> SignedRequest:
     value = request.form.get("signed_request", "")
     return read_signed_request(value, state().settings.apps.values())
+
+
+def _account_id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NotFoundError("There is no such account.") from None
 
 
 def _redirect_uri() -> str:
@@ -254,6 +292,7 @@ def _show_page(page: PageResult) -> dict[str, Any]:
     reason = REASONS.get(page.reason or "")
     return {
         "id": page.page_id,
+        "channel": page.channel,
         "name": page.name,
         "connected": page.is_connected,
         "account_id": str(page.account_id) if page.account_id else None,

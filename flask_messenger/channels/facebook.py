@@ -72,7 +72,7 @@ class Facebook:
             tasks=page.tasks,
         )
 
-    def build_access_probe(self, endpoint: Endpoint) -> GraphRequest | None:
+    def build_access_probe(self, endpoint: Endpoint) -> None:
         """Return None: a Page has no such switch."""
         del endpoint
 

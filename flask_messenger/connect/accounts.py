@@ -1,6 +1,8 @@
 """The rows of accounts: found for a person, stored, moved."""
 
 import uuid
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,6 +11,8 @@ from sqlalchemy import Select, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from flask_messenger.channels.connecting import FoundAccount
+from flask_messenger.channels.registry import CHANNELS, channel_named
 from flask_messenger.connect.announce import AccountFacts
 from flask_messenger.connect.reasons import ended
 from flask_messenger.crypto import KeyRing
@@ -23,24 +27,26 @@ from flask_messenger.models.elsewhere import list_taken_pages, put_back_entries
 from flask_messenger.models.journal import PENDING, UNROUTED
 from flask_messenger.models.messages import QUEUED
 
-FACEBOOK: Final = "facebook"
-PAGE_OBJECT: Final = "page"
-"""What Meta calls a Page in webhooks."""
 MISSED_WITHIN: Final = timedelta(hours=1)
+
+
+Key = tuple[str, str]
+"""A channel and Meta's id there: what tells accounts apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewConnection:
-    """Everything that is stored of a Page when it is connected."""
+    """Everything that is stored of an account when it is connected."""
 
-    external_id: str
+    found: FoundAccount = field(repr=False)
     profile: PageProfile
-    token: str = field(repr=False)
     location_id: str | None
     app_name: str
     meta_user_id: str = field(repr=False)
     granted_scopes: tuple[str, ...]
     subscribed_fields: tuple[str, ...]
+    token_issued_at: datetime | None = None
+    token_expires_at: datetime | None = None
 
 
 def get_account(session: Session, *, tenant: Tenant, account_id: uuid.UUID) -> Account:
@@ -59,62 +65,75 @@ def get_account(session: Session, *, tenant: Tenant, account_id: uuid.UUID) -> A
 
 
 def list_known_accounts(
-    session: Session, *, tenant: Tenant, external_ids: list[str]
-) -> dict[str, Account]:
-    """Return the workspace's rows of these Pages, by Meta's id, in any location.
+    session: Session, *, tenant: Tenant, keys: Collection[Key]
+) -> dict[Key, Account]:
+    """Return the workspace's rows of these accounts of Meta's, in any location.
 
-    Connected or not: the row that connecting the Page would use again.
+    Connected or not: the row that connecting the account would use again.
     """
-    found: dict[str, Account] = {}
-    for each in session.scalars(_select_known(tenant, external_ids)):
-        found.setdefault(each.external_id, each)
+    found: dict[Key, Account] = {}
+    for channel, external_ids in _by_channel(keys).items():
+        for each in session.scalars(_select_known(tenant, channel, external_ids)):
+            found.setdefault((channel, each.external_id), each)
     return found
 
 
-def list_taken(session: Session, *, tenant: Tenant, external_ids: list[str]) -> set[str]:
-    """Return which of these Pages another workspace has. Whose they are nobody is told."""
-    return list_taken_pages(
-        session, workspace_id=tenant.workspace_id, channel=FACEBOOK, external_ids=external_ids
-    )
+def list_taken(session: Session, *, tenant: Tenant, keys: Collection[Key]) -> set[Key]:
+    """Return which of these accounts another workspace has. Whose they are nobody is told."""
+    return {
+        (channel, external_id)
+        for channel, external_ids in _by_channel(keys).items()
+        for external_id in list_taken_pages(
+            session, workspace_id=tenant.workspace_id, channel=channel, external_ids=external_ids
+        )
+    }
+
+
+def _by_channel(keys: Collection[Key]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for channel, external_id in keys:
+        found[channel].append(external_id)
+    return found
 
 
 def store_connection(
-    session: Session, keys: KeyRing, *, tenant: Tenant, page: NewConnection, now: datetime
+    session: Session, keys: KeyRing, *, tenant: Tenant, connection: NewConnection, now: datetime
 ) -> AccountFacts:
-    """Connect a Page, or reconnect it: the same row, and its history, with a new token.
+    """Connect an account, or reconnect it: the same row, and its history, with a new token.
 
-    Deliveries that came for the Page while nobody had it are put back, to be applied now. Never
-    commits. After an error the caller has to roll back.
+    Deliveries that came for it while nobody had it are put back, to be applied now. Never commits.
+    After an error the caller has to roll back.
 
     Raises:
         ConnectError: `page_taken`, where another workspace was quicker; `page_elsewhere`, where
             the row, connected or not, is of a location that the person does not see: with it they
             would get its conversations.
     """
-    account = _find_for_reconnect(session, tenant=tenant, external_id=page.external_id)
+    channel, external_id = connection.found.key
+    account = _find_for_reconnect(session, tenant=tenant, channel=channel, external_id=external_id)
     is_new = account is None
     if account is None:
         account = Account(
             id=new_id(),
             workspace_id=tenant.workspace_id,
-            channel=FACEBOOK,
-            external_id=page.external_id,
+            channel=channel,
+            external_id=external_id,
         )
         session.add(account)
     elif not tenant.sees_location(account.location_id):
         raise ended("page_elsewhere")
-    _fill(account, page, tenant=tenant, now=now)
-    account.seal_token(keys, page.token)
+    _fill(account, connection, tenant=tenant, now=now)
+    account.seal_token(keys, connection.found.token)
     try:
         session.flush()
     except IntegrityError:
-        # The index over live accounts decides who has a Page; a look before could not.
+        # The index over live accounts decides who has an account; a look before could not.
         raise ended("page_taken") from None
     put_back_entries(
         session,
         workspace_id=tenant.workspace_id,
-        object_=PAGE_OBJECT,
-        external_id=page.external_id,
+        object_=channel_named(channel).webhook_object,
+        external_id=external_id,
     )
     record(
         session,
@@ -122,9 +141,9 @@ def store_connection(
         actor=tenant.user_id,
         action="account_connected" if is_new else "account_reconnected",
         subject=str(account.id),
-        channel=FACEBOOK,
-        location_id=page.location_id,
-        subscribed_fields=list(page.subscribed_fields),
+        channel=channel,
+        location_id=connection.location_id,
+        subscribed_fields=list(connection.subscribed_fields),
     )
     session.flush()
     return AccountFacts.of(account)
@@ -166,15 +185,22 @@ def put_back_missed(session: Session, *, now: datetime) -> int:
     The drain had looked before the account was committed, and wrote its verdict after. For the
     sweeper, in the system scope; returns how many there were.
     """
+    return sum(
+        _put_back_of(session, channel.name, channel.webhook_object, now=now)
+        for channel in CHANNELS.values()
+    )
+
+
+def _put_back_of(session: Session, channel: str, object_: str, *, now: datetime) -> int:
     has_account = exists().where(
-        Account.channel == FACEBOOK,
+        Account.channel == channel,
         Account.external_id == WebhookEntry.external_id,
         Account.status != DISCONNECTED,
     )
     statement = (
         update(WebhookEntry)
         .where(
-            WebhookEntry.object == PAGE_OBJECT,
+            WebhookEntry.object == object_,
             WebhookEntry.state == UNROUTED,
             WebhookEntry.error.is_(None),  # else it was set aside on purpose
             WebhookEntry.received_at > now - MISSED_WITHIN,
@@ -187,10 +213,12 @@ def put_back_missed(session: Session, *, now: datetime) -> int:
     return len(session.execute(statement).all())
 
 
-def _find_for_reconnect(session: Session, *, tenant: Tenant, external_id: str) -> Account | None:
+def _find_for_reconnect(
+    session: Session, *, tenant: Tenant, channel: str, external_id: str
+) -> Account | None:
     """Return the row to use again: the live one, else the one that was disconnected last."""
     statement = (
-        _select_known(tenant, [external_id])
+        _select_known(tenant, channel, [external_id])
         .limit(1)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -198,30 +226,39 @@ def _find_for_reconnect(session: Session, *, tenant: Tenant, external_id: str) -
     return session.scalars(statement).one_or_none()
 
 
-def _select_known(tenant: Tenant, external_ids: list[str]) -> Select[Account]:
+def _select_known(tenant: Tenant, channel: str, external_ids: Sequence[str]) -> Select[Account]:
     return (
         select(Account)
         .where(
             Account.workspace_id == tenant.workspace_id,
-            Account.channel == FACEBOOK,
+            Account.channel == channel,
             Account.external_id.in_(external_ids),
         )
         .order_by((Account.status == DISCONNECTED), Account.disconnected_at.desc())
     )
 
 
-def _fill(account: Account, page: NewConnection, *, tenant: Tenant, now: datetime) -> None:
-    account.location_id = page.location_id
-    account.name = page.profile.name[:255]
-    account.picture_url = page.profile.picture_url
-    account.category = (page.profile.category or "")[:255] or None
+def _fill(account: Account, new: NewConnection, *, tenant: Tenant, now: datetime) -> None:
+    account.location_id = new.location_id
+    account.login = new.found.login
+    account.page_external_id = new.found.page_external_id
+    account.name = new.profile.name[:255]
+    account.username = (new.profile.username or "")[:255] or None
+    account.picture_url = new.profile.picture_url
+    account.category = (new.profile.category or "")[:255] or None
     account.status = ACTIVE
     account.status_reason = None
     account.status_changed_at = now
-    account.app_name = page.app_name
-    account.meta_user_id = page.meta_user_id
+    account.app_name = new.app_name
+    account.meta_user_id = new.meta_user_id
     account.connected_by = tenant.user_id
-    account.granted_scopes = list(page.granted_scopes)
-    account.subscribed_fields = list(page.subscribed_fields)
+    account.granted_scopes = list(new.granted_scopes)
+    account.subscribed_fields = list(new.subscribed_fields)
+    account.token_issued_at = new.token_issued_at
+    account.token_expires_at = new.token_expires_at
+    # What was known of the old token says nothing of this one.
+    account.data_access_expires_at = None
+    account.checked_at = None
+    account.findings = []
     account.connected_at = now
     account.disconnected_at = None

@@ -1,6 +1,7 @@
 """One attempt to connect: from the click, through Meta's dialog, to the choice of Pages."""
 
 import hashlib
+import json
 import secrets
 import uuid
 from dataclasses import dataclass, field
@@ -11,14 +12,18 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.connect.reasons import ended
+from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import NotFoundError
 from flask_messenger.hooks import Tenant
 from flask_messenger.models import PendingConnection
+from flask_messenger.models.accounts import BY_FACEBOOK
+from flask_messenger.models.base import new_id
 
 DIALOG: Final = "dialog"
 EXCHANGING: Final = "exchanging"
 CHOICE: Final = "choice"
 ENDED: Final = "ended"
+ACCOUNT_ID: Final = "account_id"
 
 DIALOG_LIFETIME: Final = timedelta(minutes=15)
 CHOICE_LIFETIME: Final = timedelta(hours=1)
@@ -35,36 +40,53 @@ class Attempt:
     app_name: str
     location_id: str | None
     step: str
+    login: str = BY_FACEBOOK
     declined_scopes: tuple[str, ...] = ()
     meta_user_id: str | None = field(default=None, repr=False)
 
 
 def open_attempt(
     session: Session,
+    keys: KeyRing,
     *,
     tenant: Tenant,
     location_id: str | None,
     channel: str,
     app_name: str,
     now: datetime,
+    login: str = BY_FACEBOOK,
+    account_id: uuid.UUID | None = None,
 ) -> str:
-    """Start an attempt and return the `state` for its dialog; only its hash is stored."""
+    """Start an attempt and return the `state` for its dialog; only its hash is stored.
+
+    `account_id` is of the one account it is for; None leaves the choice for later.
+    """
     forget_expired(session, now=now)
     state = secrets.token_urlsafe(32)
-    session.add(
-        PendingConnection(
-            workspace_id=tenant.workspace_id,
-            location_id=location_id,
-            user_id=tenant.user_id,
-            channel=channel,
-            app_name=app_name,
-            state_hash=_hash(state),
-            step=DIALOG,
-            expires_at=now + DIALOG_LIFETIME,
-        )
+    row = PendingConnection(
+        id=new_id(),
+        workspace_id=tenant.workspace_id,
+        location_id=location_id,
+        user_id=tenant.user_id,
+        channel=channel,
+        login=login,
+        app_name=app_name,
+        state_hash=_hash(state),
+        step=DIALOG,
+        expires_at=now + DIALOG_LIFETIME,
     )
+    if account_id is not None:
+        row.seal_payload(keys, json.dumps({ACCOUNT_ID: str(account_id)}))
+    session.add(row)
     session.flush()
     return state
+
+
+def read_account_id(row: PendingConnection, keys: KeyRing) -> uuid.UUID | None:
+    """Return the one account that an attempt is for, while its dialog is open."""
+    payload = row.open_payload(keys)
+    named = json.loads(payload).get(ACCOUNT_ID) if payload else None
+    return uuid.UUID(named) if named else None
 
 
 def find_by_state(session: Session, *, tenant: Tenant, state: str) -> Attempt | None:
@@ -170,6 +192,7 @@ def _attempt_of(row: PendingConnection) -> Attempt:
     return Attempt(
         id=row.id,
         channel=row.channel,
+        login=row.login,
         app_name=row.app_name,
         location_id=row.location_id,
         step=row.step,

@@ -13,7 +13,7 @@ from flask_messenger.connect.announce import AccountFacts, announce
 from flask_messenger.connect.disconnect import end_connection
 from flask_messenger.connect.signed_request import SignedRequest
 from flask_messenger.models import Account, DeletionRequest, PendingConnection
-from flask_messenger.models.accounts import DISCONNECTED
+from flask_messenger.models.accounts import BY_INSTAGRAM, DISCONNECTED
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.elsewhere import list_workspaces_of_login
@@ -106,6 +106,7 @@ def _end_accounts(session: Session, request: SignedRequest, *, reason: str) -> l
         select(Account)
         .where(
             Account.meta_user_id == request.user_id,
+            Account.login == request.login,
             Account.app_name == request.app.name,
             Account.status != DISCONNECTED,
         )
@@ -133,6 +134,7 @@ def _forget_person(session: Session, request: SignedRequest) -> int:
         update(Account)
         .where(
             Account.meta_user_id == request.user_id,
+            Account.login == request.login,
             Account.app_name == request.app.name,
             Account.status == DISCONNECTED,
         )
@@ -157,6 +159,7 @@ def _forget_attempts(session: Session, request: SignedRequest) -> int:
         delete(PendingConnection)
         .where(
             PendingConnection.meta_user_id == request.user_id,
+            PendingConnection.login == request.login,
             PendingConnection.app_name == request.app.name,
         )
         .returning(PendingConnection.id)
@@ -185,6 +188,9 @@ def _note_deletion(
 def _confirmation_code(request: SignedRequest) -> str:
     """Return a code that only we can make, the same each time Meta repeats the request."""
     issued = int(request.issued_at.timestamp()) if request.issued_at else 0
-    message = f"deletion:{request.app.app_id}:{request.user_id}:{issued}".encode()
+    app_id = request.app.app_id
+    if request.login == BY_INSTAGRAM:
+        app_id = request.app.instagram_app_id or app_id
+    message = f"deletion:{app_id}:{request.user_id}:{issued}".encode()
     key = request.app.app_secret.encode()
     return hmac.new(key, message, hashlib.sha256).hexdigest()[:CODE_LENGTH]

@@ -1,17 +1,21 @@
-"""The choice of Pages after a login: what can be chosen, and connecting what was."""
+"""The choice of accounts after a login: what can be chosen, and connecting what was."""
 
 import json
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from flask import Flask
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from flask_messenger.channels.connecting import FoundAccount
+from flask_messenger.channels.registry import channel_named
 from flask_messenger.connect.accounts import (
+    Key,
     NewConnection,
     list_known_accounts,
     list_taken,
@@ -22,6 +26,7 @@ from flask_messenger.connect.announce import AccountFacts, announce
 from flask_messenger.connect.attempts import open_choice
 from flask_messenger.connect.locations import check_location
 from flask_messenger.connect.login import Login
+from flask_messenger.connect.reach import Reach, hear, read_profile_of
 from flask_messenger.connect.reasons import ended, reason_of
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import (
@@ -31,7 +36,7 @@ from flask_messenger.errors import (
     MissingPermissionError,
 )
 from flask_messenger.graph.client import Graph
-from flask_messenger.graph.pages import GrantedPage, PageProfile, read_page, subscribe_page
+from flask_messenger.graph.pages import PageProfile
 from flask_messenger.hooks import Tenant
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.models import Account, PendingConnection
@@ -40,7 +45,7 @@ from flask_messenger.models.base import utc_now
 from flask_messenger.settings import MetaApp
 from flask_messenger.signals import account_connected
 from flask_messenger.state import MessengerState, state_of
-from flask_messenger.tiers import check_feature
+from flask_messenger.tiers import check_feature, feature_access
 
 logger = logging.getLogger(__name__)
 
@@ -50,20 +55,25 @@ OTHER_LOCATION: Final = "connected_in_other_location"
 TAKEN: Final = "belongs_elsewhere"
 TASK_MISSING: Final = "task_missing"
 HIDDEN_LOCATION: Final = "connected_in_hidden_location"
+PERMISSION_MISSING: Final = "permission_missing"
+PLAN_MISSING: Final = "plan_missing"
 
 MESSAGING_TASK: Final = "MESSAGING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOption:
-    """One Page of the login, as this person may see it.
+    """One account of the login, a Page or another, as this person may see it.
 
     Attributes:
         state: `new`; `connected_here` (in the location the attempt is for);
             `connected_in_other_location` (`location_id` says which; choosing it moves it);
             `connected_in_hidden_location` (one the person does not see); `belongs_elsewhere`
             (another workspace has it, whose is not said); `task_missing` (Facebook does not let
-            the person answer on it).
+            the person answer on it); `permission_missing` (the login did not allow what its
+            channel needs); `plan_missing` (the workspace's plan does not have its channel).
+        username: of Instagram, without the @.
+        page_external_id: the Page that carries it; None for a Page itself and without one.
         location_id: where it is connected now; None where it is not, or not to be seen.
         needs_reauth: whether it is connected with a token that no longer works.
     """
@@ -73,13 +83,16 @@ class PageOption:
     category: str | None
     picture_url: str | None = field(repr=False)
     state: str
+    channel: str = "facebook"
+    username: str | None = None
+    page_external_id: str | None = None
     account_id: uuid.UUID | None = None
     location_id: str | None = None
     needs_reauth: bool = False
 
     @property
     def can_choose(self) -> bool:
-        """Whether choosing the Page can work."""
+        """Whether choosing it can work."""
         return self.state in {NEW, HERE, OTHER_LOCATION}
 
 
@@ -88,7 +101,8 @@ class Choice:
     """What there is to choose from.
 
     Attributes:
-        location_id: where the Pages go unless something else is said.
+        login: the login that brought the accounts.
+        location_id: where they go unless something else is said.
         declined_scopes: optional permissions that the person declined.
         lost: names of the workspace's accounts that this login ended at Meta.
         app_name: our name of the Meta app.
@@ -96,6 +110,7 @@ class Choice:
 
     id: uuid.UUID
     channel: str
+    login: str
     app_name: str
     location_id: str | None
     person_name: str = field(repr=False)
@@ -106,18 +121,23 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ChosenPage:
-    """A Page somebody chose, and the location they want it in."""
+    """An account somebody chose, and the location they want it in.
+
+    `channel` may be left out where the id alone says which account it is.
+    """
 
     id: str
     location_id: str | None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageResult:
-    """What became of one chosen Page. `reason` (of `connect.reasons`) is None where it worked."""
+    """What became of one chosen account. `reason` (of `connect.reasons`) is None: it worked."""
 
     page_id: str
     name: str
+    channel: str = "facebook"
     account_id: uuid.UUID | None = None
     reason: str | None = None
 
@@ -143,31 +163,37 @@ class ConnectResult:
         return "connected_partly" if len(failures) < len(self.pages) else failures[0]
 
 
-def read_choice(
-    session: Session, keys: KeyRing, *, tenant: Tenant, attempt_id: uuid.UUID
-) -> Choice:
-    """Return the Pages of an attempt, by name, with what can be done with each.
+def read_choice(held: MessengerState, *, tenant: Tenant, attempt_id: uuid.UUID) -> Choice:
+    """Return the accounts of an attempt, by name, with what can be done with each.
 
     Raises:
         NotFoundError: no such attempt of this person.
         ConnectError: `choice_expired`.
     """
+    session: Session = held.db.session
     row = open_choice(session, tenant=tenant, attempt_id=attempt_id, now=utc_now())
-    login = _open_login(row, keys)
-    ids = [page.id for page in login.pages]
-    known = list_known_accounts(session, tenant=tenant, external_ids=ids)
-    taken = list_taken(session, tenant=tenant, external_ids=ids)
+    login = open_login(row, held.get(KeyRing))
+    keys = [account.key for account in login.accounts]
+    known = list_known_accounts(session, tenant=tenant, keys=keys)
+    taken = list_taken(session, tenant=tenant, keys=keys)
     options = [
-        _option(page, account=known.get(page.id), is_taken=page.id in taken, row=row, tenant=tenant)
-        for page in login.pages
+        _option(
+            found,
+            account=known.get(found.key),
+            state=_find_obstacle(held, found, login=login, tenant=tenant, taken=taken),
+            row=row,
+            tenant=tenant,
+        )
+        for found in login.accounts
     ]
     return Choice(
         id=row.id,
         channel=row.channel,
+        login=row.login,
         app_name=row.app_name,
         location_id=row.location_id,
         person_name=login.person.name,
-        pages=tuple(sorted(options, key=lambda option: option.name.casefold())),
+        pages=tuple(sorted(options, key=lambda each: (each.name.casefold(), each.channel))),
         declined_scopes=tuple(row.declined_scopes),
         lost=_name_lost(session, tenant, login),
     )
@@ -181,36 +207,35 @@ def connect_pages(
     chosen: Sequence[ChosenPage],
     wake_lane: Callable[[uuid.UUID], None],
 ) -> ConnectResult:
-    """Connect the chosen Pages, each by itself: one that fails does not keep the others back.
+    """Connect the chosen accounts, each by itself: one that fails does not keep the others back.
 
-    Commits by itself, Page by Page; no transaction stays open while Meta is asked.
+    Commits by itself, one by one; no transaction stays open while Meta is asked.
 
     Args:
         app: the application.
         tenant: who chose.
-        attempt_id: the attempt the Pages are from.
-        chosen: Pages and their locations.
+        attempt_id: the attempt the accounts are from.
+        chosen: accounts and their locations.
         wake_lane: called with each conversation whose waiting replies can go out again.
 
     Raises:
         NotFoundError: no such attempt, or no such location.
         ConnectError: `choice_expired`.
-        InvalidRequestError: nothing chosen, something twice, or a Page that was not offered.
-        TierError: the plan does not have the channel.
+        InvalidRequestError: nothing chosen, something twice, or what was not offered.
+        TierError: the plan does not have the channel of one of them.
     """
     held = state_of(app)
     session: Session = held.db.session
     row = open_choice(session, tenant=tenant, attempt_id=attempt_id, now=utc_now())
-    check_feature(held, tenant.workspace_id, row.channel)
-    login = _open_login(row, held.get(KeyRing))
+    login = open_login(row, held.get(KeyRing))
     meta_app = held.settings.apps[row.app_name]
-    pages = _check_chosen(held, chosen, login=login, tenant=tenant)
+    accounts = _check_chosen(held, chosen, login=login, tenant=tenant)
     session.commit()
     results = []
     connected = []
-    for choice, page in pages:
-        result, facts = _connect_page(
-            held, page, location_id=choice.location_id, login=login, app=meta_app, tenant=tenant
+    for choice, found in accounts:
+        result, facts = _connect_account(
+            held, found, location_id=choice.location_id, login=login, app=meta_app, tenant=tenant
         )
         results.append(result)
         connected += [facts] if facts else []
@@ -227,13 +252,25 @@ def connect_pages(
     return ConnectResult(pages=tuple(results), lost=lost)
 
 
+def open_login(row: PendingConnection, keys: KeyRing) -> Login:
+    """Return what the login of an attempt brought.
+
+    Raises:
+        ConnectError: `choice_expired`, where an earlier version of ours wrote it down.
+    """
+    try:
+        return Login.from_dict(json.loads(row.open_payload(keys) or "null"))
+    except (KeyError, TypeError):
+        raise ended("choice_expired") from None
+
+
 def _lanes(session: Session, account: AccountFacts) -> list[uuid.UUID]:
     return list_waiting_lanes(session, account_id=account.account_id)
 
 
-def _connect_page(
+def _connect_account(
     held: MessengerState,
-    page: GrantedPage,
+    found: FoundAccount,
     *,
     location_id: str | None,
     login: Login,
@@ -242,25 +279,26 @@ def _connect_page(
 ) -> tuple[PageResult, AccountFacts | None]:
     session: Session = held.db.session
     try:
-        _refuse_in_vain(session, page, tenant=tenant)
+        _refuse_in_vain(session, found, login=login, tenant=tenant)
         session.commit()
         # Subscribed first and stored then: what Meta sends in between is journalled as unrouted,
         # and storing the account puts it back. The other way round, a failing subscription would
         # leave an account that receives nothing.
-        fields, profile = _ask_meta(held.get(Graph), page, app=app)
+        fields, profile = _ask_meta(held.get(Graph), found, app=app)
         facts = store_connection(
             session,
             held.get(KeyRing),
             tenant=tenant,
-            page=NewConnection(
-                external_id=page.id,
+            connection=NewConnection(
+                found=found,
                 profile=profile,
-                token=page.token,
                 location_id=location_id,
                 app_name=app.name,
                 meta_user_id=login.person.id,
                 granted_scopes=login.permissions.granted,
                 subscribed_fields=fields,
+                token_issued_at=_time(login.token_issued_at),
+                token_expires_at=_time(login.token_expires_at),
             ),
             now=utc_now(),
         )
@@ -268,31 +306,69 @@ def _connect_page(
     except (ConnectError, GraphError) as error:
         session.rollback()
         reason = _page_reason(error)
-        logger.warning("connect_page_failed reason=%s", reason)
-        return PageResult(page_id=page.id, name=page.profile.name, reason=reason), None
-    return PageResult(page_id=page.id, name=profile.name, account_id=facts.account_id), facts
+        logger.warning("connect_failed channel=%s reason=%s", found.channel, reason)
+        return _result(found, found.profile.name, reason=reason), None
+    return _result(found, profile.name, account_id=facts.account_id), facts
 
 
-def _refuse_in_vain(session: Session, page: GrantedPage, *, tenant: Tenant) -> None:
+def _result(
+    found: FoundAccount,
+    name: str,
+    *,
+    account_id: uuid.UUID | None = None,
+    reason: str | None = None,
+) -> PageResult:
+    return PageResult(
+        page_id=found.external_id,
+        channel=found.channel,
+        name=name,
+        account_id=account_id,
+        reason=reason,
+    )
+
+
+def _time(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None
+
+
+def _refuse_in_vain(session: Session, found: FoundAccount, *, login: Login, tenant: Tenant) -> None:
     """Refuse what storing would refuse anyway, before Meta is asked for anything."""
-    if page.tasks is not None and MESSAGING_TASK not in page.tasks:
+    if not _may_answer(found):
         raise ConnectError("The person has no Messages task.", reason=TASK_MISSING)
-    if list_taken(session, tenant=tenant, external_ids=[page.id]):
-        raise ConnectError("The Page is connected elsewhere.", reason="page_taken")
-    known = list_known_accounts(session, tenant=tenant, external_ids=[page.id]).get(page.id)
+    if _lacks_permission(found, login):
+        raise ended("permission_declined")
+    if list_taken(session, tenant=tenant, keys=[found.key]):
+        raise ConnectError("The account is connected elsewhere.", reason="page_taken")
+    known = list_known_accounts(session, tenant=tenant, keys=[found.key]).get(found.key)
     if known is not None and not tenant.sees_location(known.location_id):
         raise ended("page_elsewhere")
 
 
+def _may_answer(found: FoundAccount) -> bool:
+    return found.tasks is None or MESSAGING_TASK in found.tasks
+
+
+def _lacks_permission(found: FoundAccount, login: Login) -> bool:
+    return bool(login.lacks(channel_named(found.channel).logins[found.login]))
+
+
 def _ask_meta(
-    graph: Graph, page: GrantedPage, *, app: MetaApp
+    graph: Graph, found: FoundAccount, *, app: MetaApp
 ) -> tuple[tuple[str, ...], PageProfile]:
-    fields = subscribe_page(graph, app=app, token=page.token, page_id=page.id)
+    reach = Reach(
+        channel=found.channel,
+        external_id=found.external_id,
+        login=found.login,
+        page_external_id=found.page_external_id,
+        app=app,
+        token=found.token,
+    )
+    fields = hear(graph, reach)
     try:
-        profile = read_page(graph, app=app, token=page.token, page_id=page.id)
+        profile = read_profile_of(graph, reach)
     except GraphError:
-        profile = page.profile  # the listing had it too, if perhaps with a smaller picture
-    return fields, profile if profile.name else page.profile
+        profile = found.profile  # the listing had it too, if perhaps with a smaller picture
+    return fields, profile if profile.name else found.profile
 
 
 def _page_reason(error: ConnectError | GraphError) -> str:
@@ -303,47 +379,65 @@ def _page_reason(error: ConnectError | GraphError) -> str:
 
 def _check_chosen(
     held: MessengerState, chosen: Sequence[ChosenPage], *, login: Login, tenant: Tenant
-) -> list[tuple[ChosenPage, GrantedPage]]:
+) -> list[tuple[ChosenPage, FoundAccount]]:
     if not chosen:
-        raise InvalidRequestError("Choose at least one Page.", field="pages")
-    if len({each.id for each in chosen}) < len(chosen):
-        raise InvalidRequestError("A Page is chosen twice.", field="pages")
-    pages = []
+        raise InvalidRequestError("Choose at least one account.", field="pages")
+    accounts: dict[Key, tuple[ChosenPage, FoundAccount]] = {}
     for each in chosen:
-        page = login.page(each.id)
-        if page is None:
-            raise InvalidRequestError("A chosen Page was not offered.", field="pages")
+        found = login.find(each.id, each.channel)
+        if found is None:
+            raise InvalidRequestError("A chosen account was not offered.", field="pages")
+        if found.key in accounts:
+            raise InvalidRequestError("An account is chosen twice.", field="pages")
+        check_feature(held, tenant.workspace_id, channel_named(found.channel).feature)
         check_location(held, tenant=tenant, location_id=each.location_id)
-        pages.append((each, page))
-    return pages
+        accounts[found.key] = (each, found)
+    return list(accounts.values())
+
+
+def _find_obstacle(
+    held: MessengerState,
+    found: FoundAccount,
+    *,
+    login: Login,
+    tenant: Tenant,
+    taken: Collection[Key],
+) -> str | None:
+    """Return the state of an account that cannot be chosen, whatever row it has here."""
+    if found.key in taken:
+        return TAKEN
+    feature = channel_named(found.channel).feature
+    if not feature_access(held, tenant.workspace_id, feature).allowed:
+        return PLAN_MISSING
+    if not _may_answer(found):
+        return TASK_MISSING
+    return PERMISSION_MISSING if _lacks_permission(found, login) else None
 
 
 def _option(
-    page: GrantedPage,
+    found: FoundAccount,
     *,
     account: Account | None,
-    is_taken: bool,
+    state: str | None,
     row: PendingConnection,
     tenant: Tenant,
 ) -> PageOption:
-    state = NEW
     is_hidden = account is not None and not tenant.sees_location(account.location_id)
     if is_hidden or (account is not None and account.status == DISCONNECTED):
         account = None
-    if is_taken:
-        state = TAKEN
-    elif is_hidden:
+    if is_hidden and state != TAKEN:
         state = HIDDEN_LOCATION
-    elif page.tasks is not None and MESSAGING_TASK not in page.tasks:
-        state = TASK_MISSING
-    elif account is not None:
+    elif state is None and account is not None:
         state = HERE if account.location_id == row.location_id else OTHER_LOCATION
     return PageOption(
-        id=page.id,
-        name=page.profile.name,
-        category=page.profile.category,
-        picture_url=page.profile.picture_url,
-        state=state,
+        id=found.external_id,
+        channel=found.channel,
+        name=found.profile.name,
+        username=found.profile.username,
+        category=found.profile.category,
+        picture_url=found.profile.picture_url,
+        page_external_id=found.page_external_id,
+        state=state or NEW,
         account_id=account.id if account else None,
         location_id=account.location_id if account else None,
         needs_reauth=account is not None and account.status != ACTIVE,
@@ -360,7 +454,3 @@ def _name_lost(session: Session, tenant: Tenant, login: Login) -> tuple[str, ...
     )
     seen = [each for each in session.scalars(statement) if tenant.sees_location(each.location_id)]
     return tuple(sorted(each.name for each in seen))
-
-
-def _open_login(row: PendingConnection, keys: KeyRing) -> Login:
-    return Login.from_dict(json.loads(row.open_payload(keys) or "null"))

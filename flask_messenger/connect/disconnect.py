@@ -11,14 +11,13 @@ from sqlalchemy.orm import Session
 from flask_messenger.connect.accounts import get_account
 from flask_messenger.connect.announce import AccountFacts, announce, announce_needs_reauth
 from flask_messenger.connect.health import UNSUBSCRIBED, mark_needs_reauth
-from flask_messenger.crypto import KeyRing
-from flask_messenger.errors import ConflictError, GraphError, SecretError
+from flask_messenger.connect.reach import hear, reach_of, shares_page, stop_hearing
+from flask_messenger.errors import ConflictError, GraphError
 from flask_messenger.graph.client import Graph
-from flask_messenger.graph.pages import subscribe_page, unsubscribe_page
 from flask_messenger.graph.users import revoke_login
 from flask_messenger.hooks import Tenant
 from flask_messenger.models import Account
-from flask_messenger.models.accounts import DISCONNECTED
+from flask_messenger.models.accounts import BY_FACEBOOK, DISCONNECTED
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.elsewhere import list_workspaces_of_login
@@ -47,11 +46,12 @@ def disconnect_account(app: Flask, *, tenant: Tenant, account_id: uuid.UUID) -> 
         return facts
     sealed = account.token_sealed
     is_last = _is_last_of_login(session, account)
+    is_shared = shares_page(session, account)
     session.expunge(account)
     session.commit()
     # Before our own commit: once the Page is free, another workspace may connect it, and this
     # would take away its subscription.
-    _tell_meta(held, account, revokes=is_last)
+    _tell_meta(held, account, revokes=is_last, is_shared=is_shared)
     row = _lock(session, account_id)
     if row.status == DISCONNECTED:
         session.commit()
@@ -95,14 +95,12 @@ def _subscribe_again(app: Flask, account: Account) -> None:
     """
     held = state_of(app)
     session: Session = held.db.session
-    meta_app = held.settings.apps.get(account.app_name)
+    reach = reach_of(held, account)
     try:
-        token = account.open_token(held.get(KeyRing))
-        if meta_app is not None and token is not None:
-            graph = held.get(Graph)
-            subscribe_page(graph, app=meta_app, token=token, page_id=account.external_id)
+        if reach is not None:
+            hear(held.get(Graph), reach)
             return
-    except (GraphError, SecretError) as error:
+    except GraphError as error:
         logger.warning("subscribe_again_failed account_id=%s error=%s", account.id, error.slug)
     is_news = mark_needs_reauth(session, account, UNSUBSCRIBED)
     session.commit()
@@ -124,6 +122,8 @@ def _is_last_of_login(session: Session, account: Account) -> bool:
     """Say whether no other account, of any workspace, lives on the same person's grant."""
     if account.meta_user_id is None:
         return False
+    if account.login != BY_FACEBOOK:
+        return False  # Instagram's own login knows no way to take a grant back
     statement = (
         select(Account.id)
         .where(
@@ -144,23 +144,18 @@ def _is_last_of_login(session: Session, account: Account) -> bool:
     return True
 
 
-def _tell_meta(held: MessengerState, account: Account, *, revokes: bool) -> None:
+def _tell_meta(held: MessengerState, account: Account, *, revokes: bool, is_shared: bool) -> None:
     """Unsubscribe; take the whole grant back where nothing else needs it. Best effort."""
-    meta_app = held.settings.apps.get(account.app_name)
     graph = held.get(Graph)
+    reach = reach_of(held, account)
     try:
-        token = account.open_token(held.get(KeyRing))
-    except SecretError:
-        token = None
-    if meta_app is None:
-        return
-    try:
-        if token is not None:
-            unsubscribe_page(graph, app=meta_app, token=token, page_id=account.external_id)
+        if reach is not None:
+            stop_hearing(graph, reach, is_shared=is_shared)
     except GraphError as error:
         logger.warning("unsubscribe_failed account_id=%s error=%s", account.id, error.slug)
+    meta_app = held.settings.apps.get(account.app_name)
     try:
-        if revokes and account.meta_user_id:
+        if revokes and meta_app is not None and account.meta_user_id:
             revoke_login(graph, app=meta_app, user_id=account.meta_user_id)
     except GraphError as error:
         logger.warning("revoke_failed account_id=%s error=%s", account.id, error.slug)

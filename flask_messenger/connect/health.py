@@ -1,7 +1,7 @@
 """What becomes of an account whose token is dead, and how that is found out."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any, Final
 
 from flask import Flask
@@ -10,18 +10,16 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
-from flask_messenger.crypto import KeyRing
+from flask_messenger.connect.reach import heard_fields, reach_of, read_profile_of
 from flask_messenger.errors import (
     GraphError,
     InvalidGraphRequestError,
     MissingPermissionError,
-    SecretError,
     TokenExpiredError,
 )
 from flask_messenger.graph.client import Graph
-from flask_messenger.graph.pages import read_subscription
 from flask_messenger.models import Account
-from flask_messenger.models.accounts import ACTIVE, NEEDS_REAUTH
+from flask_messenger.models.accounts import ACTIVE, BY_FACEBOOK, NEEDS_REAUTH
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.elsewhere import list_workspaces_of_login
@@ -70,7 +68,12 @@ def mark_needs_reauth(session: Session, account: Account, reason: str) -> bool:
 
 
 def find_lost_accounts(
-    app: Flask, *, app_name: str, meta_user_id: str, granted_ids: Sequence[str]
+    app: Flask,
+    *,
+    app_name: str,
+    meta_user_id: str,
+    granted: Collection[tuple[str, str]],
+    login: str = BY_FACEBOOK,
 ) -> list[AccountFacts]:
     """Find the accounts of a person that their latest grant no longer covers, and mark them.
 
@@ -83,9 +86,8 @@ def find_lost_accounts(
     statement = select(Account).where(
         Account.meta_user_id == meta_user_id,
         Account.app_name == app_name,
-        Account.channel == "facebook",
+        Account.login == login,
         Account.status == ACTIVE,
-        Account.external_id.not_in(granted_ids),
     )
     lost: list[Account] = []
     news: list[Account] = []
@@ -93,8 +95,9 @@ def find_lost_accounts(
         session, app_name=app_name, meta_user_id=meta_user_id
     ):
         with workspace_scope(workspace_id):
-            accounts = list(session.scalars(statement))
-            for account in accounts:
+            found = list(session.scalars(statement))
+            accounts = [each for each in found if (each.channel, each.external_id) not in granted]
+            for account in found:
                 session.expunge(account)  # or the commit would make each one a query again
             session.commit()
             gone = [each for each in accounts if not is_reachable(held, each)]
@@ -112,17 +115,18 @@ def is_reachable(held: MessengerState, account: Account) -> bool:
     Raises nothing: Graph being away says nothing about the token, and neither does a key or a
     Meta app that is not configured here.
     """
-    meta_app = held.settings.apps.get(account.app_name)
+    reach = reach_of(held, account)
+    if reach is None:
+        return True
+    graph = held.get(Graph)
     try:
-        token = account.open_token(held.get(KeyRing))
-        if meta_app is None or token is None:
-            return True
-        read_subscription(held.get(Graph), app=meta_app, token=token, page_id=account.external_id)
+        # A Page may still be granted while the account that it carries is not.
+        if reach.is_carried:
+            read_profile_of(graph, reach)
+        else:
+            heard_fields(graph, reach)
     except (TokenExpiredError, MissingPermissionError, InvalidGraphRequestError):
         return False
-    except SecretError:
-        logger.warning("token_unreadable account_id=%s", account.id)
-        return True
     except GraphError:
         return True
     return True

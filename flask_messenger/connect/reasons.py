@@ -45,9 +45,15 @@ _ALL: Final = (
     Reason(
         name="connected_partly",
         kind=WARN,
-        title="Some Pages could not be connected.",
+        title="Some accounts could not be connected.",
         text="The others are connected, and their messages arrive from now on.",
-        remedy="Choose the remaining Pages again; each says what stands in its way.",
+        remedy="Choose the remaining ones again; each says what stands in its way.",
+    ),
+    Reason(
+        name="reconnected",
+        kind=GOOD,
+        title="Connected again.",
+        text="Messages arrive and go out as before; replies that were waiting are on their way.",
     ),
     Reason(
         name="disconnected",
@@ -81,6 +87,25 @@ _ALL: Final = (
             "Log in as somebody who manages the Page, tick it in Facebook's window, and check in"
             " the Page's settings that the person has full control or the Messages task."
         ),
+        can_retry=True,
+    ),
+    Reason(
+        name="not_professional",
+        kind=WARN,
+        title="This Instagram account cannot be connected.",
+        text="It is a personal one; Instagram gives apps the messages of professional ones only.",
+        remedy=(
+            "Switch it to a business or creator account in Instagram's settings, then connect"
+            " again."
+        ),
+        can_retry=True,
+    ),
+    Reason(
+        name="account_not_granted",
+        kind=WARN,
+        title="The login did not include this account.",
+        text="Somebody else logged in, or the account was not ticked in Meta's window.",
+        remedy="Connect it again, as somebody who manages it, and tick it in Meta's window.",
         can_retry=True,
     ),
     Reason(

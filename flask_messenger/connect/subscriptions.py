@@ -12,7 +12,7 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 import redis
@@ -23,25 +23,25 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.connect.announce import AccountFacts, announce, announce_needs_reauth
 from flask_messenger.connect.health import SUBSCRIPTION_LOST, TOKEN_EXPIRED, mark_needs_reauth
-from flask_messenger.crypto import KeyRing
+from flask_messenger.connect.reach import (
+    Reach,
+    hear,
+    heard_fields,
+    missing_fields,
+    reach_of,
+    shares_page,
+    stop_hearing,
+)
 from flask_messenger.errors import (
     GraphError,
     MissingPermissionError,
     RateLimitedError,
-    SecretError,
     TokenExpiredError,
 )
 from flask_messenger.graph.client import Graph
-from flask_messenger.graph.pages import (
-    CORE_FIELDS,
-    read_subscription,
-    subscribe_page,
-    unsubscribe_page,
-)
 from flask_messenger.models import Account
 from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
 from flask_messenger.models.audit import record
-from flask_messenger.settings import MetaApp
 from flask_messenger.state import MessengerState, state_of
 
 logger = logging.getLogger(__name__)
@@ -50,29 +50,24 @@ MINUTE_SECONDS: Final = 60
 TURN_SECONDS: Final = 5.0
 CHECKED_KEY: Final = "messenger:subscriptions:checked"
 """Holds the minute up to which accounts were taken."""
-FACEBOOK: Final = "facebook"
 
 Found = Literal["kept", "restored", "lost", "unknown"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Asked:
-    """An account as it was when Meta was asked, and what it takes to ask."""
+    """An account as it was when Meta was asked, and how to ask."""
 
     account: Account
-    app: MetaApp
-    token: str = field(repr=False)
-
-    @property
-    def of_page(self) -> dict[str, Any]:
-        """The arguments of every question about it."""
-        return {"app": self.app, "token": self.token, "page_id": self.account.external_id}
+    reach: Reach
 
 
 def take_due(
-    session: Session, client: "redis.Redis", *, period_seconds: int
+    session: Session, client: "redis.Redis", *, period_seconds: int, key: str = CHECKED_KEY
 ) -> dict[str, list[uuid.UUID]]:
     """Return the accounts whose minute it is, or was since anybody looked, by workspace.
+
+    `key` holds the minute up to which accounts were taken for this kind of check.
 
     Each is given to one who asks: the minutes count as looked at. Where nobody looked for longer
     than a period, every account is due, once.
@@ -81,7 +76,7 @@ def take_due(
         redis.RedisError: Redis is away.
     """
     minute = int(time.time()) // MINUTE_SECONDS
-    last = cast("bytes | None", client.getset(CHECKED_KEY, minute))
+    last = cast("bytes | None", client.getset(key, minute))
     longest = period_seconds // MINUTE_SECONDS
     first = max(int(last or minute - 1), minute - longest) + 1
     return find_due(session, minutes=range(first, minute + 1), period_seconds=period_seconds)
@@ -98,9 +93,7 @@ def find_due(
     due = {minute % slots for minute in minutes}
     if not due:
         return {}
-    statement = select(Account.workspace_id, Account.id).where(
-        Account.channel == FACEBOOK, Account.status == ACTIVE
-    )
+    statement = select(Account.workspace_id, Account.id).where(Account.status == ACTIVE)
     found: dict[str, list[uuid.UUID]] = {}
     for workspace_id, account_id in session.execute(statement):
         if account_id.int % slots in due:
@@ -139,7 +132,7 @@ def check_subscription(app: Flask, account_id: uuid.UUID) -> Found:
     if asked is None:
         return "unknown"
     try:
-        fields = read_subscription(held.get(Graph), **asked.of_page)
+        fields = heard_fields(held.get(Graph), asked.reach)
     except RateLimitedError:
         raise
     except (TokenExpiredError, MissingPermissionError):
@@ -147,8 +140,7 @@ def check_subscription(app: Flask, account_id: uuid.UUID) -> Found:
     except GraphError as error:
         logger.info("subscription_unread account_id=%s error=%s", account_id, error.slug)
         return "unknown"
-    expected = asked.account.subscribed_fields or CORE_FIELDS
-    missing = sorted(set(expected) - set(fields))
+    missing = missing_fields(asked.reach, tuple(asked.account.subscribed_fields), fields)
     return _restore(app, session, asked, missing) if missing else "kept"
 
 
@@ -161,19 +153,14 @@ def _open(held: MessengerState, session: Session, account_id: uuid.UUID) -> _Ask
         return None
     session.expunge(account)
     session.rollback()
-    meta_app = held.settings.apps.get(account.app_name)
-    try:
-        token = account.open_token(held.get(KeyRing))
-    except SecretError:
-        logger.warning("token_unreadable account_id=%s", account.id)
-        return None
-    return _Asked(account=account, app=meta_app, token=token) if meta_app and token else None
+    reach = reach_of(held, account)
+    return _Asked(account, reach) if reach else None
 
 
 def _restore(app: Flask, session: Session, asked: _Asked, missing: list[str]) -> Found:
     graph = state_of(app).get(Graph)
     try:
-        agreed = subscribe_page(graph, **asked.of_page)
+        agreed = hear(graph, asked.reach)
     except RateLimitedError:
         raise
     except GraphError as error:
@@ -212,12 +199,13 @@ def _keep(session: Session, asked: _Asked, agreed: tuple[str, ...]) -> bool:
 def _undo_if_disconnected(graph: Graph, session: Session, asked: _Asked) -> None:
     """Take back a subscription that was made while somebody disconnected the account."""
     statement = select(Account.status).where(Account.id == asked.account.id)
-    status = session.scalar(statement)
+    is_gone = session.scalar(statement) == DISCONNECTED
+    is_shared = is_gone and shares_page(session, asked.account)
     session.rollback()
-    if status != DISCONNECTED:
+    if not is_gone:
         return
     try:
-        unsubscribe_page(graph, **asked.of_page)
+        stop_hearing(graph, asked.reach, is_shared=is_shared)
     except GraphError as error:
         logger.warning("unsubscribe_failed account_id=%s error=%s", asked.account.id, error.slug)
 

@@ -125,37 +125,3 @@ def _read_profile(item: Mapping[str, Any]) -> PageProfile:
         category=str(category) if category else None,
         picture_url=str(url) if url else None,
     )
-
-
-# Removed once connect/ has moved.
-from flask_messenger.graph.subscriptions import read_subscription as _read_s  # noqa: E402
-from flask_messenger.graph.subscriptions import subscribe as _s  # noqa: E402
-from flask_messenger.graph.subscriptions import unsubscribe as _u  # noqa: E402
-
-CORE_FIELDS: Final = (
-    "messages",
-    "messaging_postbacks",
-    "message_deliveries",
-    "message_reads",
-    "message_echoes",
-)
-FURTHER_FIELDS: Final = (
-    "message_reactions",
-    "message_edits",
-    "messaging_referrals",
-    "messaging_optins",
-    "messaging_handovers",
-    "standby",
-)
-
-
-def subscribe_page(graph, *, app, token, page_id):
-    return _s(graph, app=app, token=token, owner=page_id, core=CORE_FIELDS, further=FURTHER_FIELDS)
-
-
-def unsubscribe_page(graph, *, app, token, page_id):
-    _u(graph, app=app, token=token, owner=page_id)
-
-
-def read_subscription(graph, *, app, token, page_id):
-    return _read_s(graph, app=app, token=token, owner=page_id)

@@ -14,7 +14,6 @@ from flask_messenger.connect.attempts import Attempt, read_attempt
 from flask_messenger.connect.choice import ChosenPage, PageResult, connect_pages, read_choice
 from flask_messenger.connect.disconnect import disconnect_account
 from flask_messenger.connect.locations import check_location
-from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import ConnectError, InvalidRequestError, NotFoundError
 from flask_messenger.inbox.queries import AccountRow, list_accounts
 from flask_messenger.inbox.settings import read_settings, switch_human_agent
@@ -136,9 +135,7 @@ def _show_choice(
     attempt_id: uuid.UUID, *, results: tuple[PageResult, ...] = (), problem: str = ""
 ) -> str:
     reader = current_reader()
-    choice = read_choice(
-        state().db.session, state().get(KeyRing), tenant=reader.tenant, attempt_id=attempt_id
-    )
+    choice = read_choice(state(), tenant=reader.tenant, attempt_id=attempt_id)
     view = choice_view(choice, reader, connect_url, results=results, problem=problem)
     return render_template("messenger/choose_pages.html", fm_view=view)
 

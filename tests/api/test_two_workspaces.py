@@ -19,7 +19,6 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from flask_messenger.connect.login import Login
-from flask_messenger.connect.oauth import REQUIRED_SCOPES
 from flask_messenger.crypto import KeyRing
 from flask_messenger.graph.users import Permissions, Person
 from flask_messenger.models import Base, DataRequest, PendingConnection, WebhookEntry
@@ -91,7 +90,7 @@ def theirs(app: Flask, factory: Factory, threads: Threads) -> Foreign:
     )
     login = Login(
         person=Person(id="1", name="Their Admin"),
-        permissions=Permissions(granted=REQUIRED_SCOPES, declined=()),
+        permissions=Permissions(granted=("pages_messaging",), declined=()),
     )
     pending = PendingConnection(
         id=new_id(),

@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_messenger import signals
+from flask_messenger.channels.facebook import Facebook
+from flask_messenger.channels.instagram import Instagram
 from tests.support import ingest
 from tests.support.app import GRAPH_URL, Factory
 
@@ -19,7 +21,10 @@ URL = f"{GRAPH_URL}/v25.0"
 USER_TOKEN = "EAAuserSHORTdonotlog"
 LONG_TOKEN = "EAAuserLONGdonotlog"
 PERSON = "9001"
-SCOPES = ("pages_show_list", "pages_messaging", "pages_manage_metadata", "pages_read_engagement")
+SCOPES = Facebook.logins["facebook"].asked
+ALL_SCOPES = tuple(dict.fromkeys(SCOPES + Instagram.logins["facebook"].asked))
+PAGE_FIELDS = Facebook.webhook_fields
+INSTAGRAM_FIELDS = Instagram.webhook_fields
 API = "/api/integrations/meta"
 TASKS = ("MESSAGING", "MANAGE")
 

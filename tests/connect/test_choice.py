@@ -13,12 +13,11 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.connect.choice import read_choice
 from flask_messenger.crypto import KeyRing
-from flask_messenger.graph.pages import CORE_FIELDS, FURTHER_FIELDS
 from flask_messenger.models import Account, AuditEntry, Message, PendingConnection, WebhookEntry
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope, workspace_scope
-from tests.connect.conftest import API, PERSON, SCOPES, URL, page
+from tests.connect.conftest import API, PAGE_FIELDS, PERSON, SCOPES, URL, page
 from tests.support import ingest
 from tests.support.meta import delivery, entry, message, post
 from tests.support.wakes import hear_wakes
@@ -37,6 +36,7 @@ def test_chosen_pages_are_connected_and_others_are_not(app, browser, meta, rows,
     assert answer.json["pages"] == [
         {
             "id": "1001",
+            "channel": "facebook",
             "name": "Sunrise Flowers",
             "connected": True,
             "account_id": str(account.id),
@@ -54,7 +54,7 @@ def test_chosen_pages_are_connected_and_others_are_not(app, browser, meta, rows,
     assert account.picture_url == "https://cdn.example/1001.jpg"
     assert (account.status, account.meta_user_id, account.connected_by) == ("active", PERSON, "u1")
     assert account.granted_scopes == list(SCOPES)
-    assert account.subscribed_fields == [*CORE_FIELDS, *FURTHER_FIELDS]
+    assert account.subscribed_fields == list(PAGE_FIELDS.all)
     assert "EAApage" not in account.token_sealed
     assert account.open_token(state_of(app).get(KeyRing)) == "EAApage1001donotlog"
     assert rows(PendingConnection) == []
@@ -376,13 +376,7 @@ def test_deliveries_that_nobody_had_are_applied_after_connecting(app, browser, m
 
 def choice_of(app, host, attempt_id):
     with app.app_context(), workspace_scope(host.tenant.workspace_id):
-        held = state_of(app)
-        return read_choice(
-            held.db.session,
-            held.get(KeyRing),
-            tenant=host.tenant,
-            attempt_id=uuid.UUID(attempt_id),
-        )
+        return read_choice(state_of(app), tenant=host.tenant, attempt_id=uuid.UUID(attempt_id))
 
 
 def test_choice_says_of_each_page_how_it_stands(app, browser, host, make, meta) -> None:

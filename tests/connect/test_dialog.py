@@ -14,6 +14,7 @@ from flask_messenger.models import PendingConnection
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state_of
 from tests.connect.conftest import (
+    ALL_SCOPES,
     API,
     LONG_TOKEN,
     PERSON,
@@ -41,7 +42,7 @@ def test_click_leads_to_the_dialog_with_scopes_and_state(browser, rows) -> None:
         "client_id": APP_ID,
         "redirect_uri": CALLBACK,
         "response_type": "code",
-        "scope": ",".join(SCOPES),
+        "scope": ",".join(ALL_SCOPES),
     }
     [attempt] = rows(PendingConnection)
     assert (attempt.workspace_id, attempt.user_id, attempt.location_id) == ("w1", "u1", "l1")
@@ -116,7 +117,14 @@ def test_plan_without_the_feature_is_refused_and_told_which_has_it(browser, host
 
 @pytest.mark.parametrize(
     ("query", "status"),
-    [({"channel": "instagram"}, 422), ({"app": "nope"}, 422), ({"location_id": "l9"}, 404)],
+    [
+        ({"channel": "telegraph"}, 422),
+        ({"login": "instagram"}, 422),
+        ({"app": "nope"}, 422),
+        ({"location_id": "l9"}, 404),
+        ({"account": "nope"}, 404),
+        ({"account": "019a0000-0000-7000-8000-000000000000"}, 404),
+    ],
 )
 def test_what_cannot_be_connected_is_refused(browser, query, status) -> None:
     assert browser.start(**query).status_code == status
@@ -287,7 +295,7 @@ def test_permission_that_is_only_useful_does_not_keep_from_connecting(browser, m
 
     [attempt] = rows(PendingConnection)
     assert attempt.step == "choice"
-    assert attempt.declined_scopes == ["pages_read_engagement"]
+    assert attempt.declined_scopes == list(SCOPES[3:])
 
 
 def test_person_without_pages_is_told_so(browser, meta, rows) -> None:

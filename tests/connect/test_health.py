@@ -75,7 +75,7 @@ def test_account_that_could_not_be_asked_about_is_not_called_lost(
         with system_scope("test"):
             state_of(app).db.session.get_one(Account, account.id).app_name = app_name
             state_of(app).db.session.commit()
-        lost = find_lost_accounts(app, app_name=app_name, meta_user_id="9001", granted_ids=[])
+        lost = find_lost_accounts(app, app_name=app_name, meta_user_id="9001", granted=[])
 
     assert (lost, heard) == ([], [])
     assert rows(Account)[0].status == "active"

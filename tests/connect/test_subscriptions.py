@@ -14,12 +14,11 @@ from flask_messenger.connect.subscriptions import (
     check_subscriptions,
     find_due,
 )
-from flask_messenger.graph.pages import CORE_FIELDS, FURTHER_FIELDS
 from flask_messenger.models import Account, AuditEntry
 from flask_messenger.simulator.constants import APP_ID, APP_SECRET
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
-from tests.connect.conftest import URL, Meta
+from tests.connect.conftest import PAGE_FIELDS, URL, Meta
 from tests.simulator.conftest import DOWNTOWN, Running, callback, start
 from tests.support.app import Factory
 from tests.test_jobs import work
@@ -27,7 +26,7 @@ from tests.test_jobs import work
 __all__ = ["callback", "start"]
 
 PAGE = "555"
-ALL = list(CORE_FIELDS + FURTHER_FIELDS)
+ALL = list(PAGE_FIELDS.all)
 PERIOD = 3600
 
 
@@ -76,8 +75,8 @@ def test_what_is_missing_is_subscribed_again_and_recorded(
 
 
 def test_what_meta_never_agreed_to_is_not_missed(app, meta, make) -> None:
-    account = make("account", external_id=PAGE, subscribed_fields=list(CORE_FIELDS))
-    subscribes(meta, *CORE_FIELDS)
+    account = make("account", external_id=PAGE, subscribed_fields=list(PAGE_FIELDS.core))
+    subscribes(meta, *PAGE_FIELDS.core)
 
     assert check(app, account.id) == "kept"
 
@@ -177,4 +176,4 @@ def test_the_schedule_finds_a_page_that_meta_unsubscribed_after_an_hour_of_faili
         work(app)
 
     (found,) = graph.get(f"{DOWNTOWN}/subscribed_apps", token).json()["data"]
-    assert set(CORE_FIELDS) <= set(found["subscribed_fields"])
+    assert set(PAGE_FIELDS.core) <= set(found["subscribed_fields"])

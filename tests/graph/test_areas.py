@@ -12,19 +12,10 @@ from flask_messenger.errors import (
 )
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.messages import send_action, send_message
-from flask_messenger.graph.pages import (
-    CORE_FIELDS,
-    FURTHER_FIELDS,
-    GrantedPage,
-    PageProfile,
-    list_pages,
-    read_page,
-    read_subscription,
-    subscribe_page,
-    unsubscribe_page,
-)
+from flask_messenger.graph.pages import GrantedPage, PageProfile, list_pages, read_page
 from flask_messenger.graph.people import Profile, read_profile
 from flask_messenger.graph.request import GraphRequest
+from flask_messenger.graph.subscriptions import read_subscription, subscribe, unsubscribe
 from flask_messenger.graph.users import (
     Permissions,
     debug_token,
@@ -38,6 +29,7 @@ from tests.support.app import APP_ID, APP_SECRET, GRAPH_URL
 
 URL = f"{GRAPH_URL}/v25.0"
 TOKEN = "EAAtoken"
+CORE_FIELDS, FURTHER_FIELDS = ("messages", "message_reads"), ("message_edits", "standby")
 
 
 def error(code: int, subcode: int | None = None) -> dict[str, object]:
@@ -81,7 +73,9 @@ def test_page_is_subscribed_to_everything_an_inbox_needs(
 ) -> None:
     meta.post(f"{URL}/1001/subscribed_apps", json={"success": True})
 
-    fields = subscribe_page(graph, app=meta_app, token=TOKEN, page_id="1001")
+    fields = subscribe(
+        graph, app=meta_app, token=TOKEN, owner="1001", core=CORE_FIELDS, further=FURTHER_FIELDS
+    )
 
     assert fields == CORE_FIELDS + FURTHER_FIELDS
     assert meta.calls[0].request.params["subscribed_fields"].split(",") == list(fields)
@@ -98,7 +92,9 @@ def test_field_that_graph_does_not_know_is_left_out(
 
     meta.add_callback("POST", f"{URL}/1001/subscribed_apps", callback=answer)
 
-    fields = subscribe_page(graph, app=meta_app, token=TOKEN, page_id="1001")
+    fields = subscribe(
+        graph, app=meta_app, token=TOKEN, owner="1001", core=CORE_FIELDS, further=FURTHER_FIELDS
+    )
 
     assert fields == tuple(each for each in CORE_FIELDS + FURTHER_FIELDS if each != "message_edits")
     succeeded = [call for call in meta.calls if call.response.status_code == 200]
@@ -111,7 +107,9 @@ def test_page_that_refuses_even_the_needed_fields_is_an_error(
     meta.post(f"{URL}/1001/subscribed_apps", **error(100))
 
     with pytest.raises(InvalidGraphRequestError):
-        subscribe_page(graph, app=meta_app, token=TOKEN, page_id="1001")
+        subscribe(
+            graph, app=meta_app, token=TOKEN, owner="1001", core=CORE_FIELDS, further=FURTHER_FIELDS
+        )
 
 
 def test_subscription_without_permission_is_not_tried_again(
@@ -120,7 +118,9 @@ def test_subscription_without_permission_is_not_tried_again(
     meta.post(f"{URL}/1001/subscribed_apps", **error(200))
 
     with pytest.raises(MissingPermissionError):
-        subscribe_page(graph, app=meta_app, token=TOKEN, page_id="1001")
+        subscribe(
+            graph, app=meta_app, token=TOKEN, owner="1001", core=CORE_FIELDS, further=FURTHER_FIELDS
+        )
 
     assert len(meta.calls) == 1
 
@@ -132,8 +132,8 @@ def test_subscription_is_read_and_removed(
     meta.get(f"{URL}/1001/subscribed_apps", json={"data": [{"id": "9"}, ours]})
     meta.delete(f"{URL}/1001/subscribed_apps", json={"success": True})
 
-    fields = read_subscription(graph, app=meta_app, token=TOKEN, page_id="1001")
-    unsubscribe_page(graph, app=meta_app, token=TOKEN, page_id="1001")
+    fields = read_subscription(graph, app=meta_app, token=TOKEN, owner="1001")
+    unsubscribe(graph, app=meta_app, token=TOKEN, owner="1001")
 
     assert fields == ("messages",)
     assert meta.calls[1].request.method == "DELETE"

@@ -8,6 +8,8 @@ from flask_messenger.connect.choice import (
     HIDDEN_LOCATION,
     NEW,
     OTHER_LOCATION,
+    PERMISSION_MISSING,
+    PLAN_MISSING,
     TAKEN,
     TASK_MISSING,
     Choice,
@@ -26,6 +28,8 @@ NOTES: Final = {
     OTHER_LOCATION: "Connected. Choosing it renews the login and can move it.",
     HIDDEN_LOCATION: "Connected in a location you do not see",
     TAKEN: "Belongs to another workspace",
+    PERMISSION_MISSING: "The login did not allow what its messages need",
+    PLAN_MISSING: "Your plan does not have it",
     TASK_MISSING: "Facebook does not let this person answer on it",
 }
 

@@ -1,0 +1,74 @@
+"""Pictures: how large they are, and a small one of each, with nothing in it but what is seen."""
+
+import warnings
+from dataclasses import dataclass
+from typing import IO, Final
+
+from PIL import Image, ImageOps
+
+WIDEST: Final = 480
+"""Of a thumbnail, to either side."""
+FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP")
+"""Nothing else is opened: each decoder is one more that a file could attack."""
+QUALITY: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a picture, in pixels, as it is shown."""
+
+    width: int
+    height: int
+
+
+def measure(source: IO[bytes]) -> Size | None:
+    """Return how large a picture says it is, without unpacking it; None where it is none."""
+    try:
+        source.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(source, formats=FORMATS) as picture:
+                width, height = picture.size
+                turned = picture.getexif().get(ORIENTATION, 1) in TURNED
+    except Exception:  # noqa: BLE001 - whatever a decoder says of bytes that anybody may send
+        return None
+    return Size(height, width) if turned else Size(width, height)
+
+
+def draw_thumbnail(source: IO[bytes], sink: IO[bytes], *, max_pixels: int) -> Size | None:
+    """Write a small JPEG or PNG of a picture to `sink`; return the picture's own size.
+
+    Of a picture with several, the first. None, and nothing drawn, where it is no picture, or says
+    that it has more pixels than `max_pixels`: unpacked, it would fill the memory.
+    """
+    size = measure(source)
+    if size is None or size.width * size.height > max_pixels:
+        return None
+    try:
+        source.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(source, formats=FORMATS) as picture:
+                picture.draft("RGB", (WIDEST * 2, WIDEST * 2))
+                _shrink(picture, sink)
+    except Exception:  # noqa: BLE001 - as above; the picture itself is kept
+        return None
+    return size
+
+
+def _shrink(picture: Image.Image, sink: IO[bytes]) -> None:
+    upright = ImageOps.exif_transpose(picture)
+    is_clear = upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info
+    small = upright.convert("RGBA" if is_clear else "RGB")
+    small.thumbnail((WIDEST, WIDEST))
+    # A picture of the pixels alone: no place, no camera, no comment of the file comes along.
+    bare = Image.new(small.mode, small.size)
+    bare.paste(small)
+    if is_clear:
+        bare.save(sink, "PNG", optimize=True)
+    else:
+        bare.save(sink, "JPEG", quality=QUALITY)
+
+
+ORIENTATION: Final = 0x0112
+TURNED: Final = frozenset({5, 6, 7, 8})

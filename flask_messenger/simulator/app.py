@@ -20,6 +20,7 @@ from flask_messenger.simulator import (
     graph,
     instagram_oauth,
     pictures,
+    posts_view,
     samples,
     seeds,
 )
@@ -39,6 +40,7 @@ PARTS = (
     chat,
     chat_writing,
     chat_notices,
+    posts_view,
     control,
     control_talk,
     control_world,

@@ -218,7 +218,7 @@ def _find_subscription(db: sqlite3.Connection, account_id: str, app_id: str) -> 
             [key, app_id],
         ).fetchone()
         if row is not None:
-            return Subscription(table, column, key, app_id, row["failing_since"])
+            return Subscription(table, column, str(key), app_id, row["failing_since"])
     return None
 
 

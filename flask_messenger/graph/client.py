@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
@@ -27,6 +27,7 @@ from flask_messenger.errors import (
 )
 from flask_messenger.graph.connections import LivelyAdapter
 from flask_messenger.graph.error_codes import error_from_answer
+from flask_messenger.graph.multipart import MultipartForm
 from flask_messenger.graph.request import GRAPH, INSTAGRAM, GraphRequest
 from flask_messenger.graph.usage import Usage, read_usage
 from flask_messenger.settings import MetaApp, Settings
@@ -34,6 +35,8 @@ from flask_messenger.settings import MetaApp, Settings
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
+UPLOAD_TIMEOUT: Final = (CONNECT_TIMEOUT_SECONDS, 75.0)
+"""A film is looked at before Meta answers."""
 SPARE_CONNECTIONS: Final = 8
 """Beside those of the threads that send: for profiles, health and what people wait for."""
 MAX_PAGES: Final = 200
@@ -202,13 +205,12 @@ class Graph:
                 repeated.
             GraphError: or a kind of it that the answer's code stands for.
         """
-        proof = {"appsecret_proof": appsecret_proof(token, app.app_secret)} if host == GRAPH else {}
         return self._send(
             method,
             path,
             host=host,
             auth=_Bearer(token),
-            params={**(params or {}), **proof},
+            params={**(params or {}), **_proof(app, token, host)},
             json=json,
         )
 
@@ -224,6 +226,40 @@ class Graph:
             json=request.body if is_post else None,
             host=request.host,
         )
+
+    def upload(
+        self,
+        request: GraphRequest,
+        *,
+        app: MetaApp,
+        token: str,
+        file: IO[bytes],
+        filename: str,
+        mime_type: str,
+    ) -> dict[str, Any]:
+        """Make a call that a channel built, with a file beside it.
+
+        Meta keeps the file and sends it to nobody: such a call may be repeated. Raises as `call`.
+        """
+        form = MultipartForm(
+            {
+                key: value if isinstance(value, str) else json_codec.dumps(value)
+                for key, value in request.body.items()
+            },
+            name="filedata",
+            file=file,
+            filename=filename,
+            type_=mime_type,
+        )
+        return self._send(
+            "POST",
+            request.path,
+            host=request.host,
+            auth=_Bearer(token),
+            params=_proof(app, token, request.host),
+            file_form=form,
+            repeatable=True,
+        ).body
 
     def post_form(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
         """Post a form that carries its own credentials, such as a token exchange.
@@ -252,24 +288,26 @@ class Graph:
         params: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
+        file_form: MultipartForm | None = None,
         repeatable: bool = False,
     ) -> Answer:
         repeatable = repeatable or method != "POST"
         found = self._hosts[host]
+        timeout = self._timeout if file_form is None else UPLOAD_TIMEOUT
         started = time.monotonic()
         try:
             response = self._pool().request(
                 method,
                 f"{found.base if has_version else found.bare}/{path}",
                 params=params,
-                data=_encode(json) if json is not None else form,
-                headers={"Content-Type": "application/json"} if json is not None else None,
+                data=_encode(json) if json is not None else (file_form or form),
+                headers=_content_type(json, file_form),
                 auth=auth,
-                timeout=self._timeout,
+                timeout=timeout,
                 allow_redirects=False,
                 stream=True,
             )
-            content = _read(response, until=started + sum(self._timeout))
+            content = _read(response, until=started + sum(timeout))
         except requests.RequestException as error:
             failure = error_from_failure(error, repeatable=repeatable)
             _log_failure(method, path, failure)
@@ -300,6 +338,19 @@ class Graph:
                 self._session = _new_session(self._hosts[GRAPH].base, self._connections)
                 self._session_pid = os.getpid()
             return self._session
+
+
+def _proof(app: MetaApp, token: str, host: str) -> dict[str, str]:
+    """Return the proof that goes with a token, where the host knows of it."""
+    return {"appsecret_proof": appsecret_proof(token, app.app_secret)} if host == GRAPH else {}
+
+
+def _content_type(
+    json: Mapping[str, Any] | None, file_form: MultipartForm | None
+) -> dict[str, str] | None:
+    if file_form is not None:
+        return {"Content-Type": file_form.content_type}
+    return {"Content-Type": "application/json"} if json is not None else None
 
 
 def _next_cursor(paging: Any, *, host: str) -> str | None:

@@ -60,11 +60,16 @@ class ConversationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
-    """A message with its attachments, in their order, and the reactions it has now."""
+    """A message with its attachments, in their order, and the reactions it has now.
+
+    Attributes:
+        quoted: the message it answers, where we have that.
+    """
 
     message: Message
     attachments: Sequence[Attachment]
     reactions: Sequence[Reaction] = ()
+    quoted: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,14 +394,32 @@ def _with_attachments(session: Session, messages: Sequence[Message]) -> Sequence
         for attachment in session.scalars(statement):
             by_message[attachment.message_id].append(attachment)
     reactions = _reactions_to(session, messages)
+    quoted = _quoted_by(session, messages)
     return [
         MessageRow(
             message=message,
             attachments=by_message[message.id],
             reactions=reactions[message.id],
+            quoted=quoted.get((message.account_id, message.reply_to_external_id or "")),
         )
         for message in messages
     ]
+
+
+def _quoted_by(
+    session: Session, messages: Sequence[Message]
+) -> dict[tuple[uuid.UUID, str], Message]:
+    """Return the messages that some answer; asks for those only that are not among them."""
+    found = {(each.account_id, each.external_id or ""): each for each in messages}
+    keys = {(each.account_id, each.reply_to_external_id) for each in messages}
+    missing = [key for key in keys if key[1] is not None and key not in found]
+    if missing:
+        statement = select(Message).where(
+            tuple_(Message.account_id, Message.external_id).in_(missing)
+        )
+        for each in session.scalars(statement):
+            found[each.account_id, each.external_id or ""] = each
+    return found
 
 
 def _reactions_to(session: Session, messages: Sequence[Message]) -> dict[uuid.UUID, list[Reaction]]:

@@ -113,22 +113,24 @@ def asked_by_script() -> bool:
 
 
 def content_security_policy(settings: Settings) -> str:
-    """Return the policy of our pages: nothing inline, nothing from elsewhere but pictures.
+    """Return the policy of our pages: nothing inline, nothing from elsewhere but pictures and sounds.
 
     Pictures of people and of messages come from Meta's many hosts, hence any https address; the
     simulator's come from its own origin. The form that begins a connection is led on to Meta's
     login dialog, and browsers hold `form-action` against that, too.
     """
     simulator = _origin(settings.simulator_url) if settings.simulator_url else ""
+    dialogs = sorted({_origin(settings.dialog_url), _origin(settings.instagram_dialog_url)})
     return "; ".join(
         [
             "default-src 'self'",
             "script-src 'self'",
             "style-src 'self'",
-            f"img-src 'self' data: https: {simulator}".rstrip(),
+            f"img-src 'self' data: blob: https: {simulator}".rstrip(),
+            f"media-src 'self' blob: https: {simulator}".rstrip(),
             "object-src 'none'",
             "base-uri 'self'",
-            f"form-action 'self' {_origin(settings.dialog_url)}",
+            f"form-action 'self' {' '.join(dialogs)}",
             "frame-ancestors 'self'",
         ]
     )

@@ -93,12 +93,56 @@ class ListView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentView:
-    """One attachment of a message; `url` is None where nothing safe can be opened."""
+    """One attachment of a message.
+
+    Attributes:
+        kind: how it is shown: `image`, `video`, `audio` or `file`.
+        url: what it opens or plays; None where nothing safe can be.
+        picture_url: the small picture of it; of an image without one, `url` itself is shown.
+        retry_url: a POST that has it fetched again, where that failed.
+        is_broken: whether it should be here and is not.
+    """
 
     kind: str
     label: str = field(repr=False)
     detail: str
     icon: str
+    url: str | None = field(default=None, repr=False)
+    picture_url: str | None = field(default=None, repr=False)
+    width: int | None = None
+    height: int | None = None
+    retry_url: str | None = None
+    is_broken: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkView:
+    """A button of a card; `url` is None where it is the person's to tap."""
+
+    label: str = field(repr=False)
+    url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardView:
+    """One card of a template; `lines` are names with their values, as on a receipt."""
+
+    title: str = field(default="", repr=False)
+    subtitle: str = field(default="", repr=False)
+    picture_url: str | None = field(default=None, repr=False)
+    pictures: Sequence[str] = field(default=(), repr=False)
+    lines: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    url: str | None = field(default=None, repr=False)
+    buttons: Sequence[LinkView] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteView:
+    """What a message answers; `dom_id` is where it stands, "" where it is not on the page."""
+
+    who: str = field(repr=False)
+    text: str = field(repr=False)
+    dom_id: str = ""
     url: str | None = field(default=None, repr=False)
 
 
@@ -127,10 +171,11 @@ class StateView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionView:
-    """Something to do about a message; a POST to `url`."""
+    """Something to do about a message: a POST to `url`, or a way there where it `is_link`."""
 
     label: str
     url: str
+    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +185,11 @@ class MessageView:
     Attributes:
         dom_id: the idempotency key's where the page itself made one, so that the bubble shown
             before the server's answer and the one after are the same element.
-        look: `in`, `out`, `other` (sent by somebody else for us), `bad`, `unsure` or `gone` (taken
-            back by whoever wrote it).
+        look: `in`, `out`, `other` (sent by somebody else for us), `bad`, `unsure`, `gone` (taken
+            back by whoever wrote it), `hidden` (a comment the public does not see) or `notice` (a
+            line that nobody said; `author_icon` is its icon).
         note: what happened other than writing: "tapped “Classes”", "edited".
+        replies: what it offers to be tapped.
     """
 
     id: str
@@ -155,7 +202,10 @@ class MessageView:
     author: str = field(default="", repr=False)
     author_icon: str = ""
     note: str = field(default="", repr=False)
+    quote: QuoteView | None = None
     attachments: Sequence[AttachmentView] = ()
+    cards: Sequence[CardView] = ()
+    replies: Sequence[str] = field(default=(), repr=False)
     reactions: Sequence[ReactionView] = ()
     state: StateView | None = None
     actions: Sequence[ActionView] = ()

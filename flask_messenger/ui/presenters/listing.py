@@ -8,12 +8,32 @@ from flask_messenger.models import Message
 from flask_messenger.models.conversations import CLOSED, SNOOZED
 from flask_messenger.models.messages import BY_PERSON, INBOUND
 from flask_messenger.outbox.policy import STANDARD, Decision
+from flask_messenger.ui.presenters.attachments import attachment_words
 from flask_messenger.ui.presenters.inbox import Pill, RowView
+from flask_messenger.ui.presenters.messages import WORDLESS
 from flask_messenger.ui.presenters.people import avatar_of
 from flask_messenger.ui.presenters.reader import Reader, channel_label, iso, person_name
 from flask_messenger.ui.presenters.times import snoozed_until, time_ago, time_left
-from flask_messenger.ui.presenters.words import MESSAGE_DELETED, STATES, attachment_words, author
+from flask_messenger.ui.presenters.words import MESSAGE_DELETED, STATES, author
 
+SENT_KINDS: Final = {
+    "coupon_template": "Sent a coupon",
+    "customer_information_template": "Sent a form",
+    "feedback_template": "Asked for feedback",
+    "generic_template": "Sent cards",
+    "heart": "Sent a heart",
+    "image_grid": "Sent pictures",
+    "images": "Sent pictures",
+    "instant_form_template": "Sent a form",
+    "list_template": "Sent a list",
+    "media_template": "Sent a card",
+    "product_template": "Sent products",
+    "receipt_template": "Sent a receipt",
+    "shared_post": "Shared a post",
+    "sticker": "Sent a sticker",
+    "utility_template": "Sent a template",
+}
+"""What stands in the list for a message of ours without words."""
 SOON: Final = timedelta(hours=2)
 """A window that closes within this time is shown in the row."""
 
@@ -99,11 +119,11 @@ def preview(message: Message, reader: Reader, *, attachment_type: str = "") -> s
 def _without_words(message: Message, attachment_type: str) -> str:
     if message.deleted_at is not None:
         return MESSAGE_DELETED
-    if message.kind == "media":
+    if message.kind in WORDLESS:
+        return WORDLESS[message.kind]
+    if attachment_type or message.kind == "media":
         return f"Sent {attachment_words(attachment_type)[1]}"
-    if message.kind in ("postback", "quick_reply"):
-        return "Tapped a button"
-    return "Sent something that cannot be shown here"
+    return SENT_KINDS.get(message.kind, "Sent something that cannot be shown here")
 
 
 def pills(row: ConversationRow, reader: Reader, *, closes_in: timedelta | None) -> list[Pill]:

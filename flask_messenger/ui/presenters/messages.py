@@ -11,38 +11,66 @@ from flask_messenger.inbox.queries import MessageRow
 from flask_messenger.models import Message, Reaction
 from flask_messenger.models.messages import (
     BY_BOT,
+    BY_OTHER_APP,
     BY_PAGE_INBOX,
     DISCARDED,
     FAILED,
     INBOUND,
+    NOTICE,
     QUEUED,
     UNKNOWN,
 )
+from flask_messenger.ui.presenters.attachments import attachments_of
+from flask_messenger.ui.presenters.cards import cards_of, received_cards, replies_of, says_all
 from flask_messenger.ui.presenters.inbox import (
     ActionView,
-    AttachmentView,
+    CardView,
     DayView,
     MessageView,
+    QuoteView,
     ReactionView,
     StateView,
 )
+from flask_messenger.ui.presenters.notices import notice_words, touch_words
+from flask_messenger.ui.presenters.people import safe_url
 from flask_messenger.ui.presenters.reader import Reader, iso
 from flask_messenger.ui.presenters.times import clock, day_label, moment
 from flask_messenger.ui.presenters.words import (
     MESSAGE_DELETED,
     SCHEDULED,
     STATES,
-    attachment_view,
     author,
     cause,
-    sent_attachment_view,
 )
 
 PAGE_KEY: Final = re.compile(r"[0-9a-f]{32}")
 """The shape of the keys our own pages make; another sender's key may be anything."""
 
 TAPS: Final = ("postback", "quick_reply")
-AUTHOR_ICONS: Final = {BY_PAGE_INBOX: "page", BY_BOT: "bot"}
+COMMENTS: Final = ("comment", "mention", "post")
+QUOTED_LENGTH: Final = 160
+KIND_NOTES: Final = {
+    "ephemeral": "seen once",
+    "mention": "mentioned you",
+    "post": "wrote on your Page",
+    "story_mention": "mentioned you in their story",
+    "story_reply": "answered your story",
+}
+WORDLESS: Final = {
+    "appointment": "An appointment",
+    "comment": "A comment without words",
+    "ephemeral": "Something that could be seen once",
+    "location": "A place",
+    "mention": "Mentioned you",
+    "order": "An order",
+    "post": "A post without words",
+    "postback": "Tapped a button",
+    "quick_reply": "Tapped a button",
+    "story_mention": "Mentioned you in their story",
+    "story_reply": "Answered your story",
+}
+"""What stands for the words of a message that has none, and brings nothing to look at."""
+AUTHOR_ICONS: Final = {BY_PAGE_INBOX: "page", BY_BOT: "bot", BY_OTHER_APP: "page"}
 
 
 def days_of(rows: Sequence[MessageRow], reader: Reader) -> list[DayView]:
@@ -67,25 +95,70 @@ def days_of(rows: Sequence[MessageRow], reader: Reader) -> list[DayView]:
 
 
 def message_view(row: MessageRow, reader: Reader) -> MessageView:
-    """Return one bubble."""
+    """Return one bubble, or the line of a notice."""
     message = row.message
+    if message.direction == NOTICE:
+        return _notice(message, reader)
     is_inbound = message.direction == INBOUND
+    attachments = [] if message.deleted_at else attachments_of(row, reader)
+    cards = [] if message.deleted_at else _cards(row)
+    has_more = bool(attachments or cards)
     return MessageView(
         id=str(message.id),
         dom_id=dom_id(message),
         is_inbound=is_inbound,
         look=_look(message),
-        text=message.text or _nothing_to_show(row),
+        text=_words(message, has_more=has_more),
         time=clock(message.sent_at, reader.zone),
         time_iso=iso(message.sent_at),
         author="" if is_inbound else author(message, reader),
         author_icon=AUTHOR_ICONS.get(message.sent_by, ""),
         note=_note(message),
-        attachments=_attachments(row),
+        quote=_quote(row, reader),
+        attachments=attachments,
+        cards=cards,
+        replies=[] if is_inbound else replies_of(message.content or {}),
         reactions=[_reaction(reaction) for reaction in row.reactions],
         state=None if is_inbound else _state(message, reader),
         actions=_actions(message, reader),
     )
+
+
+def _notice(message: Message, reader: Reader) -> MessageView:
+    words, icon = notice_words(message)
+    return MessageView(
+        id=str(message.id),
+        dom_id=dom_id(message),
+        is_inbound=False,
+        look="notice",
+        text=words,
+        time=clock(message.sent_at, reader.zone),
+        time_iso=iso(message.sent_at),
+        author_icon=icon,
+    )
+
+
+def _cards(row: MessageRow) -> list[CardView]:
+    received = [each for each in row.attachments if each.type == "template"]
+    if received:
+        return [card for each in received for card in received_cards(each.payload or {})]
+    return cards_of(row.message.kind, row.message.content or {})
+
+
+def _quote(row: MessageRow, reader: Reader) -> QuoteView | None:
+    """Return what the message answers: one of the thread, or a story."""
+    story = (row.message.content or {}).get("story")
+    if isinstance(story, dict):
+        url = safe_url(story.get("url"))
+        return QuoteView(who="Your story", text="" if url else "It is gone", url=url)
+    if row.message.reply_to_external_id is None or row.message.kind in COMMENTS:
+        return None
+    quoted = row.quoted
+    if quoted is None:
+        return QuoteView(who="An earlier message", text="")
+    words = quoted.text or _nothing_to_show(quoted, has_more=False) or "An attachment"
+    who = "They" if quoted.direction == INBOUND else author(quoted, reader)
+    return QuoteView(who=who, text=words[:QUOTED_LENGTH], dom_id=dom_id(quoted))
 
 
 def dom_id(message: Message) -> str:
@@ -98,10 +171,18 @@ def _note(message: Message) -> str:
     """Say what happened other than writing."""
     if message.deleted_at is not None:
         return ""
-    notes = ["edited"] if message.edited_at is not None else []
-    if message.kind in TAPS:
-        notes.insert(0, f"tapped “{message.text}”" if message.text else "tapped")
-    return " · ".join(notes)
+    content = message.content or {}
+    came = touch_words(content.get("referral"))
+    notes = [
+        (f"tapped “{message.text}”" if message.text else "tapped") if message.kind in TAPS else "",
+        KIND_NOTES.get(message.kind, ""),
+        f"came by: {came}" if came else "",
+        "edited" if message.edited_at is not None else "",
+        "hidden from the public" if message.hidden_at is not None else "",
+        "another app was answering" if content.get("standby") else "",
+        "a test of Meta's" if content.get("test") else "",
+    ]
+    return " · ".join(filter(None, notes))
 
 
 def _reaction(reaction: Reaction) -> ReactionView:
@@ -113,6 +194,8 @@ def _reaction(reaction: Reaction) -> ReactionView:
 def _look(message: Message) -> str:
     if message.deleted_at is not None:
         return "gone"
+    if message.hidden_at is not None:
+        return "hidden"
     if message.direction == INBOUND:
         return "in"
     if message.status == FAILED:
@@ -122,21 +205,19 @@ def _look(message: Message) -> str:
     return "other" if message.sent_by in AUTHOR_ICONS else "out"
 
 
-def _nothing_to_show(row: MessageRow) -> str:
-    if row.message.deleted_at is not None:
-        return MESSAGE_DELETED
-    if _attachments(row):
+def _words(message: Message, *, has_more: bool) -> str:
+    if has_more and says_all(message.kind):
         return ""
-    if row.message.kind in TAPS:
-        return "Tapped a button"
-    return "Something that cannot be shown here"
+    return message.text or _nothing_to_show(message, has_more=has_more)
 
 
-def _attachments(row: MessageRow) -> list[AttachmentView]:
-    if row.attachments:
-        return [attachment_view(attachment) for attachment in row.attachments]
-    sent = sent_attachment_view(row.message.content)
-    return [sent] if sent else []
+def _nothing_to_show(message: Message, *, has_more: bool) -> str:
+    """Return what stands where the words would be."""
+    if message.deleted_at is not None:
+        return MESSAGE_DELETED
+    if has_more:
+        return ""
+    return WORDLESS.get(message.kind, "Something that cannot be shown here")
 
 
 def _state(message: Message, reader: Reader) -> StateView | None:

@@ -3,12 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from typing import Any
 
 from flask_messenger.channels.registry import CHANNELS
 from flask_messenger.hooks import Tenant
 
 YOU = "You"
 SOMEBODY = "A colleague"
+
+
+def no_file(row: Any) -> None:
+    """Say that a file is not to be had."""
+    del row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +25,8 @@ class Reader:
         locations: names by id; empty where the host names none.
         agents: names by id; empty where the host names none.
         link: the application's `url_for`.
+        file_link: where a stored file is to be had, for a while; None where there is none.
+        thumbnail_link: the same of the small picture of it.
     """
 
     tenant: Tenant
@@ -27,6 +35,8 @@ class Reader:
     locations: Mapping[str, str] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict, repr=False)
     link: Callable[..., str]
+    file_link: Callable[[Any], str | None] = field(default=no_file, repr=False)
+    thumbnail_link: Callable[[Any], str | None] = field(default=no_file, repr=False)
 
     def location_name(self, location_id: str | None) -> str:
         """Return what people call a location; "" where it has none."""

@@ -13,6 +13,7 @@ from flask_messenger.simulator import (
     chat_notices,
     chat_writing,
     control,
+    control_graph,
     control_talk,
     control_world,
     dialog,
@@ -44,6 +45,7 @@ PARTS = (
     control,
     control_talk,
     control_world,
+    control_graph,
     pictures,
     samples,
     graph,  # last: it takes every path that is left

@@ -10,7 +10,14 @@ from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
-from flask_messenger.simulator import faults, outbound_queue, pictures, requested, sender
+from flask_messenger.simulator import (
+    error_table,
+    faults,
+    outbound_queue,
+    pictures,
+    requested,
+    sender,
+)
 from flask_messenger.simulator.constants import APP_ID
 from flask_messenger.simulator.errors import DEAD_TOKEN_REASONS, GraphError
 from flask_messenger.simulator.graph_app import verify_callback
@@ -25,6 +32,7 @@ MAX_SPEED = 1_000_000
 SHOWN_DELIVERIES = 50
 FAULT_KEYS = (
     "kind",
+    "error",
     "when",
     "method",
     "path",
@@ -240,7 +248,8 @@ bp.register_error_handler(HTTPException, requested.explain)
 
 
 def _read_details(sent: dict[str, Any]) -> dict[str, Any]:
-    details: dict[str, Any] = {
+    details: dict[str, Any] = _named_error(sent)
+    details |= {
         name: sent[name] for name in ("when", "message", "is_transient", "html") if name in sent
     }
     bounds = {
@@ -254,6 +263,21 @@ def _read_details(sent: dict[str, Any]) -> dict[str, Any]:
             value = requested.number(sent, name, 0, lowest=0, highest=highest)
             details[name] = value if name == "seconds" else int(value)
     return details
+
+
+def _named_error(sent: dict[str, Any]) -> dict[str, Any]:
+    """Return what a fault by the name of an error of Graph's stands for."""
+    if not sent.get("error"):
+        return {}
+    named = error_table.find_named(requested.text(sent, "error"))
+    if named is None:
+        raise BadRequest("error must be a name, a code or a code/subcode of the error table.")
+    details: dict[str, Any] = {
+        "code": named.code,
+        "message": f"(#{named.code}) {named.message}",
+        "is_transient": named.is_transient,
+    }
+    return details if named.subcode is None else details | {"subcode": named.subcode}
 
 
 def _describe_webhooks(db: sqlite3.Connection) -> dict[str, Any]:

@@ -86,6 +86,15 @@ class Call:
             raise errors.invalid(f"Param {name} must be an array.")
         return parsed
 
+    def items(self, name: str) -> list[Any]:
+        """Return a list of objects: JSON in a JSON body, JSON in a string anywhere else."""
+        value = self._parsed(name)
+        if value is None:
+            raise errors.missing(name)
+        if not isinstance(value, list):
+            raise errors.invalid(f"Param {name} must be an array.")
+        return value
+
     def wanted_fields(self, default: str) -> tuple[Field, ...]:
         """Return the fields asked for, or those that come without asking."""
         return parse_fields(self.text("fields") or default)

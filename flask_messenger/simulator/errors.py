@@ -204,6 +204,17 @@ def messages_not_allowed() -> GraphError:
     )
 
 
+def app_not_live() -> GraphError:
+    """Return the answer to a message of an app that is still in development."""
+    return GraphError(
+        "(#200) Cannot message users who are not admins, developers or testers of the app until"
+        " the pages_messaging permission is reviewed and the app is live.",
+        code=200,
+        subcode=2018028,
+        status=HTTPStatus.FORBIDDEN,
+    )
+
+
 def comment_not_for_reply(*, is_instagram: bool) -> GraphError:
     """Return the answer to a private reply to a comment that takes none."""
     if is_instagram:
@@ -216,12 +227,24 @@ def replied_already() -> GraphError:
     return GraphError("(#10900) Activity already replied to", code=10900)
 
 
-def rate_limited(code: int) -> GraphError:
+def rate_limited(code: int, subcode: int | None = None) -> GraphError:
     """Return the answer to too many calls."""
     return GraphError(
-        f"(#{code}) Calls to this api have exceeded the rate limit.",
-        code=code,
-        status=HTTPStatus.BAD_REQUEST,
+        f"(#{code}) Calls to this api have exceeded the rate limit.", code=code, subcode=subcode
+    )
+
+
+def message_gone() -> GraphError:
+    """Return the answer to a message that was deleted, or is older than Graph tells."""
+    return GraphError("(#9000001) The message was deleted", code=9000001)
+
+
+def consent_needed() -> GraphError:
+    """Return the answer about somebody on Instagram who never wrote to the account."""
+    return GraphError(
+        "(#230) User consent is required to access user profile",
+        code=230,
+        status=HTTPStatus.FORBIDDEN,
     )
 
 

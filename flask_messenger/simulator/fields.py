@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask_messenger.simulator import errors
@@ -20,6 +20,9 @@ class Field:
     name: str
     modifiers: Mapping[str, str]
     children: tuple[Field, ...]
+
+
+Edge = Callable[[Field], Any]
 
 
 def parse_fields(text: str) -> tuple[Field, ...]:
@@ -55,6 +58,31 @@ def pick(node: Mapping[str, Any], wanted: tuple[Field, ...], node_type: str) -> 
     return picked
 
 
+def expand(
+    node: dict[str, Any], wanted: tuple[Field, ...], edges: Mapping[str, Edge]
+) -> tuple[Field, ...]:
+    """Read the wanted `edges` into `node`; return what is left to pick.
+
+    An edge is read only where it is asked for, and answers with its own `data`.
+    """
+    left = []
+    for field in wanted:
+        edge = edges.get(field.name)
+        if edge is not None:
+            node[field.name] = edge(field)
+            field = replace(field, children=())  # noqa: PLW2901
+        left.append(field)
+    return tuple(left)
+
+
+def limit_of(field: Field, default: int) -> int:
+    """Return how many items of an edge are wanted: `messages.limit(20)`."""
+    text = field.modifiers.get("limit", str(default))
+    if not text.isdigit():
+        raise errors.invalid("Param limit must be an integer greater than or equal to 0")
+    return int(text)
+
+
 def _pick_inside(value: Any, field: Field) -> Any:
     if not field.children:
         return value
@@ -63,7 +91,15 @@ def _pick_inside(value: Any, field: Field) -> Any:
     inner = value.get("data")
     if isinstance(inner, Mapping):
         return {"data": pick(inner, field.children, field.name)}
+    if isinstance(inner, list):
+        return {"data": [_pick_known(item, field) for item in inner]}
     return pick(value, field.children, field.name)
+
+
+def _pick_known(item: Mapping[str, Any], field: Field) -> dict[str, Any]:
+    """Return what is wanted of an item of a list, whose items differ in what they have."""
+    names = {child.name for child in field.children} | {"id"}
+    return {name: value for name, value in item.items() if name in names}
 
 
 def _parse_list(text: str, start: int) -> tuple[tuple[Field, ...], int]:

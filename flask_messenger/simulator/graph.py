@@ -15,15 +15,21 @@ from flask_messenger.simulator import (
     errors,
     faults,
     graph_app,
+    graph_batch,
+    graph_comments,
+    graph_conversations,
     graph_instagram,
     graph_me,
     graph_messages,
     graph_oauth,
     graph_pages,
+    graph_people,
     graph_personas,
+    graph_posts,
     graph_profile,
     graph_profiles,
     graph_routing,
+    graph_templates,
     graph_uploads,
     instagram_oauth,
     nodes,
@@ -47,15 +53,21 @@ from flask_messenger.simulator.vocabulary import EXPIRED_VERSIONS, LIVE_VERSIONS
 # Importing these fills the table of endpoints.
 ROOMS = (
     graph_app,
+    graph_batch,
+    graph_comments,
+    graph_conversations,
     graph_instagram,
     graph_me,
     graph_messages,
     graph_oauth,
     graph_pages,
+    graph_people,
     graph_personas,
+    graph_posts,
     graph_profile,
     graph_profiles,
     graph_routing,
+    graph_templates,
     graph_uploads,
     instagram_oauth,
 )
@@ -80,6 +92,12 @@ ROOT_EDGES = {host: {edge for node, edge in TABLE if node == root} for host, roo
 def answer(version: str, path: str) -> Response:
     """Answer a call to graph.facebook.com."""
     return _serve(FACEBOOK_HOST, version, path)
+
+
+@bp.post("/")
+def answer_batch() -> Response:
+    """Answer a batch without a version: each of its calls names its own."""
+    return _serve(FACEBOOK_HOST, LIVE_VERSIONS[-1], "")
 
 
 @bp.route("/graph.instagram.com/<path:path>", methods=METHODS)
@@ -125,7 +143,8 @@ def _served_version(asked: str) -> str | None:
 
 def _check(host: str, served: str | None, version: str, path: str) -> tuple[Call, Endpoint]:
     """Return the checked call and what answers it, in the order in which Graph looks at things."""
-    if served is None or path == "":
+    is_batch = path == "" and request.method == "POST" and "batch" in request.values
+    if served is None or (path == "" and not is_batch):
         raise errors.unknown_path("/".join(filter(None, [version if served is None else "", path])))
     parameters = _read_parameters()
     value = _read_token(parameters)

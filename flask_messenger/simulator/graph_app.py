@@ -15,7 +15,7 @@ from flask_messenger.simulator.endpoints import Call, endpoint
 from flask_messenger.simulator.fields import pick
 from flask_messenger.simulator.state import simulator
 from flask_messenger.simulator.tokens import APP
-from flask_messenger.simulator.vocabulary import WEBHOOK_FIELDS
+from flask_messenger.simulator.vocabulary import PERMISSIONS, WEBHOOK_FIELDS
 
 VERIFY_SECONDS = 10
 SUBSCRIBE_PARAMETERS = ("object", "callback_url", "verify_token", "fields", "include_values")
@@ -33,6 +33,21 @@ def show_app(call: Call) -> dict[str, Any]:
         "category": "Business and Pages",
     }
     return pick(values, call.wanted_fields("category,link,name,id"), "Application")
+
+
+@endpoint("GET", "app", "permissions", auth=APP, parameters=("permission", "status"))
+def list_permissions(call: Call) -> dict[str, Any]:
+    """Answer with what the app was approved for: nothing, while it is in development."""
+    with simulator().storage.reading() as db:
+        row = db.execute("SELECT mode FROM apps WHERE id = ?", [call.node_id]).fetchone()
+    status = "live" if row["mode"] == "live" else "unapproved"
+    return {
+        "data": [
+            {"permission": name, "status": status}
+            for name in PERMISSIONS
+            if call.text("permission") in {None, name} and call.text("status") in {None, status}
+        ]
+    }
 
 
 @endpoint("GET", "app", "subscriptions", auth=APP)

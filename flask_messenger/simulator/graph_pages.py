@@ -9,7 +9,8 @@ from typing import Any
 from flask import redirect
 from werkzeug.wrappers import Response
 
-from flask_messenger.simulator import errors, pictures, tokens
+from flask_messenger.simulator import errors, graph_people, pictures, routing, tokens
+from flask_messenger.simulator.accounts import linked_instagram
 from flask_messenger.simulator.endpoints import (
     ANYBODY,
     OPTIONAL,
@@ -46,7 +47,7 @@ UNFILLED_FIELDS = (
 )
 
 
-@endpoint("GET", "page", auth=ANYBODY, parameters=("fields",))
+@endpoint("GET", "page", auth=ANYBODY, parameters=("fields", "account_linking_token"))
 def show_page(call: Call) -> dict[str, Any]:
     """Answer with the fields of one Page."""
     with simulator().storage.writing() as db:  # asking for its token may make it
@@ -61,6 +62,9 @@ def show_page(call: Call) -> dict[str, Any]:
                 " Public Content Access' feature.",
             )
         values = page_values(db, page, call.token, grant)
+        linking = call.text("account_linking_token")
+        if linking is not None:
+            values["recipient"] = graph_people.find_linking(db, page["id"], linking)
         return pick(values, call.wanted_fields("name,id"), "Page")
 
 
@@ -149,6 +153,7 @@ def page_values(
         "picture": _picture(page["id"]),
         "instagram_business_account": instagram,
         "connected_instagram_account": instagram,
+        "messaging_feature_status": _feature_status(db, page["id"]),
         "subject_to_new_eu_privacy_rules": False,
         "has_transitioned_to_new_page_experience": True,
         "is_published": True,
@@ -156,6 +161,17 @@ def page_values(
         "followers_count": 0,
         "verification_status": "not_verified",
         **dict.fromkeys(UNFILLED_FIELDS),
+    }
+
+
+def _feature_status(db: sqlite3.Connection, page_id: str) -> dict[str, bool]:
+    """Return which of the routing features are on: several apps share the threads."""
+    is_routed = routing.default_app(db, page_id) is not None
+    linked = linked_instagram(db, page_id)
+    return {
+        "hop_v2": False,
+        "msgr_multi_app": is_routed,
+        "ig_multi_app": linked is not None and routing.default_app(db, linked.id) is not None,
     }
 
 

@@ -1,15 +1,16 @@
-"""A customer as the Page sees them: `/{psid}?fields=…`."""
+"""A customer as the account sees them: `/{psid}?fields=…`, `/{igsid}?fields=…`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flask_messenger.simulator import errors, ids, pictures
+from flask_messenger.simulator.access import MESSAGES, known_account, require_access
 from flask_messenger.simulator.endpoints import Call, endpoint
 from flask_messenger.simulator.fields import Field, pick
 from flask_messenger.simulator.grants import find_grant
 from flask_messenger.simulator.state import simulator
-from flask_messenger.simulator.tokens import PAGE
+from flask_messenger.simulator.tokens import INSTAGRAM_USER, PAGE
 
 NEEDED = {
     "locale": "pages_user_locale",
@@ -43,6 +44,33 @@ def show_profile(call: Call) -> dict[str, Any]:
         "gender": None,
     }
     return pick(values, wanted, "MessengerProfile")
+
+
+@endpoint("GET", "igsid", auth=(PAGE, INSTAGRAM_USER), parameters=("fields",))
+def show_instagram_profile(call: Call) -> dict[str, Any]:
+    """Answer with the profile of somebody who wrote to the Instagram account."""
+    wanted = call.wanted_fields("name,username,profile_pic,id")
+    with simulator().storage.reading() as db:
+        row = db.execute(
+            "SELECT c.*, t.account_id, t.is_blocked, t.last_user_at FROM threads t"
+            " JOIN customers c ON c.slug = t.customer WHERE t.psid = ?",
+            [call.node_id],
+        ).fetchone()
+        if row is None or row["last_user_at"] is None or row["is_blocked"]:
+            raise errors.consent_needed()
+        require_access(db, call.token, known_account(db, row["account_id"]), MESSAGES)
+    follows = int(ids.numeric_id("follows", call.node_id))
+    values = {
+        "id": call.node_id,
+        "name": f"{row['first_name']} {row['last_name']}".strip(),
+        "username": row["username"] or row["slug"],
+        "profile_pic": pictures.avatar_url(simulator().settings.base_url, row["slug"]),
+        "follower_count": row["followers_count"],
+        "is_user_follow_business": follows % 2 == 0,
+        "is_business_follow_user": follows % 5 == 0,
+        "is_verified_user": bool(row["is_verified"]),
+    }
+    return pick(values, wanted, "IGBusinessScopedID")
 
 
 def _check_extras(wanted: tuple[Field, ...], granted: list[str]) -> None:

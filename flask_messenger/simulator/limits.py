@@ -13,7 +13,15 @@ CUSTOM_LIMIT = 613
 _lock = threading.Lock()
 
 
-def take_turn(name: str, owner: str, *, calls: int, seconds: float, code: int) -> None:
+def take_turn(
+    name: str,
+    owner: str,
+    *,
+    calls: int,
+    seconds: float,
+    code: int = CUSTOM_LIMIT,
+    subcode: int | None = None,
+) -> None:
     """Count one call; pass while `owner` made no more than `calls` of this kind in `seconds`.
 
     Raises:
@@ -25,5 +33,5 @@ def take_turn(name: str, owner: str, *, calls: int, seconds: float, code: int) -
         while times and times[0] <= now - seconds:
             times.popleft()
         if len(times) >= calls:
-            raise errors.rate_limited(code)
+            raise errors.rate_limited(code, subcode)
         times.append(now)

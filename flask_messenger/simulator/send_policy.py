@@ -69,6 +69,9 @@ def check_sender(db: sqlite3.Connection, call: Call, account: Account) -> None:
     require_access(db, call.token, account, MESSAGES, task="MESSAGING")
     if not account.allows_messages:
         raise errors.messages_not_allowed()
+    app = db.execute("SELECT mode FROM apps WHERE id = ?", [call.token.app_id]).fetchone()
+    if app["mode"] != "live":  # nobody who writes here has a role on the app
+        raise errors.app_not_live()
 
 
 def check_utility(db: sqlite3.Connection, call: Call) -> None:

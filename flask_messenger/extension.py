@@ -20,6 +20,7 @@ from flask_messenger.ingest.journal import Journal
 from flask_messenger.ingest.spool import Spool
 from flask_messenger.ingest.strangers import Strangers
 from flask_messenger.ingest.wake import DrainWaker
+from flask_messenger.media.store import Store
 from flask_messenger.outbox.board import Board
 from flask_messenger.outbox.breaker import Breaker
 from flask_messenger.outbox.pacing import Pace, Pacer
@@ -157,6 +158,7 @@ def _add_clients(held: MessengerState, app: Flask) -> None:
     held.add(Pacer(client, board, _pace(settings)))
     held.add(Breaker(board))
     held.add(Leftovers())
+    held.add(Store.of(app, settings.media))
     held.add(create_oauth(app, settings))
 
 

@@ -98,3 +98,11 @@ def build_reaction(
         "sender_action": "unreact" if reaction is None else "react",
         "payload": payload,
     }
+
+
+def build_upload(type_: str) -> dict[str, Any]:
+    """Return the body that gives Meta a file to keep; the file goes beside it.
+
+    Source: https://developers.facebook.com/docs/messenger-platform/reference/attachment-upload-api
+    """
+    return {"message": {"attachment": {"type": type_, "payload": {"is_reusable": True}}}}

@@ -123,3 +123,12 @@ class Channel(Protocol):
             ContentError: the channel does not have this reaction.
         """
         ...
+
+    def build_upload(self, type_: str, *, endpoint: Endpoint) -> GraphRequest:
+        """Return the request that gives Meta a file to keep; the file goes beside it.
+
+        Args:
+            type_: `image`, `video`, `audio` or `file`.
+            endpoint: the account that may send it by its id.
+        """
+        ...

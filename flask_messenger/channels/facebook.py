@@ -133,6 +133,12 @@ class Facebook:
         body = _sending.build_reaction(message_external_id, emoji, recipient=recipient)
         return _send(endpoint, body)
 
+    def build_upload(self, type_: str, *, endpoint: Endpoint) -> GraphRequest:
+        """Return the request that gives Meta a file to keep."""
+        path = f"{node(endpoint.external_id)}/message_attachments"
+        body = {"platform": "messenger", **_sending.build_upload(type_)}
+        return GraphRequest(method="POST", path=path, body=body)
+
 
 def _send(endpoint: Endpoint, body: Mapping[str, Any]) -> GraphRequest:
     return GraphRequest(method="POST", path=f"{node(endpoint.external_id)}/messages", body=body)

@@ -161,6 +161,19 @@ class Instagram:
         body = _sending.build_reaction(message_external_id, reaction, recipient=recipient)
         return _send(endpoint, body)
 
+    def build_upload(self, type_: str, *, endpoint: Endpoint) -> GraphRequest:
+        """Return the request that gives Meta a file to keep.
+
+        The Page that carries the account says which of its two products the file is for.
+        """
+        body, host = _sending.build_upload(type_), _host(endpoint)
+        if host == INSTAGRAM:
+            owner = endpoint.external_id
+        else:
+            owner, body = endpoint.page_external_id or "", {"platform": "instagram", **body}
+        path = f"{node(owner)}/message_attachments"
+        return GraphRequest(method="POST", host=host, path=path, body=body)
+
 
 def _host(endpoint: Endpoint) -> str:
     return INSTAGRAM if endpoint.login == BY_INSTAGRAM else GRAPH

@@ -59,26 +59,34 @@ def discard_files(
     insert_missing(session, _discarded, rows, key=("storage_key",))
 
 
+def discard_attachments(session: Session, rows: Sequence[Any]) -> None:
+    """Have the files of attachments removed whose rows go. Never commits.
+
+    Args:
+        session: of the transaction that drops the rows.
+        rows: with `workspace_id`, `storage_key`, `thumbnail_key` and `upload_id`.
+    """
+    keys = [(row.workspace_id, key) for row in rows for key in (row.storage_key, row.thumbnail_key)]
+    discard_files(session, keys)
+    release_uploads(session, [row.upload_id for row in rows if row.upload_id is not None])
+
+
 def discard_files_of_messages(session: Session, message_ids: Any) -> None:
-    """Have the files of messages removed, uploads with them. Never commits.
+    """Have the files of messages removed that go. Never commits.
 
     Args:
         session: of the transaction that drops the messages.
         message_ids: a list of ids, or a query of them.
     """
-    rows = session.execute(
+    found = session.execute(
         select(
             _attachments.c.workspace_id,
             _attachments.c.storage_key,
             _attachments.c.thumbnail_key,
             _attachments.c.upload_id,
         ).where(_attachments.c.message_id.in_(message_ids))
-    ).all()
-    # The file of an upload is the upload's, which may have been sent to others.
-    own = [row for row in rows if row.upload_id is None]
-    discard_files(session, [(row.workspace_id, row.storage_key) for row in own])
-    discard_files(session, [(row.workspace_id, row.thumbnail_key) for row in own])
-    release_uploads(session, [row.upload_id for row in rows if row.upload_id is not None])
+    )
+    discard_attachments(session, found.all())
 
 
 def release_uploads(session: Session, upload_ids: Sequence[Any]) -> None:
@@ -95,6 +103,8 @@ def release_uploads(session: Session, upload_ids: Sequence[Any]) -> None:
 def keep_files(session: Session, keys: Iterable[str | None]) -> bool:
     """Say that a row names these files now; False where one is being removed. Never commits."""
     wanted = {key for key in keys if key}
+    if not wanted:
+        return True
     found = session.execute(
         delete(_discarded)
         .where(_discarded.c.storage_key.in_(wanted), _discarded.c.due_at > utc_now())

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, Final
+from typing import Any, Final
 
-from flask_messenger.media.pictures import draw_thumbnail
+from flask_messenger.errors import FileRefusedError
+from flask_messenger.media import words
+from flask_messenger.media.pictures import draw_thumbnail, measure
 from flask_messenger.media.store import Store, new_key
 
-IN_MEMORY: Final = 0
 PREFIX: Final = "messenger-media-"
 
 
@@ -25,6 +26,11 @@ class Keys:
     def new(cls, workspace_id: str, now: datetime) -> "Keys":
         """Return two fresh ones."""
         return cls(file=new_key(workspace_id, now), thumbnail=new_key(workspace_id, now))
+
+    @property
+    def both(self) -> tuple[str, str]:
+        """The two of them."""
+        return self.file, self.thumbnail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +56,30 @@ def scratch_file() -> Iterator[Any]:
         yield file
 
 
-def keep(store: Store, file: IO[bytes], keys: Keys, *, is_picture: bool, max_pixels: int) -> Kept:
+def keep(store: Store, file: Any, keys: Keys, *, is_picture: bool, max_pixels: int) -> Kept:
     """Put a scratch file into the store, and its small picture beside it.
 
     Raises:
+        FileRefusedError: a picture has more pixels than `max_pixels`, which whoever looks at it
+            would have to unpack.
         FileUnavailableError: the store did not take it.
     """
     file.flush()
-    store.put(keys.file, str(file.name))
-    if not is_picture:
+    size = measure(file) if is_picture else None
+    if size is not None and size.width * size.height > max_pixels:
+        message = f"The picture has more than {max_pixels} pixels."
+        raise FileRefusedError(message, reason=words.TOO_LARGE)
+    store.put(keys.file, file.name)
+    if size is None:
         return Kept(storage_key=keys.file)
     with scratch_file() as small:
-        size = draw_thumbnail(file, small, max_pixels=max_pixels)
-        if size is None:
-            return Kept(storage_key=keys.file)
-        small.flush()
-        store.put(keys.thumbnail, str(small.name))
+        is_drawn = draw_thumbnail(file, small)
+        if is_drawn:
+            small.flush()
+            store.put(keys.thumbnail, small.name)
     return Kept(
-        storage_key=keys.file, thumbnail_key=keys.thumbnail, width=size.width, height=size.height
+        storage_key=keys.file,
+        thumbnail_key=keys.thumbnail if is_drawn else None,
+        width=size.width,
+        height=size.height,
     )

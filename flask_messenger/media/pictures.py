@@ -11,6 +11,10 @@ WIDEST: Final = 480
 FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP")
 """Nothing else is opened: each decoder is one more that a file could attack."""
 QUALITY: Final = 80
+ORIENTATION: Final = 0x0112
+TURNED: Final = frozenset({5, 6, 7, 8})
+"""Of the file's word for which side is up: those by which width becomes height."""
+THUMBNAIL: Final = "image/webp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,11 @@ def measure(source: IO[bytes]) -> Size | None:
     return Size(height, width) if turned else Size(width, height)
 
 
-def draw_thumbnail(source: IO[bytes], sink: IO[bytes], *, max_pixels: int) -> Size | None:
-    """Write a small JPEG or PNG of a picture to `sink`; return the picture's own size.
+def draw_thumbnail(source: IO[bytes], sink: IO[bytes]) -> bool:
+    """Write a small WebP of a picture to `sink`; say whether there is one.
 
-    Of a picture with several, the first. None, and nothing drawn, where it is no picture, or says
-    that it has more pixels than `max_pixels`: unpacked, it would fill the memory.
+    Of a picture with several, the first. It is unpacked: whoever asks has looked how large it is.
     """
-    size = measure(source)
-    if size is None or size.width * size.height > max_pixels:
-        return None
     try:
         source.seek(0)
         with warnings.catch_warnings():
@@ -52,8 +52,8 @@ def draw_thumbnail(source: IO[bytes], sink: IO[bytes], *, max_pixels: int) -> Si
                 picture.draft("RGB", (WIDEST * 2, WIDEST * 2))
                 _shrink(picture, sink)
     except Exception:  # noqa: BLE001 - as above; the picture itself is kept
-        return None
-    return size
+        return False
+    return True
 
 
 def _shrink(picture: Image.Image, sink: IO[bytes]) -> None:
@@ -64,11 +64,4 @@ def _shrink(picture: Image.Image, sink: IO[bytes]) -> None:
     # A picture of the pixels alone: no place, no camera, no comment of the file comes along.
     bare = Image.new(small.mode, small.size)
     bare.paste(small)
-    if is_clear:
-        bare.save(sink, "PNG", optimize=True)
-    else:
-        bare.save(sink, "JPEG", quality=QUALITY)
-
-
-ORIENTATION: Final = 0x0112
-TURNED: Final = frozenset({5, 6, 7, 8})
+    bare.save(sink, "WEBP", quality=QUALITY)

@@ -4,6 +4,7 @@ A key names the workspace and is random: nothing in it is about a person. A file
 not at all, and is never changed.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -59,20 +60,20 @@ class Store:
         except Exception as error:
             raise _unavailable(error) from error
 
-    def read(self, key: str, *, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Yield a file, or its bytes from `start` up to `end`, piece by piece.
+    def read(self, key: str, *, start: int = 0, end: int | None = None) -> "Pieces":
+        """Return a file, or its bytes from `start` up to `end`, piece by piece.
 
         Raises:
-            NotFoundError: there is none. At once, before the first piece is asked for.
+            NotFoundError: there is none.
             FileUnavailableError: the store did not answer.
         """
-        stream = self._open(key)
-        return _pieces(stream, start, end)
+        return Pieces(self._open(key), start, end)
 
     def copy(self, key: str, sink: IO[bytes]) -> None:
         """Write a file to `sink`. Raises as `read`."""
-        for piece in self.read(key):
-            sink.write(piece)
+        with contextlib.closing(self.read(key)) as pieces:
+            for piece in pieces:
+                sink.write(piece)
 
     def delete(self, key: str) -> None:
         """Remove a file; one that is gone is gone.
@@ -129,16 +130,29 @@ def workspace_folder(workspace_id: str) -> str:
     return f"h-{hashlib.sha256(workspace_id.encode()).hexdigest()}"
 
 
-def _pieces(stream: Any, start: int, end: int | None) -> Iterator[bytes]:
-    with stream:
+class Pieces:
+    """A file's bytes, piece by piece. Whoever reads closes it, also where nothing was read."""
+
+    def __init__(self, stream: Any, start: int, end: int | None) -> None:
+        self._stream = stream
+        self._left = None if end is None else end - start
         stream.seek(start)
-        left = None if end is None else end - start
-        while left is None or left > 0:
-            piece = stream.read(PIECE_BYTES if left is None else min(PIECE_BYTES, left))
-            if not piece:
-                return
-            left = None if left is None else left - len(piece)
-            yield piece
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        wanted = PIECE_BYTES if self._left is None else min(PIECE_BYTES, self._left)
+        piece: bytes = self._stream.read(wanted) if wanted > 0 else b""
+        if not piece:
+            raise StopIteration
+        if self._left is not None:
+            self._left -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._stream.close()
 
 
 def _is_folder(system: Any) -> bool:

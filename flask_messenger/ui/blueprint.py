@@ -113,7 +113,7 @@ def asked_by_script() -> bool:
 
 
 def content_security_policy(settings: Settings) -> str:
-    """Return the policy of our pages: nothing inline, nothing from elsewhere but pictures and sounds.
+    """Return the policy of our pages: nothing inline, of elsewhere only pictures and sounds.
 
     Pictures of people and of messages come from Meta's many hosts, hence any https address; the
     simulator's come from its own origin. The form that begins a connection is led on to Meta's

@@ -5,11 +5,12 @@
 
 import os
 from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import Any
 
 from flask import Flask, abort, render_template
 
-from flask_messenger.hooks import Hooks
+from flask_messenger.hooks import Hooks, Tenant
 from flask_messenger.settings import Settings
 from flask_messenger.state import KEY, MessengerState
 from flask_messenger.ui.blueprint import add_headers, bp, page_words
@@ -30,7 +31,9 @@ from flask_messenger.ui.presenters.inbox import (
     Tab,
     ThreadView,
 )
+from flask_messenger.ui.presenters.messages import days_of
 from flask_messenger.ui.presenters.people import Avatar
+from flask_messenger.ui.presenters.reader import Reader
 from flask_messenger.ui.presenters.settings import (
     AccountView,
     ChannelView,
@@ -41,6 +44,7 @@ from flask_messenger.ui.presenters.settings import (
     PageChoice,
     SettingsView,
 )
+from tests.ui.kinds import BEGIN, rows_of_all_kinds
 
 KEY_TEXT = "k1:" + "A" * 43 + "="
 
@@ -266,6 +270,13 @@ THREAD = ThreadView(
 ALL_STATES = replace(
     THREAD, days=(DayView(label="Today", messages=(*MESSAGES[:1], *STATES)),), older_url=None
 )
+READER = Reader(
+    tenant=Tenant(workspace_id="w1", user_id="u1", permissions=frozenset({"reply"})),
+    now=BEGIN + timedelta(hours=2),
+    zone=UTC,
+    link=lambda name, **_: f"/{name}",
+)
+ALL_KINDS = replace(THREAD, days=days_of(list(rows_of_all_kinds()), READER), older_url=None)
 PERSON = PersonView(
     name="Maya Okafor",
     avatar=Avatar(initials="MO", colour=0),
@@ -472,6 +483,7 @@ DELETION = {
 STATES_BY_NAME: dict[str, tuple[str, Any]] = {
     "inbox": ("inbox.html", _inbox()),
     "inbox-states": ("inbox.html", _inbox(ALL_STATES)),
+    "inbox-kinds": ("inbox.html", _inbox(ALL_KINDS)),
     "inbox-list": ("inbox.html", _inbox(None)),
     "inbox-empty": ("inbox.html", _inbox(None, rows=EMPTY)),
     "inbox-human-agent": (

@@ -49,13 +49,32 @@ INBOUND: dict[str, tuple[str | None, dict[str, Any], Files]] = {
             }
         ],
     ),
-    "appointment": (None, {"appointment": {"status": "requested"}}, []),
+    "appointment": (
+        None,
+        {
+            "appointment": {
+                "status": "REQUESTED",
+                "start_time": 1795327200,
+                "end_time": 1795330800,
+                "timezone": "Europe/Oslo",
+            }
+        },
+        [],
+    ),
     "quick_reply": ("Classes", {"payload": "CLASSES"}, []),
     "postback": ("Opening hours", {"payload": "HOURS"}, []),
     "story_reply": ("😍 when does it start", {"story": {"id": "1", "url": PICTURE}}, []),
     "story_mention": (None, {}, [{"type": "story_mention", "url": PICTURE, "state": "refused"}]),
     "ephemeral": (None, {}, [{"type": "ephemeral", "state": "refused"}]),
-    "order": (None, {"order": {"products": []}}, []),
+    "order": (
+        None,
+        {
+            "order": {
+                "products": [{"name": "Towel", "unit_price": 12, "currency": "EUR", "quantity": 2}]
+            }
+        },
+        [],
+    ),
     "unsupported": (None, {}, []),
     "comment": ("Do you have a sauna?", {"post": {"id": "1_2"}}, []),
     "post": ("Lovely place.", {}, []),

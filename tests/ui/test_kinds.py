@@ -111,6 +111,21 @@ def test_an_answer_to_what_is_not_here_says_so() -> None:
     assert view.quote.who == "An earlier message"
 
 
+def test_an_order_and_an_appointment_are_told_in_full() -> None:
+    order = shown(make_message("inbound", "order", content=INBOUND["order"][1])).cards[0]
+    booked = shown(make_message("inbound", "appointment", content=INBOUND["appointment"][1]))
+
+    assert list(order.lines) == [("2\N{MULTIPLICATION SIGN} Towel", "12.00 EUR")]
+    assert booked.cards[0].title == "Appointment requested"
+    assert booked.cards[0].subtitle == "22 Nov 2026 07:00 to 22 Nov 2026 08:00"
+
+
+@pytest.mark.parametrize("kind", ["order", "appointment"])
+@pytest.mark.parametrize("content", [{}, {"order": 3}, {"appointment": {"start_time": 10**40}}])
+def test_odd_orders_cost_no_page(kind: str, content: dict[str, Any]) -> None:
+    assert shown(make_message("inbound", kind, content=content)).cards
+
+
 def test_a_file_that_was_fetched_is_shown_from_our_store() -> None:
     message = make_message("inbound", "media")
     file = make_attachment(

@@ -42,7 +42,7 @@ ATTACHMENTS: Final = {
 }
 UNKNOWN_ATTACHMENT: Final = ("Attachment", "an attachment", "clip")
 
-PLAYED: Final = {"audio": "audio", "image": "image", "sticker": "image", "video": "video"}
+PLAYED: Final = {"audio": "audio", "image": "image", "sticker": "sticker", "video": "video"}
 """What is shown in its place, and how; all else is a line to open."""
 HAND_SIGNS: Final = {"heart": "like_heart", "sticker": "sticker"}
 KEPT_BY_TERMS: Final = "Instagram does not let us keep it"

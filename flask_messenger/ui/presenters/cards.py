@@ -1,14 +1,19 @@
 """Templates, as cards: what we sent, in our words, and what Meta tells of others', in its own."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from flask_messenger.ui.presenters.inbox import CardView, LinkView
 from flask_messenger.ui.presenters.people import safe_url
+from flask_messenger.ui.presenters.times import zone_named
 
 MOST_CARDS: Final = 10
 MOST_BUTTONS: Final = 20
 MOST_LINES: Final = 12
+ENDS_OF_BOOKING: Final = ("start_time", "end_time")
+LATEST_SECONDS: Final = 4_102_444_800
+"""The year 2100: what claims to be later is no time."""
 
 BUTTON_WORDS: Final = {
     "account_link": "Log in",
@@ -27,7 +32,7 @@ def says_all(kind: str) -> bool:
 
 
 def cards_of(kind: str, content: Mapping[str, Any]) -> list[CardView]:
-    """Return the cards of a message of ours; none where it is of a kind without."""
+    """Return the cards of a message by its own content; none where it is of a kind without."""
     make = _SENT.get(kind)
     return list(make(content))[:MOST_CARDS] if make else []
 
@@ -179,6 +184,36 @@ def _shared_post(content: Mapping[str, Any]) -> Iterator[CardView]:
     yield CardView(title="Your post", url=safe_url(_text(content.get("url"))))
 
 
+def _order(content: Mapping[str, Any]) -> Iterator[CardView]:
+    order = _mapping(content.get("order"))
+    products = [_mapping(each) for each in _list(order.get("products"))]
+    lines = tuple(
+        (
+            _item({**each, "title": _text(each.get("name"))}),
+            _money(each.get("unit_price"), _text(each.get("currency"))),
+        )
+        for each in products[:MOST_LINES]
+    )
+    yield CardView(title="Order", subtitle=_text(order.get("note")), lines=lines)
+
+
+def _appointment(content: Mapping[str, Any]) -> Iterator[CardView]:
+    """Its times are in its own zone: the person's, and not the reader's."""
+    booking = _mapping(content.get("appointment"))
+    times = [_local_time(booking.get(key), booking.get("timezone")) for key in ENDS_OF_BOOKING]
+    yield CardView(
+        title=" ".join(("Appointment", _text(booking.get("status")).lower())).strip(),
+        subtitle=" to ".join(filter(None, times)),
+    )
+
+
+def _local_time(seconds: Any, zone: Any) -> str:
+    if not isinstance(seconds, int | float) or not 0 < seconds < LATEST_SECONDS:
+        return ""
+    at = datetime.fromtimestamp(seconds, zone_named(_text(zone)))
+    return f"{at.day} {at:%b %Y %H:%M}"
+
+
 def _anything(payload: Mapping[str, Any]) -> Iterator[CardView]:
     """Show what a template of a kind we do not know says in the words all kinds use."""
     if payload.get("elements"):
@@ -226,6 +261,7 @@ def _text(value: Any) -> str:
 _Maker = Callable[[Mapping[str, Any]], Iterator[CardView]]
 
 _SENT: Final[Mapping[str, _Maker]] = {
+    "appointment": _appointment,
     "button_template": _buttons_only,
     "coupon_template": _coupon,
     "customer_information_template": _address_form,
@@ -235,6 +271,7 @@ _SENT: Final[Mapping[str, _Maker]] = {
     "instant_form_template": _instant_form,
     "list_template": _elements,
     "media_template": _media,
+    "order": _order,
     "notification_template": _opt_in_request,
     "product_template": _products,
     "receipt_template": _receipt,

@@ -96,7 +96,7 @@ class AttachmentView:
     """One attachment of a message.
 
     Attributes:
-        kind: how it is shown: `image`, `video`, `audio` or `file`.
+        kind: how it is shown: `image`, `sticker`, `video`, `audio` or `file`.
         url: what it opens or plays; None where nothing safe can be.
         picture_url: the small picture of it; of an image without one, `url` itself is shown.
         retry_url: a POST that has it fetched again, where that failed.

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -58,7 +59,8 @@ class Announcer:
     def tell(self, written: Written, verdicts: Mapping[uuid.UUID, Verdict]) -> None:
         """Tell what became of messages, once it is committed."""
         news, other = _changes(written, verdicts)
-        self._tell_pages(news + other)
+        left = [_change(verdicts[each], written.sent[each][0]) for each in written.moved]
+        self._tell_pages(news + other + left)
         self._tell_host(news, other)
         if not self._named:
             self._settle_at = time.monotonic() + self._settle_seconds
@@ -134,7 +136,11 @@ def _changes(
     news: list[StatusChange] = []
     other: list[StatusChange] = []
     for message_id, (status, is_news) in written.sent.items():
-        (news if is_news else other).append(_change(verdicts[message_id], status))
+        change = _change(verdicts[message_id], status)
+        if message_id in written.moved:
+            lane = replace(change.lane, conversation_id=written.moved[message_id])
+            change = replace(change, lane=lane)
+        (news if is_news else other).append(change)
     other += [
         _change(verdicts[each], FAILED) for each in written.ended if verdicts[each].status == FAILED
     ]

@@ -56,6 +56,7 @@ class Written:
         odd: verdicts that have to be written down by themselves, after the commit.
         later: verdicts whose conversation somebody else holds.
         next: conversations that have another message queued.
+        moved: where private replies went: to the direct conversations of whom they answer.
     """
 
     sent: dict[uuid.UUID, tuple[str, bool]] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Written:
     odd: list[Verdict] = field(default_factory=list)
     later: list[Verdict] = field(default_factory=list)
     next: set[uuid.UUID] = field(default_factory=set)
+    moved: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)
 
 
 def write_together(session: Session, verdicts: Sequence[Verdict], *, now: datetime) -> Written:
@@ -78,7 +80,10 @@ def write_together(session: Session, verdicts: Sequence[Verdict], *, now: dateti
     if dialect_of(session) != "postgresql":
         written.odd.extend(decided)
         return written
-    _write_sent(session, [each for each in decided if each.status == SENT], written, now=now)
+    sent = [each for each in decided if each.status == SENT]
+    # A private reply moves to another conversation: that is written down by itself.
+    written.odd += [each for each in sent if _is_private(each)]
+    _write_sent(session, [each for each in sent if not _is_private(each)], written, now=now)
     _write_ended(session, [each for each in decided if each.status != SENT], written, now=now)
     return written
 
@@ -88,9 +93,16 @@ def write_alone(session: Session, verdict: Verdict, *, now: datetime) -> Written
     written = Written()
     if verdict.status == SENT:
         recorded = records.record_sent(
-            session, verdict.dispatch, external_id=verdict.external_id, tag=verdict.tag, now=now
+            session,
+            verdict.dispatch,
+            external_id=verdict.external_id,
+            tag=verdict.tag,
+            recipient_external_id=verdict.recipient_external_id,
+            now=now,
         )
         written.sent[verdict.dispatch.message_id] = (recorded.status, recorded.is_news)
+        if recorded.moved_to is not None:
+            written.moved[verdict.dispatch.message_id] = recorded.moved_to
     elif records.end_attempt(session, verdict, now=now):
         written.ended.add(verdict.dispatch.message_id)
     return written
@@ -114,6 +126,10 @@ def note_accounts(session: Session, account_ids: Collection[uuid.UUID], *, now: 
         .with_for_update(skip_locked=True, key_share=True)
     )
     session.execute(update(_accounts).where(_accounts.c.id.in_(free)).values(last_sent_at=now))
+
+
+def _is_private(verdict: Verdict) -> bool:
+    return verdict.dispatch.private_reply_to is not None
 
 
 def _conversation_of(verdict: Verdict) -> uuid.UUID:

@@ -8,8 +8,9 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import CursorResult, Delete, delete, func, or_, select, update
@@ -21,6 +22,7 @@ from flask_messenger.models import Account, Attachment, Message, Reaction
 from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
 from flask_messenger.outbox.holds import HELD, note_taken
 from flask_messenger.outbox.lane import Dispatch, lock_conversation
+from flask_messenger.outbox.private_replies import make_direct, settle_private_replies
 from flask_messenger.outbox.storing import note_last_message
 from flask_messenger.outbox.verdicts import Verdict
 
@@ -50,11 +52,13 @@ class Recorded:
         status: of the message now; an echo or a receipt may have moved it past `sent`.
         is_news: whether this made it `sent`, and not an echo that came first.
         merged_id: a row that turned out to be the same message, and is gone.
+        moved_to: of a private reply, the direct conversation that it is in now.
     """
 
     status: str
     is_news: bool
     merged_id: uuid.UUID | None = None
+    moved_to: uuid.UUID | None = None
 
 
 def commit_safely(session: Session, write: Callable[[], T]) -> T:
@@ -83,25 +87,51 @@ def record_sent(
     *,
     external_id: str | None,
     tag: str | None,
+    recipient_external_id: str | None = None,
     now: datetime,
 ) -> Recorded:
     """Write down that Meta took the message. Commits.
 
-    `external_id` is Meta's; None where Graph named none (the echo will).
+    `external_id` is Meta's; None where Graph named none (the echo will). A private reply moves to
+    the conversation of `recipient_external_id`, its recipient.
     """
-    try:
-        return commit_safely(
-            session,
-            lambda: _mark_sent(session, dispatch, external_id=external_id, tag=tag, now=now),
+    recipients: dict[uuid.UUID, str] = {}
+    if dispatch.private_reply_to is not None and recipient_external_id:
+        recipients[dispatch.message_id] = recipient_external_id
+    threads = _make_threads(session, recipients, now=now)
+
+    def write(mark: Callable[..., Recorded]) -> Recorded:
+        for each in threads:
+            lock_conversation(session, each)
+        recorded = mark(session, dispatch, external_id=external_id, tag=tag, now=now)
+        if not recipients:
+            return recorded
+        moved = settle_private_replies(session, recipients, now=now)
+        return replace(
+            recorded,
+            status=_status_of(session, dispatch),
+            moved_to=moved.get(dispatch.message_id),
         )
+
+    try:
+        return commit_safely(session, lambda: write(_mark_sent))
     except IntegrityError:
         # An echo that did not carry our metadata came first and was stored as somebody else's
         # message. It is this one.
         session.rollback()
-        return commit_safely(
-            session,
-            lambda: _merge(session, dispatch, external_id=external_id, tag=tag, now=now),
+        return commit_safely(session, lambda: write(_merge))
+
+
+def _make_threads(
+    session: Session, recipients: dict[uuid.UUID, str], *, now: datetime
+) -> list[uuid.UUID]:
+    """Make whom a private reply went to, before any thread is locked. Commits."""
+    threads: list[uuid.UUID] = []
+    for message_id, external_id in recipients.items():
+        threads += commit_safely(
+            session, partial(make_direct, session, message_id, external_id, now=now)
         )
+    return threads
 
 
 def _mark_sent(

@@ -84,6 +84,7 @@ class Verdict:
     dispatch: Dispatch
     status: str
     external_id: str | None = None
+    recipient_external_id: str | None = None
     tag: str | None = None
     wait: timedelta | None = None
     counts: bool = True
@@ -117,6 +118,7 @@ def judge(outcome: Outcome, *, tries: int, chance: float, is_away: bool = False)
             dispatch=dispatch,
             status=SENT,
             external_id=outcome.answer.message_id,
+            recipient_external_id=outcome.answer.recipient_id,
             tag=outcome.tag,
         )
     if isinstance(error, GraphError):

@@ -84,7 +84,16 @@ def var_dir(environ: Mapping[str, str]) -> Path:
 
 def uses_simulator(environ: Mapping[str, str]) -> bool:
     """Say whether the simulated Meta is used; MESSENGER_SIMULATOR=off means the real one."""
-    return environ.get("MESSENGER_SIMULATOR", "on").lower() not in {"0", "false", "no", "off"}
+    return _is_on(environ, "MESSENGER_SIMULATOR")
+
+
+def wants_showcase(environ: Mapping[str, str]) -> bool:
+    """Say whether the demo is filled with conversations; DEMO_CONVERSATIONS=off leaves it empty."""
+    return uses_simulator(environ) and _is_on(environ, "DEMO_CONVERSATIONS")
+
+
+def _is_on(environ: Mapping[str, str], setting: str) -> bool:
+    return environ.get(setting, "on").lower() not in {"0", "false", "no", "off"}
 
 
 def crm_url(environ: Mapping[str, str]) -> str:

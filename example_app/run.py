@@ -60,6 +60,8 @@ def run(environ: Mapping[str, str], services: Services, stopping: threading.Even
                     return 0
         say(f"Ready in {time.monotonic() - started_at:.1f} s.\n")
         say_addresses(environ)
+        for child in services.showcase:
+            child.start()  # nobody waits for it: its conversations come in while people look
         watch(services, stopping)
     except ChildError as error:
         print(f"\n{error}", file=sys.stderr, flush=True)

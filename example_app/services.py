@@ -20,6 +20,7 @@ from example_app.environment import (
     simulator_url,
     uses_simulator,
     var_dir,
+    wants_showcase,
 )
 from example_app.supervisor import Child
 
@@ -29,16 +30,20 @@ QUEUE_GROUPS: Final = ("ingest", "outbox", "default", "bulk")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything the example runs. `below` has to answer before `above` is started."""
+    """Everything the example runs. `below` has to answer before `above` is started.
+
+    `showcase` fills the demo once all of it runs; it ends by itself.
+    """
 
     below: tuple[Child, ...]
     above: tuple[Child, ...]
     worker: Child
+    showcase: tuple[Child, ...] = ()
 
     @property
     def in_order_of_stopping(self) -> tuple[tuple[Child, ...], ...]:
         """Who uses a thing stops before the thing: web and worker, then the others one by one."""
-        return (self.above, *((child,) for child in reversed(self.below)))
+        return (self.showcase, self.above, *((child,) for child in reversed(self.below)))
 
 
 def plan_services(environ: Mapping[str, str]) -> Services:
@@ -52,7 +57,12 @@ def plan_services(environ: Mapping[str, str]) -> Services:
     if has_own_valkey(environ):
         below.insert(0, _valkey(seen, var))
     worker = _worker(seen, var)
-    return Services(below=tuple(below), above=(_web(seen, var), worker), worker=worker)
+    return Services(
+        below=tuple(below),
+        above=(_web(seen, var), worker),
+        worker=worker,
+        showcase=(_showcase(seen, var),) if wants_showcase(environ) else (),
+    )
 
 
 def has_own_valkey(environ: Mapping[str, str]) -> bool:
@@ -177,6 +187,16 @@ def _worker(environ: Mapping[str, str], var: Path) -> Child:
         answers=lambda pid: _worker_answers(redis_url, pid),
         environ=environ,
         stop_seconds=2.0,
+    )
+
+
+def _showcase(environ: Mapping[str, str], var: Path) -> Child:
+    return Child(
+        name="showcase",
+        command=[sys.executable, "-m", "example_app.showcase"],
+        log=var / "log" / "showcase.log",
+        answers=None,
+        environ=environ,
     )
 
 

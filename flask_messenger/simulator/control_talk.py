@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from flask_messenger.simulator import (
+    accounts,
     attaching,
     events,
     events_changes,
@@ -31,6 +32,23 @@ PASS, TAKE, REQUEST = "pass", "take", "request"
 CONTROL_ACTS = (PASS, TAKE, REQUEST)
 POLICY_ACTS = ("warning", "block", "unblock")
 CONTROL_MS = 24 * threads.HOUR_MS
+
+
+@bp.get("/accounts")
+def list_all() -> ResponseReturnValue:
+    """Answer with every Page and Instagram account."""
+    with simulator().storage.reading() as db:
+        connected = accounts.connected_ids(db)
+        found = accounts.list_accounts(db)
+    return jsonify(accounts=[_described(each, connected) for each in found])
+
+
+@bp.get("/accounts/<account>")
+def show_account(account: str) -> ResponseReturnValue:
+    """Answer with one Page or Instagram account."""
+    with simulator().storage.reading() as db:
+        connected = accounts.connected_ids(db)
+        return jsonify(_described(requested.find_account(db, account), connected))
 
 
 @bp.post("/threads/<account>/<customer>/page-inbox")
@@ -121,6 +139,17 @@ def send_test() -> ResponseReturnValue:
 
 
 bp.register_error_handler(HTTPException, requested.explain)
+
+
+def _described(account: Account, connected: set[str]) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "channel": account.channel,
+        "name": account.name,
+        "slug": account.slug,
+        "page_id": account.page_id,
+        "is_connected": account.id in connected,
+    }
 
 
 def _answer(account: str, customer: str, *, app_id: str | None) -> ResponseReturnValue:

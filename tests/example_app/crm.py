@@ -13,7 +13,7 @@ from example_app.models import Agency, Lead, Location, User
 
 CRM_SETTINGS = (
     *("CRM_PORT", "SIMULATOR_PORT", "VALKEY_PORT", "VAR_DIR"),
-    *("DATABASE_URL", "DEMO_PASSWORD", "SECRET_KEY"),
+    *("DATABASE_URL", "DEMO_CONVERSATIONS", "DEMO_PASSWORD", "SECRET_KEY"),
 )
 FRESH = {"populate_existing": True}  # requests change rows in sessions of their own
 
@@ -63,11 +63,11 @@ def make_lead(slug: str, name: str, *, location: str | None = None) -> Lead:
 
 
 def child_environ(var: Path, **settings: str) -> dict[str, str]:
-    """Return what a child process sees: nothing of the developer's settings."""
+    """Return what a child process sees: nothing of the developer's settings, an empty demo."""
     ours = ("META_", "MESSENGER_", "FLASK_")
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(ours) and name not in CRM_SETTINGS
     }
-    return {**kept, "VAR_DIR": str(var), **settings}
+    return {**kept, "VAR_DIR": str(var), "DEMO_CONVERSATIONS": "off", **settings}

@@ -114,6 +114,10 @@ def _numbered(replies: Sequence[QuickReply]) -> str:
 
 
 def _images(content: Images, limits: Limits) -> Turned:
+    if content.kind not in limits.contents:
+        for each in content.images:
+            yield Media("image", each.url, each.attachment_id, each.upload_id)
+        return
     for start in range(0, len(content.images), limits.images):
         yield Images(content.images[start : start + limits.images])
 
@@ -268,7 +272,7 @@ RULES: Final[Mapping[type[Content], Rule]] = {
         turn=_question,
     ),
     Images: Rule(
-        becomes="several messages with as many pictures as one may have",
+        becomes="several messages with as many pictures as one may have, one where it may have one",
         note="The pictures go out in several messages.",
         turn=_images,
     ),

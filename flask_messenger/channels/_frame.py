@@ -33,7 +33,7 @@ class Frame:
     is_standby: bool = False
 
     @property
-    def address(self) -> dict[str, str | None]:
+    def address(self) -> dict[str, Any]:
         """What every event says of its account."""
         return {"account_external_id": self.account, "account_alias": self.alias}
 

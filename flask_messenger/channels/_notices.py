@@ -199,7 +199,8 @@ def parse_label(value: Mapping[str, Any], frame: Frame) -> Event:
     """Read that somebody put a label on a person in the Page's inbox, or took it away."""
     is_removed = value.get("action") == "remove"
     return _notice(
-        value,
+        # The same may be told again later: by its time it is another.
+        {**value, "timestamp": frame.at.isoformat()},
         frame,
         key="inbox_labels",
         kind="label_removed" if is_removed else "label_added",

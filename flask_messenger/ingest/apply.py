@@ -12,10 +12,27 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flask_messenger.ingest.batch import Batch, Outcome, ReadEntry, RoutedAccount
-from flask_messenger.ingest.entries import OTHER_APP, OTHER_WORKSPACE, route
+from flask_messenger.ingest.account_news import apply_account_news
+from flask_messenger.ingest.batch import (
+    NO_TERMS,
+    Batch,
+    Outcome,
+    ReadEntry,
+    RoutedAccount,
+    Terms,
+)
+from flask_messenger.ingest.entries import (
+    OTHER_APP,
+    OTHER_WORKSPACE,
+    AccountKey,
+    account_of,
+    names_of,
+    route,
+)
 from flask_messenger.ingest.erased import Erased, clean_entries, find_erased
 from flask_messenger.ingest.messages import store_messages
+from flask_messenger.ingest.names import fill_in
+from flask_messenger.ingest.opt_ins import apply_opt_ins
 from flask_messenger.ingest.people import find_people
 from flask_messenger.ingest.receipts import apply_receipts
 from flask_messenger.ingest.summaries import (
@@ -24,11 +41,12 @@ from flask_messenger.ingest.summaries import (
     refresh_summaries,
     reopen,
 )
+from flask_messenger.ingest.threads import note_pauses, note_threads
 from flask_messenger.models import Account
 from flask_messenger.models.accounts import DISCONNECTED
+from flask_messenger.models.base import utc_now
 from flask_messenger.models.upsert import match_many
-
-AccountKey = tuple[str, str]
+from flask_messenger.outbox.holds import release_held
 
 _accounts: Final = Account.__table__
 _KEY: Final = (_accounts.c.channel, _accounts.c.external_id)
@@ -41,29 +59,38 @@ _LIVE: Final = select(
 ).where(_accounts.c.status != DISCONNECTED)
 
 
-def apply_batch(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
+def apply_batch(session: Session, entries: Sequence[ReadEntry], terms: Terms = NO_TERMS) -> Outcome:
     """Turn the events of `entries` into rows; note in each entry where it went."""
     accounts = find_accounts(session, _account_keys(entries))
     erased = find_erased(session, accounts.values())
     batch = _route(entries, accounts, erased)
     clean_entries(session, entries, accounts, erased)
     people = find_people(session, batch)
+    fill_in(session, batch.authors, people)
     stored = store_messages(session, batch, people)
+    note_pauses(session, batch, people, stored, terms)
+    released = note_threads(session, batch, people, terms)
+    apply_opt_ins(session, batch, people, terms)
+    apply_account_news(session, batch)
     receipts = apply_receipts(session, batch, people, stored)
     opened = {people.conversation_of[person] for person, _, _ in batch.openings()}
     touched = stored.conversation_ids | receipts.conversation_ids
     lifted = refresh_statuses(session, receipts.conversation_ids | stored.answered)
-    worked_out = stored.rearranged | receipts.deleted_in | opened
+    worked_out = stored.rearranged | receipts.rearranged | opened
     grown = {key: new for key, new in stored.grown.items() if key not in worked_out}
     worked_out |= grow_summaries(session, people.heads, grown)
     refresh_summaries(session, worked_out)
     reopen(session, stored.reopened)
+    let_go = release_held(session, released, now=utc_now())
     by_id = {account.id: account for account in accounts.values()}
     return Outcome(
         messages=stored.added,
         settled=stored.settled,
         heard=_heard(batch),
         lifted=lifted | receipts.lifted,
+        changed=set(receipts.changed.message_ids),
+        attached_in=stored.attached_in,
+        released=let_go,
         account_ids=batch.account_ids,
         conversations={
             conversation_id: by_id[people.account_of[conversation_id]]
@@ -85,7 +112,8 @@ def _account_keys(entries: Iterable[ReadEntry]) -> set[AccountKey]:
             continue
         if entry.external_id:
             keys.add((entry.channel, entry.external_id))
-        keys.update((entry.channel, event.account_external_id) for event in entry.events)
+        for event in entry.events:
+            keys.update((entry.channel, name) for name in names_of(event))
     return keys
 
 
@@ -105,15 +133,17 @@ def _route(
     batch = Batch()
     for entry in entries:
         workspace_ids: set[str] = set()
-        keys = {(entry.channel, event.account_external_id) for event in entry.events}
-        for channel, external_id in keys or {(entry.channel, entry.external_id or "")}:
-            account = _account_for(entry, accounts.get((channel or "", external_id)))
+        if not entry.events:
+            found = accounts.get((entry.channel or "", entry.external_id or ""))
+            account = _account_for(entry, found)
             if account is not None:
                 workspace_ids.add(account.workspace_id)
         for event in entry.events:
-            found = accounts.get((entry.channel or "", event.account_external_id))
-            account = _account_for(entry, found)
-            if account is not None and not erased.covers(account.id, event):
+            account = _account_for(entry, account_of(entry, event, accounts))
+            if account is None:
+                continue
+            workspace_ids.add(account.workspace_id)
+            if not erased.covers(account.id, event):
                 batch.add(account, event)
         route(entry, workspace_ids)
     return batch
@@ -140,7 +170,7 @@ def _account_for(entry: ReadEntry, account: RoutedAccount | None) -> RoutedAccou
 def _heard(batch: Batch) -> dict[uuid.UUID, datetime]:
     """Return per account when somebody last wrote, reacted, or came in by a link."""
     times = [
-        (each.account.id, each.event.sent_at) for each in batch.messages if not each.event.is_echo
+        (each.account.id, each.event.sent_at) for each in batch.messages if each.event.is_inbound
     ]
     times += [(account.id, at) for _, account, at in batch.openings()]
     heard: dict[uuid.UUID, datetime] = {}

@@ -3,19 +3,54 @@
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from flask_messenger.crypto import KeyRing
 from flask_messenger.events import (
+    PERSON,
+    AccountEvent,
+    Author,
     ChangeEvent,
     Event,
     MessageEvent,
     ReactionEvent,
     ReceiptEvent,
     ReferralEvent,
+    TemplateEvent,
 )
+
+ONE_DAY: Final = timedelta(hours=24)
 
 PersonKey = tuple[uuid.UUID, str]
 """An account, and the person's external id as that account sees it."""
+
+ThreadKey = tuple[uuid.UUID, str, str]
+"""The same, and what the thread is about: nothing but the person, or the post they commented on."""
+
+DIRECT_SUBJECT: Final = ""
+"""What a direct thread is about: nothing but the person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a drain has to know of the application.
+
+    Attributes:
+        speaks_for: for the accounts of which other apps an app may sign.
+        app_ids: per app the ids that Meta gives it: what they send is ours.
+        bot_pause: how long bots are quiet after a person answered from elsewhere.
+        keys: seals what Meta tells us in confidence; None where that is not kept.
+    """
+
+    speaks_for: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    app_ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    bot_pause: timedelta = ONE_DAY
+    keys: KeyRing | None = field(default=None, repr=False)
+
+
+NO_TERMS: Final = Terms()
+"""Of a drain that knows of no application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +112,29 @@ class RoutedMessage:
         """What makes the message unique."""
         return (self.account.id, self.event.external_id)
 
+    @property
+    def thread_key(self) -> ThreadKey | None:
+        """The thread it belongs to; None where Meta does not say whose it is."""
+        person = self.event.identity_external_id
+        return (self.account.id, person, self.event.subject) if person else None
+
+    @property
+    def answers(self) -> tuple[uuid.UUID, str] | None:
+        """The comment in whose thread a comment of our side belongs."""
+        event = self.event
+        if not (event.subject and event.reply_to_external_id and event.is_echo):
+            return None
+        return (self.account.id, event.reply_to_external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Whoever wrote, as far as the event tells: to make them, and their thread, where missing."""
+
+    account: RoutedAccount
+    author: Author
+    subject_details: Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class RoutedReceipt:
@@ -107,6 +165,14 @@ class RoutedReferral:
     event: ReferralEvent
 
 
+@dataclass(frozen=True, slots=True)
+class RoutedAccountEvent:
+    """What Meta says of an account itself, or of a template of it."""
+
+    account: RoutedAccount
+    event: AccountEvent | TemplateEvent
+
+
 @dataclass(slots=True)
 class Batch:
     """The events of a batch, routed: no event is here without its own account."""
@@ -115,52 +181,88 @@ class Batch:
     receipts: list[RoutedReceipt] = field(default_factory=list)
     changes: list[RoutedChange] = field(default_factory=list)
     referrals: list[RoutedReferral] = field(default_factory=list)
+    of_accounts: list[RoutedAccountEvent] = field(default_factory=list)
 
     def add(self, account: RoutedAccount, event: Event) -> None:
         """Take an event in; one of a kind that changes nothing is passed over."""
         if isinstance(event, MessageEvent):
-            if not (event.is_notice or event.subject):
-                self.messages.append(RoutedMessage(account, event))
+            self.messages.append(RoutedMessage(account, event))
         elif isinstance(event, ReceiptEvent):
             self.receipts.append(RoutedReceipt(account, event))
         elif isinstance(event, ReferralEvent):
             self.referrals.append(RoutedReferral(account, event))
+            if event.external_id is not None:
+                self.messages.append(RoutedMessage(account, _shown(event, event.external_id)))
+        elif isinstance(event, AccountEvent | TemplateEvent):
+            self.of_accounts.append(RoutedAccountEvent(account, event))
         elif isinstance(event, ChangeEvent):
             self.changes.append(RoutedChange(account, event))
 
     @property
     def account_ids(self) -> set[uuid.UUID]:
         """The accounts the batch has events for."""
-        parts = (self.messages, self.receipts, self.changes, self.referrals)
+        parts = (self.messages, self.receipts, self.changes, self.referrals, self.of_accounts)
         return {each.account.id for part in parts for each in part}
 
     @property
-    def authors(self) -> dict[PersonKey, RoutedAccount]:
+    def authors(self) -> dict[ThreadKey, Newcomer]:
         """Who did something, or was written to: people there have to be a thread with."""
-        found = {
-            (each.account.id, each.event.identity_external_id): each.account
-            for each in self.messages
-            if each.event.identity_external_id
-        }
-        return found | {key: account for key, account, _ in self.openings()}
+        found = {key: Newcomer(account, Author(), {}) for key, account, _ in self.openings()}
+        for each in self.messages:
+            thread_key = each.thread_key
+            if thread_key is not None:
+                new = Newcomer(each.account, each.event.author, each.event.subject_details)
+                found[thread_key] = _fuller(found.get(thread_key), new)
+        return found
 
     @property
-    def mentioned(self) -> dict[PersonKey, RoutedAccount]:
+    def mentioned(self) -> set[PersonKey]:
         """Whose thread receipts, edits, deletions and withdrawn reactions are about."""
         return {
-            (each.account.id, each.event.identity_external_id): each.account
+            (each.account.id, each.event.identity_external_id)
             for part in (self.receipts, self.changes)
             for each in part
             if each.event.identity_external_id
         }
 
-    def openings(self) -> Iterator[tuple[PersonKey, RoutedAccount, datetime]]:
+    def openings(self) -> Iterator[tuple[ThreadKey, RoutedAccount, datetime]]:
         """Yield who opened their window other than by a message, and when; Meta's time."""
         for part in (self.referrals, self.changes):
             for each in part:
                 event = each.event
                 if isinstance(event, ReferralEvent | ReactionEvent) and event.opens_window:
-                    yield (each.account.id, event.identity_external_id), each.account, event.at
+                    key = (each.account.id, event.identity_external_id, DIRECT_SUBJECT)
+                    yield key, each.account, event.at
+        for message in self.messages:
+            thread_key = message.thread_key
+            if thread_key is not None and message.event.opens_window:
+                yield thread_key, message.account, message.event.sent_at
+
+
+def _shown(event: ReferralEvent, external_id: str) -> MessageEvent:
+    """Return what is shown of a referral in its thread."""
+    return MessageEvent(
+        account_external_id=event.account_external_id,
+        identity_external_id=event.identity_external_id,
+        external_id=external_id,
+        sent_at=event.at,
+        kind="referral",
+        content=event.content,
+        is_notice=True,
+    )
+
+
+def _fuller(first: Newcomer | None, second: Newcomer) -> Newcomer:
+    """Return which of two says more of a person; of equal ones always the same."""
+    if first is None or first == second:
+        return second
+    return max(first, second, key=_said)
+
+
+def _said(newcomer: Newcomer) -> tuple[Any, ...]:
+    author = newcomer.author
+    details = sorted((name, str(each)) for name, each in newcomer.subject_details.items())
+    return (bool(author.kind != PERSON), author.name or "", author.username or "", details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +285,12 @@ class Outcome:
     conversations: Mapping[uuid.UUID, RoutedAccount] = field(default_factory=dict)
     lifted: set[uuid.UUID] = field(default_factory=set)
     """Messages of our side that a receipt lifted."""
+    changed: set[uuid.UUID] = field(default_factory=set)
+    """Messages that were edited, taken back, hidden or reacted to."""
+    attached_in: set[str] = field(default_factory=set)
+    """Workspaces that have files to fetch."""
+    released: set[uuid.UUID] = field(default_factory=set)
+    """Threads that no other app holds any more: what was held back may go out."""
     account_ids: set[uuid.UUID] = field(default_factory=set)
     heard: dict[uuid.UUID, datetime] = field(default_factory=dict)
     """Per account, when somebody last wrote to it; Meta's time."""
@@ -196,6 +304,9 @@ class Outcome:
         self.settled += part.settled
         self.conversations = {**self.conversations, **part.conversations}
         self.lifted |= part.lifted
+        self.changed |= part.changed
+        self.attached_in |= part.attached_in
+        self.released |= part.released
         self.account_ids |= part.account_ids
         self.heard = latest(self.heard, part.heard)
         self.trouble = part.trouble or self.trouble

@@ -6,7 +6,7 @@ fault; what the server's state, its schema or others' locks cause is nobody's: s
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.apply import apply_batch, forget_erased
-from flask_messenger.ingest.batch import ClaimedEntry, Outcome, ReadEntry
+from flask_messenger.ingest.batch import ClaimedEntry, Outcome, ReadEntry, Terms
 from flask_messenger.ingest.blame import BAD_ENTRY, is_blamed, kind_of
 from flask_messenger.ingest.claim import begin_writing, claim_these, note_more
 from flask_messenger.ingest.entries import finish_entries, read_entries
@@ -46,12 +46,12 @@ def is_due(entry: ClaimedEntry, *, now: datetime) -> bool:
     return now >= entry.tried_at + wait
 
 
-def apply_entries(session: Session, entries: Sequence[ReadEntry]) -> Outcome:
+def apply_entries(session: Session, entries: Sequence[ReadEntry], terms: Terms) -> Outcome:
     """Apply entries and commit: those that fit, and the others go on waiting."""
     part = _first_part(entries)
     if len(part) < len(entries):
         note_more(session, entries)
-    outcome = apply_batch(session, part)
+    outcome = apply_batch(session, part, terms)
     finish_entries(session, part, now=utc_now())
     session.commit()
     outcome.entries = len(part)
@@ -67,9 +67,7 @@ def _first_part(entries: Sequence[ReadEntry]) -> Sequence[ReadEntry]:
     return entries
 
 
-def drain_carefully(
-    session: Session, ids: Sequence[uuid.UUID], *, speaks_for: Mapping[str, frozenset[str]]
-) -> Outcome:
+def drain_carefully(session: Session, ids: Sequence[uuid.UUID], *, terms: Terms) -> Outcome:
     """Apply entries part by part, until whatever fails stands alone; commits each part.
 
     The outcome's `trouble` is why it ended early, if it did.
@@ -80,7 +78,7 @@ def drain_carefully(
     while parts and outcome.trouble is None:
         part = parts.pop()
         try:
-            outcome.add(_drain_part(session, part, speaks_for=speaks_for))
+            outcome.add(_drain_part(session, part, terms=terms))
         except BAD_ENTRY as bad:
             session.rollback()
             if isinstance(bad, DBAPIError) and is_transient(bad):
@@ -88,7 +86,7 @@ def drain_carefully(
             elif len(part) > 1:
                 parts += _split(part)
             else:
-                outcome.trouble = _set_aside(session, part[0], bad, speaks_for=speaks_for)
+                outcome.trouble = _set_aside(session, part[0], bad, terms=terms)
             troubles += not is_blamed(bad)
             if troubles >= MAX_TROUBLES:
                 outcome.trouble = bad
@@ -101,16 +99,14 @@ def _split(ids: Sequence[uuid.UUID]) -> list[Sequence[uuid.UUID]]:
     return [ids[start : start + size] for start in range(0, len(ids), size)][::-1]
 
 
-def _drain_part(
-    session: Session, ids: Sequence[uuid.UUID], *, speaks_for: Mapping[str, frozenset[str]]
-) -> Outcome:
+def _drain_part(session: Session, ids: Sequence[uuid.UUID], *, terms: Terms) -> Outcome:
     begin_writing(session)
     # Another drain may have taken them since the first try.
-    entries = read_entries(claim_these(session, ids), speaks_for=speaks_for)
+    entries = read_entries(claim_these(session, ids), speaks_for=terms.speaks_for)
     if not entries:
         session.rollback()
         return Outcome()
-    return apply_entries(session, entries)
+    return apply_entries(session, entries, terms)
 
 
 def _set_aside(
@@ -118,14 +114,14 @@ def _set_aside(
     entry_id: uuid.UUID,
     error: Exception,
     *,
-    speaks_for: Mapping[str, frozenset[str]],
+    terms: Terms,
 ) -> Exception | None:
     """Fail an entry, or put it off where it is not to blame; return what kept us from it."""
     try:
         begin_writing(session)
         claimed = claim_these(session, [entry_id])
         if claimed:
-            _note_failure(session, claimed[0], error, speaks_for=speaks_for)
+            _note_failure(session, claimed[0], error, terms=terms)
         session.commit()
     except DBAPIError as trouble:
         session.rollback()
@@ -138,7 +134,7 @@ def _note_failure(
     claimed: ClaimedEntry,
     error: Exception,
     *,
-    speaks_for: Mapping[str, frozenset[str]],
+    terms: Terms,
 ) -> None:
     kind = kind_of(error)
     if not is_blamed(error):
@@ -153,7 +149,7 @@ def _note_failure(
             logger.warning("entry_waits entry_id=%s error=%s", claimed.id, kind)
             return
     logger.error("entry_failed entry_id=%s error=%s", claimed.id, kind)
-    (entry,) = read_entries([claimed], speaks_for=speaks_for)
+    (entry,) = read_entries([claimed], speaks_for=terms.speaks_for)
     entry.state, entry.error = FAILED, kind
     forget_erased(session, [entry])
     finish_entries(session, [entry], now=utc_now())

@@ -1,4 +1,4 @@
-"""Edits, deletions and reactions: what happens to a message after it was written.
+"""Edits, deletions, reactions and more: what happens to a message after it was written.
 
 Each rule says which of two is newer by what Meta says of them, never by which came first, so any
 order and any repetition end the same. The message is locked while it is looked at and changed.
@@ -14,7 +14,8 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from flask_messenger.ingest.waiting import DELETED, EDITED, REACTED, Item
+from flask_messenger.ingest.waiting import ANSWERED, DELETED, EDITED, HIDDEN, REACTED, Item
+from flask_messenger.media.discard import discard_files
 from flask_messenger.models import Attachment, Message, Reaction
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import new_id, utc_now
@@ -36,7 +37,15 @@ _LOCK: Final = (
         _messages.c.edit_number,
         _messages.c.edited_at,
         _messages.c.deleted_at,
+        _messages.c.hidden_at,
+        _messages.c.hidden_changed_at,
     )
+    .order_by(_messages.c.id)
+    .with_for_update()
+)
+_LOCK_PLACELESS: Final = (
+    select(_messages.c.id, *_KEY)
+    .where(_messages.c.conversation_id.is_(None))
     .order_by(_messages.c.id)
     .with_for_update()
 )
@@ -48,7 +57,9 @@ _SAID: Final = select(
     _reactions.c.emoji,
     _reactions.c.name,
 )
-_DROP_FILES: Final = delete(_attachments).returning(_attachments.c.id)
+_DROP_FILES: Final = delete(_attachments).returning(
+    _attachments.c.workspace_id, _attachments.c.storage_key, _attachments.c.thumbnail_key
+)
 _DROP_REACTIONS: Final = delete(_reactions).returning(_reactions.c.id)
 
 EMPTIED: Final[dict[str, Any]] = {
@@ -56,6 +67,8 @@ EMPTIED: Final[dict[str, Any]] = {
     "content": {},
     "edit_number": 0,
     "edited_at": None,
+    "hidden_at": None,
+    "hidden_changed_at": None,
 }
 """What a message that was taken back no longer has: nothing it said, and no trace of edits."""
 
@@ -73,6 +86,14 @@ class Target:
     edit_number: int
     edited_at: datetime | None
     deleted_at: datetime | None
+    hidden_at: datetime | None
+    hidden_changed_at: datetime | None
+
+    @property
+    def shown(self) -> tuple[datetime, bool] | None:
+        """When it was hidden or shown last, and which; None where it never was."""
+        times = [each for each in (self.hidden_at, self.hidden_changed_at) if each is not None]
+        return (max(times), self.hidden_at is not None) if times else None
 
     @property
     def version(self) -> tuple[int, datetime, str] | None:
@@ -86,15 +107,23 @@ class Target:
 class Changed:
     """What changes did: messages they found, and messages and threads that look different now."""
 
-    found: set[MessageKey] = field(default_factory=set)
+    found: dict[MessageKey, uuid.UUID | None] = field(default_factory=dict)
+    """Per message that is there its conversation."""
     message_ids: dict[uuid.UUID, uuid.UUID | None] = field(default_factory=dict)
     """Per message its conversation."""
     deleted_in: set[uuid.UUID] = field(default_factory=set)
     """Threads in which a message was taken back."""
+    placed_in: set[uuid.UUID] = field(default_factory=set)
+    """Threads that a comment of our side was put into."""
+
+    @property
+    def rearranged(self) -> set[uuid.UUID]:
+        """Threads whose messages have to be summed up anew."""
+        return self.deleted_in | self.placed_in
 
 
 def apply_changes(session: Session, items: Iterable[Item]) -> Changed:
-    """Apply edits, deletions and reactions to the messages that are there."""
+    """Apply edits, deletions, reactions and hiding to the messages that are there."""
     by_message: dict[MessageKey, list[Item]] = defaultdict(list)
     for each in items:
         by_message[each.message_key].append(each)
@@ -102,11 +131,13 @@ def apply_changes(session: Session, items: Iterable[Item]) -> Changed:
     if not by_message:
         return changed
     targets = _lock_targets(session, by_message)
-    changed.found = set(targets)
+    changed.found = {key: target.conversation_id for key, target in targets.items()}
     gone = _delete(session, targets, by_message, changed)
     left = {key: target for key, target in targets.items() if target.id not in gone}
     _edit(session, left, by_message, changed)
     _react(session, left, by_message, changed)
+    _hide(session, left, by_message, changed)
+    _place(session, targets, by_message, changed)
     return changed
 
 
@@ -137,7 +168,8 @@ def _delete(
             changed.deleted_in.add(target.conversation_id)
     update_many(session, Message.__table__, rows)
     ids = {row["id"] for row in rows}
-    match_many(session, _DROP_FILES, (_attachments.c.message_id,), ids)
+    files = match_many(session, _DROP_FILES, (_attachments.c.message_id,), ids)
+    discard_files(session, [(row[0], key) for row in files for key in row[1:]])
     match_many(session, _DROP_REACTIONS, (_reactions.c.message_id,), ids)
     return gone | ids
 
@@ -171,6 +203,54 @@ def _edit(
 
 def _version_of(item: Item) -> tuple[int, datetime, str]:
     return (item.details["number"], item.at, item.details["text"])
+
+
+def _hide(
+    session: Session,
+    targets: dict[MessageKey, Target],
+    by_message: dict[MessageKey, list[Item]],
+    changed: Changed,
+) -> None:
+    """Note whether the public sees a comment, by the newest word of it."""
+    rows: list[dict[str, Any]] = []
+    for key, target in targets.items():
+        said = [(e.at, e.details["is_hidden"]) for e in by_message[key] if e.kind == HIDDEN]
+        if not said or (target.shown is not None and max(said) <= target.shown):
+            continue
+        at, is_hidden = max(said)
+        rows.append(
+            {
+                "id": target.id,
+                "hidden_at": at if is_hidden else None,
+                "hidden_changed_at": at,
+                "updated_at": utc_now(),
+            }
+        )
+        changed.message_ids[target.id] = target.conversation_id
+    update_many(session, Message.__table__, rows)
+
+
+def _place(
+    session: Session,
+    targets: dict[MessageKey, Target],
+    by_message: dict[MessageKey, list[Item]],
+    changed: Changed,
+) -> None:
+    """Put comments of our side into the thread of the comment they answer."""
+    thread_of = {
+        (target.account_id, item.details["comment"]): target.conversation_id
+        for key, target in targets.items()
+        for item in by_message[key]
+        if item.kind == ANSWERED and target.conversation_id is not None
+    }
+    rows: list[dict[str, Any]] = []
+    for message_id, *key in match_many(session, _LOCK_PLACELESS, _KEY, thread_of):
+        thread_id = thread_of[key[0], key[1]]
+        rows.append({"id": message_id, "conversation_id": thread_id, "updated_at": utc_now()})
+        changed.message_ids[message_id] = thread_id
+        if thread_id is not None:
+            changed.placed_in.add(thread_id)
+    update_many(session, Message.__table__, rows)
 
 
 def _react(

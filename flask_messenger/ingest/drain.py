@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import redis
@@ -18,17 +18,19 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from flask_messenger.ingest.batch import ClaimedEntry, Outcome, latest
+from flask_messenger.crypto import KeyRing
+from flask_messenger.ingest.batch import NO_TERMS, ClaimedEntry, Outcome, Terms, latest
 from flask_messenger.ingest.blame import BAD_ENTRY, kind_of
 from flask_messenger.ingest.careful import apply_entries, drain_carefully, is_due
 from flask_messenger.ingest.claim import begin_writing, claim, may_find_more
-from flask_messenger.ingest.entries import NOBODY_ELSE, read_entries
+from flask_messenger.ingest.entries import read_entries
 from flask_messenger.ingest.second import SecondThread
 from flask_messenger.ingest.settle import settle_waiting_receipts
 from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.journal import PENDING
 from flask_messenger.models.upsert import dialect_of, is_transient, match_many, raise_many
+from flask_messenger.outbox.wake import publish_wake
 from flask_messenger.realtime import Change, publish
 from flask_messenger.state import MessengerState, state_of
 
@@ -146,12 +148,25 @@ def _drain_batches(
 
 
 def _try_batch(held: MessengerState, session: Session) -> Outcome | None:
-    settings = held.settings
     try:
-        return drain_batch(session, limit=settings.drain_batch_size, speaks_for=settings.speaks_for)
+        return drain_batch(session, limit=held.settings.drain_batch_size, terms=terms_of(held))
     except DBAPIError as error:
         session.rollback()
         return Outcome(trouble=error)
+
+
+def terms_of(held: MessengerState) -> Terms:
+    """Return what a drain has to know of an application."""
+    settings = held.settings
+    return Terms(
+        speaks_for=settings.speaks_for,
+        app_ids={
+            name: frozenset(each for each in (app.app_id, app.instagram_app_id) if each)
+            for name, app in settings.apps.items()
+        },
+        bot_pause=timedelta(hours=settings.bot_pause_hours),
+        keys=held.get(KeyRing),
+    )
 
 
 def _is_passing(error: Exception) -> bool:
@@ -164,6 +179,8 @@ def _tell(held: MessengerState, outcome: Outcome, news: News) -> None:
         {each.id: each.account.workspace_id for each in (*outcome.messages, *outcome.settled)}
     )
     news.lifted(outcome.lifted)
+    for lane in outcome.released:
+        publish_wake(held.get(redis.Redis), lane)
 
 
 def _after_drain(
@@ -202,12 +219,8 @@ def _note_heard(session: Session, heard: dict[uuid.UUID, datetime]) -> None:
     raise_many(session, table, rows)
 
 
-def drain_batch(
-    session: Session, *, limit: int, speaks_for: Mapping[str, frozenset[str]] = NOBODY_ELSE
-) -> Outcome | None:
+def drain_batch(session: Session, *, limit: int, terms: Terms = NO_TERMS) -> Outcome | None:
     """Claim up to `limit` entries, apply them and commit; None where nothing is to be done.
-
-    `speaks_for` says for the accounts of which other apps an app may sign.
 
     One bad entry never blocks a batch: where it fails, it is done once more in parts. An entry
     that could not be applied alone is tried again alone, when the others are done.
@@ -219,27 +232,25 @@ def drain_batch(
         session.rollback()
         return None
     fresh = [each for each in claimed if not each.attempts]
-    outcome = _drain_fresh(session, fresh, speaks_for)
+    outcome = _drain_fresh(session, fresh, terms)
     for each in claimed:
         if each.attempts and outcome.trouble is None:
-            outcome.add(drain_carefully(session, [each.id], speaks_for=speaks_for))
+            outcome.add(drain_carefully(session, [each.id], terms=terms))
     return outcome
 
 
-def _drain_fresh(
-    session: Session, claimed: Sequence[ClaimedEntry], speaks_for: Mapping[str, frozenset[str]]
-) -> Outcome:
+def _drain_fresh(session: Session, claimed: Sequence[ClaimedEntry], terms: Terms) -> Outcome:
     if not claimed:
         session.rollback()
         return Outcome()
     try:
-        return apply_entries(session, read_entries(claimed, speaks_for=speaks_for))
+        return apply_entries(session, read_entries(claimed, speaks_for=terms.speaks_for), terms)
     except BAD_ENTRY as bad:
         session.rollback()
         if _is_passing(bad):
             raise
         ids = [each.id for each in claimed]
-    return drain_carefully(session, ids, speaks_for=speaks_for)
+    return drain_carefully(session, ids, terms=terms)
 
 
 def changes_of(outcome: Outcome) -> list[Change]:

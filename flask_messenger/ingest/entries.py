@@ -10,12 +10,15 @@ from sqlalchemy.orm import Session
 from flask_messenger.channels._reading import as_id
 from flask_messenger.channels.registry import BY_WEBHOOK_OBJECT
 from flask_messenger.errors import PayloadError
-from flask_messenger.events import UnhandledEvent
-from flask_messenger.ingest.batch import ClaimedEntry, ReadEntry
+from flask_messenger.events import Event, UnhandledEvent
+from flask_messenger.ingest.batch import ClaimedEntry, ReadEntry, RoutedAccount
 from flask_messenger.ingest.journal import read_entry
 from flask_messenger.models import WebhookEntry
 from flask_messenger.models.journal import DONE, FAILED, UNROUTED
 from flask_messenger.models.upsert import update_many
+
+AccountKey = tuple[str, str]
+"""A channel, and an account's id there."""
 
 OTHER_APP: Final = "signed_by_another_app"
 """Why an entry is unrouted though its account is connected."""
@@ -94,3 +97,23 @@ def route(entry: ReadEntry, workspace_ids: set[str]) -> None:
     # An entry that concerns several workspaces belongs to none of them in the journal.
     if workspace_ids:
         entry.workspace_id = next(iter(workspace_ids)) if len(workspace_ids) == 1 else None
+
+
+def names_of(event: Event) -> tuple[str, ...]:
+    """Return by which names the account of an event is looked up: its entry's first."""
+    alias = event.account_alias
+    return (event.account_external_id,) if alias is None else (event.account_external_id, alias)
+
+
+def account_of(
+    entry: ReadEntry, event: Event, accounts: Mapping[AccountKey, RoutedAccount]
+) -> RoutedAccount | None:
+    """Return the account of an event: its entry's, and only if nobody knows that, its own.
+
+    Instagram puts another id on some entries than on their events.
+    """
+    for name in names_of(event):
+        found = accounts.get((entry.channel or "", name))
+        if found is not None:
+            return found
+    return None

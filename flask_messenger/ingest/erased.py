@@ -11,9 +11,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.errors import PayloadError
-from flask_messenger.events import Event
+from flask_messenger.events import ANONYMOUS, Event
 from flask_messenger.ingest.batch import ReadEntry, RoutedAccount
 from flask_messenger.ingest.bodies import IsPerson, remove_person
+from flask_messenger.ingest.entries import account_of
 from flask_messenger.models import Erasure, WebhookEntry
 from flask_messenger.models.journal import first_id
 from flask_messenger.models.privacy import hash_person
@@ -55,8 +56,9 @@ class Erased:
 
     def was_erased_after(self, account_id: uuid.UUID, person: str, entry_id: uuid.UUID) -> bool:
         """Say whether a person was erased after an entry was received."""
-        before = self.before.get((account_id, hash_person(account_id, person)))
-        return before is not None and entry_id < first_id(before)
+        names = (person, ANONYMOUS + person)
+        known = [self.before.get((account_id, hash_person(account_id, name))) for name in names]
+        return any(before is not None and entry_id < first_id(before) for before in known)
 
 
 def find_erased(session: Session, accounts: Iterable[RoutedAccount]) -> Erased:
@@ -86,9 +88,10 @@ def clean_entries(
     for entry in entries:
         covered: set[str] = set()
         for event in entry.events:
-            account = accounts.get((entry.channel or "", event.account_external_id))
+            account = account_of(entry, event, accounts)
             if account is not None and erased.covers(account.id, event):
-                covered.add(str(event.identity_external_id))  # type: ignore[union-attr]
+                person = str(event.identity_external_id)  # type: ignore[union-attr]
+                covered.add(person.removeprefix(ANONYMOUS))
         whole = accounts.get((entry.channel or "", entry.external_id or ""))
         is_old = whole is not None and erased.is_older(whole.id, entry.id)
         if covered or is_old:

@@ -33,6 +33,7 @@ _KNOWN: Final = select(
     _messages.c.error_slug,
     _messages.c.sent_by_ref,
     _messages.c.sent_by_name,
+    _messages.c.private_reply_to,
 )
 _KNOWN_LOCKED: Final = _KNOWN.order_by(_messages.c.id).with_for_update()
 
@@ -40,6 +41,14 @@ SETTLED_BY_ECHO: Final = frozenset(
     {words.QUEUED, words.SENDING, words.FAILED, words.UNKNOWN, words.DISCARDED}
 )
 """States that an echo ends: what Meta echoes was sent, whatever we believed."""
+
+INBOX_APPS: Final = frozenset({"26390203743090", "263902037430900", "1217981644879628"})
+"""Meta's own inboxes, as they sign their echoes: a person sits there.
+
+Source: https://developers.facebook.com/docs/messenger-platform/conversation-routing
+"""
+BY_ACCOUNT: Final = ("thread_", "label_")
+"""What notices begin with that tell of our side, or of Meta, and not of the person."""
 
 
 @dataclass(slots=True)
@@ -55,6 +64,16 @@ class Stored:
     reopened: set[uuid.UUID] = field(default_factory=set)
     answered: set[uuid.UUID] = field(default_factory=set)
     """Threads with a message of our side that is new, or newly known as sent."""
+    noticed: set[uuid.UUID] = field(default_factory=set)
+    """Threads in which something new happened that nobody said."""
+    ours: set[MessageKey] = field(default_factory=set)
+    """Echoes of rows that we sent."""
+    attached_in: set[str] = field(default_factory=set)
+    """Workspaces with files to fetch."""
+    private_replies: dict[uuid.UUID, str] = field(default_factory=dict)
+    """Private answers to comments, with the person they went to: only their echo says who."""
+    paused: dict[uuid.UUID, datetime] = field(default_factory=dict)
+    """Threads in which somebody answered from elsewhere, and until when bots are quiet."""
     keys: set[MessageKey] = field(default_factory=set)
     twins: dict[MessageKey, "_Known"] = field(default_factory=dict)
     """Echoes of a row of ours that is another message of Meta's already, with that row: it was
@@ -63,7 +82,7 @@ class Stored:
     @property
     def conversation_ids(self) -> set[uuid.UUID]:
         """All threads that storing touched."""
-        return self.rearranged | set(self.grown)
+        return self.rearranged | set(self.grown) | self.noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,7 @@ class _Known:
     error_slug: str | None
     sent_by_ref: str | None
     sent_by_name: str | None = field(repr=False)
+    private_reply_to: str | None = field(repr=False)
 
 
 def store_messages(session: Session, batch: Batch, people: People) -> Stored:
@@ -117,7 +137,9 @@ def _change_known(
             twin = known.get(_echoed_id(routed))
             if twin and twin.account_id == routed.account.id and _is_ours(twin):
                 stored.twins[routed.key] = twin
-        elif change := _change_of(row, routed, people):
+            continue
+        _note_ours(stored, row, routed)
+        if change := _change_of(row, routed, people):
             if _settles(row, routed):
                 settled.append(change | NO_TROUBLE | {"status": words.SENT, "announced_at": None})
             else:
@@ -127,6 +149,15 @@ def _change_known(
     update_many(session, Message.__table__, changes)
     update_many(session, Message.__table__, settled)
     return new
+
+
+def _note_ours(stored: Stored, row: _Known, routed: RoutedMessage) -> None:
+    if not _is_ours(row):
+        return
+    stored.ours.add(routed.key)
+    person = routed.event.identity_external_id
+    if row.private_reply_to is not None and person is not None and not routed.event.subject:
+        stored.private_replies[row.id] = person
 
 
 def _merge_repeats(messages: Iterable[RoutedMessage]) -> dict[MessageKey, RoutedMessage]:
@@ -148,6 +179,7 @@ def _merge(first: MessageEvent, second: MessageEvent) -> MessageEvent:
         first,
         identity_external_id=first.identity_external_id or second.identity_external_id,
         echo_of=first.echo_of or second.echo_of,
+        app_id=first.app_id or second.app_id,
         sent_at=min(first.sent_at, second.sent_at),
     )
 
@@ -221,8 +253,8 @@ def _settles(row: _Known, routed: RoutedMessage) -> bool:
 
 
 def _conversation_of(routed: RoutedMessage, people: People) -> uuid.UUID | None:
-    person = routed.event.identity_external_id
-    return people.conversation_of[(routed.account.id, person)] if person else None
+    key = routed.thread_key
+    return people.conversation_of[key] if key else None
 
 
 def _note_known(stored: Stored, row: _Known, routed: RoutedMessage, people: People) -> None:
@@ -266,6 +298,8 @@ def _insert(
         row = rows[routed.key]
         _note_added(stored, row, routed, people)
         attachments += _attachment_rows(row["id"], routed)
+        if any(each.state == words.ATTACHMENT_PENDING for each in routed.event.attachments):
+            stored.attached_in.add(routed.account.workspace_id)
     insert_missing(session, Attachment.__table__, attachments, key=("message_id", "position"))
     return [routed for routed in new if routed.key not in inserted]
 
@@ -274,6 +308,9 @@ def _note_added(stored: Stored, row: dict[str, Any], routed: RoutedMessage, peop
     conversation_id = row["conversation_id"]
     stored.added.append(StoredMessage(row["id"], routed.account, conversation_id, row["direction"]))
     if conversation_id is None:
+        return
+    if routed.event.is_notice:
+        stored.noticed.add(conversation_id)
         return
     is_echo = routed.event.is_echo
     new = NewMessage(row["id"], row["sent_at"], is_inbound=not is_echo)
@@ -288,7 +325,7 @@ def _row(routed: RoutedMessage, people: People, twin: _Known | None) -> dict[str
     """Return the row of a message; it looks like its twin, since which came first is chance."""
     event = routed.event
     now = utc_now()
-    sent_by = words.BY_PAGE_INBOX if event.is_echo else words.BY_CUSTOMER
+    sent_by, app_id = _sender_of(event)
     thread = _conversation_of(routed, people)
     return {
         "id": new_id(),
@@ -296,21 +333,39 @@ def _row(routed: RoutedMessage, people: People, twin: _Known | None) -> dict[str
         "account_id": routed.account.id,
         "conversation_id": thread or (twin.conversation_id if twin else None),
         "external_id": event.external_id,
-        "direction": words.OUTBOUND if event.is_echo else words.INBOUND,
+        "direction": _direction_of(event),
         "kind": event.kind,
         "text": event.text,
         "content": dict(event.content),
         "status": words.SENT if event.is_echo else words.RECEIVED,
         "sent_at": event.sent_at,
         "sent_by": twin.sent_by if twin else sent_by,
-        "sent_by_ref": twin.sent_by_ref if twin else None,
-        "sent_by_name": twin.sent_by_name if twin else None,
+        "sent_by_ref": twin.sent_by_ref if twin else app_id,
+        "sent_by_name": twin.sent_by_name if twin else event.author.name or event.author.username,
         "reply_to_external_id": event.reply_to_external_id,
         "attempts": 0,
         "announced_at": None,
         "created_at": now,
         "updated_at": now,
     }
+
+
+def _direction_of(event: MessageEvent) -> str:
+    if event.is_notice:
+        return words.NOTICE
+    return words.OUTBOUND if event.is_echo else words.INBOUND
+
+
+def _sender_of(event: MessageEvent) -> tuple[str, str | None]:
+    """Return who it is from, and of another app its id; an echo without one is a person's."""
+    if event.is_notice:
+        is_of_account = event.kind.startswith(BY_ACCOUNT)
+        return words.BY_PAGE_INBOX if is_of_account else words.BY_CUSTOMER, None
+    if not event.is_echo:
+        return words.BY_CUSTOMER, None
+    if event.app_id is None or event.app_id in INBOX_APPS or event.echo_of:
+        return words.BY_PAGE_INBOX, None
+    return words.BY_OTHER_APP, event.app_id
 
 
 def _attachment_rows(message_id: uuid.UUID, routed: RoutedMessage) -> list[dict[str, Any]]:
@@ -325,7 +380,7 @@ def _attachment_rows(message_id: uuid.UUID, routed: RoutedMessage) -> list[dict[
             "url": attachment.url,
             "title": attachment.title,
             "payload": dict(attachment.payload),
-            "state": "remote",
+            "state": attachment.state,
             "created_at": now,
         }
         for position, attachment in enumerate(routed.event.attachments)

@@ -1,30 +1,39 @@
 """The people of a batch and their conversations: found, or made."""
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from flask_messenger.ingest.batch import Batch, PersonKey, RoutedAccount
+from flask_messenger.events import Author
+from flask_messenger.ingest.batch import DIRECT_SUBJECT, Batch, Newcomer, PersonKey, ThreadKey
 from flask_messenger.ingest.summaries import HEAD, Head
 from flask_messenger.models import Conversation, Identity, Message
 from flask_messenger.models.base import new_id, utc_now
-from flask_messenger.models.conversations import OPEN, PROFILE_UNKNOWN
+from flask_messenger.models.conversations import (
+    COMMENTS,
+    DIRECT,
+    OPEN,
+    PERSON,
+    PROFILE_UNAVAILABLE,
+    PROFILE_UNKNOWN,
+)
 from flask_messenger.models.upsert import insert_missing, match_many
 
 Thread = tuple[uuid.UUID, uuid.UUID | None]
-"""Of a person: the identity, and the conversation where there is one."""
-
-DIRECT_SUBJECT: Final = ""
-"""What a direct thread is about: nothing but the person."""
+"""Of a person: the identity, and the direct conversation where there is one."""
 
 _identities: Final = Identity.__table__
 _conversations: Final = Conversation.__table__
 _PERSON: Final = (_identities.c.account_id, _identities.c.external_id)
-_THREAD: Final = (_conversations.c.account_id, _conversations.c.identity_id)
+_THREAD: Final = (
+    _conversations.c.account_id,
+    _conversations.c.identity_id,
+    _conversations.c.subject,
+)
 _THREADS: Final = select(*_PERSON, _identities.c.id, _conversations.c.id).select_from(
     _identities.outerjoin(
         _conversations,
@@ -35,17 +44,17 @@ _THREADS: Final = select(*_PERSON, _identities.c.id, _conversations.c.id).select
         ),
     )
 )
+_COMMENT_THREADS: Final = select(*_THREAD)
 _messages: Final = Message.__table__
 _MESSAGE: Final = (_messages.c.account_id, _messages.c.external_id)
 _THREADS_OF_MESSAGES: Final = select(*_THREAD).join(
     _messages, _messages.c.conversation_id == _conversations.c.id
 )
-_LOCK_ANY: Final = (
+_LOCK: Final = (
     select(_conversations.c.id, *_THREAD, *(_conversations.c[name] for name in HEAD))
     .order_by(_conversations.c.id)
     .with_for_update()
 )
-_LOCK: Final = _LOCK_ANY.where(_conversations.c.subject == DIRECT_SUBJECT)
 
 
 @dataclass(slots=True)
@@ -53,16 +62,22 @@ class People:
     """The conversations of a batch.
 
     Attributes:
-        conversation_of: per person the conversation; missing where a receipt names somebody we
-            never met.
+        conversation_of: per person, and what they wrote about, the conversation; missing where a
+            receipt names somebody we never met.
+        identity_of: per person their row.
         account_of: per conversation that is locked its account.
         heads: per conversation of the people what it says of its messages, as it was when it was
             locked.
     """
 
-    conversation_of: dict[PersonKey, uuid.UUID] = field(default_factory=dict)
+    conversation_of: dict[ThreadKey, uuid.UUID] = field(default_factory=dict)
+    identity_of: dict[PersonKey, uuid.UUID] = field(default_factory=dict)
     account_of: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)
     heads: dict[uuid.UUID, Head] = field(default_factory=dict)
+
+    def direct_thread(self, account_id: uuid.UUID, person: str | None) -> uuid.UUID | None:
+        """Return the thread with a person; None where there is none, or nobody is named."""
+        return self.conversation_of.get((account_id, person, DIRECT_SUBJECT)) if person else None
 
 
 def find_people(session: Session, batch: Batch) -> People:
@@ -75,20 +90,28 @@ def find_people(session: Session, batch: Batch) -> People:
     Nearly everybody is there already, so they are looked up first, and only who is missing is
     inserted: before any conversation is locked, or two drains could wait for each other. What is
     edited, taken back or reacted to may be in another thread than of the person who is named: that
-    one is locked with the others.
+    one is locked with the others. So is the thread of a comment that our side answered.
     """
     authors = batch.authors
-    found = _find_threads(session, {*authors, *batch.mentioned})
-    strangers = {key: authors[key] for key in sorted(authors) if key not in found}
+    people = {(account_id, person): each for (account_id, person, _), each in authors.items()}
+    found = _find_threads(session, {*people, *batch.mentioned})
+    strangers = {key: _fullest(key, authors) for key in sorted(people) if key not in found}
     if strangers:
         _make_identities(session, strangers)
         # Whoever another drain made in the meantime has another id than the one we thought of.
         found |= _find_threads(session, strangers)
-    threadless = {key: authors[key] for key in sorted(authors) if found[key][1] is None}
-    _make_conversations(session, threadless, found)
-    changed = {each.message_key for each in batch.changes}
-    other_threads = match_many(session, _THREADS_OF_MESSAGES, _MESSAGE, changed)
-    return _lock_conversations(session, found, other_threads)
+    threadless = _find_threadless(session, authors, found)
+    _make_conversations(session, {key: authors[key] for key in sorted(threadless)}, found)
+    concerned = {each.message_key for each in batch.changes}
+    concerned |= {each.answers for each in batch.messages if each.answers}
+    other_threads = match_many(session, _THREADS_OF_MESSAGES, _MESSAGE, concerned)
+    return _lock_conversations(session, authors, found, other_threads)
+
+
+def _fullest(key: PersonKey, authors: Mapping[ThreadKey, Newcomer]) -> Newcomer:
+    """Return what says most of a person: they may have written under several posts."""
+    own = [each for (account_id, person, _), each in authors.items() if (account_id, person) == key]
+    return max(own, key=lambda each: (each.author.name or "", each.author.username or ""))
 
 
 def _find_threads(session: Session, keys: Collection[PersonKey]) -> dict[PersonKey, Thread]:
@@ -96,61 +119,83 @@ def _find_threads(session: Session, keys: Collection[PersonKey]) -> dict[PersonK
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
-def _make_identities(session: Session, strangers: dict[PersonKey, RoutedAccount]) -> None:
+def _find_threadless(
+    session: Session, authors: Mapping[ThreadKey, Newcomer], found: Mapping[PersonKey, Thread]
+) -> set[ThreadKey]:
+    """Return who has no thread yet about what they wrote about."""
+    missing = {key for key in authors if not key[2] and found[key[0], key[1]][1] is None}
+    under_posts = {(key[0], found[key[0], key[1]][0], key[2]): key for key in authors if key[2]}
+    known = {tuple(row) for row in match_many(session, _COMMENT_THREADS, _THREAD, under_posts)}
+    return missing | {key for place, key in under_posts.items() if place not in known}
+
+
+def _make_identities(session: Session, strangers: Mapping[PersonKey, Newcomer]) -> None:
     # Rows go in in one order everywhere: two inserts that meet wait, and never deadlock.
     now = utc_now()
     rows = [
         {
             "id": new_id(),
-            "workspace_id": account.workspace_id,
-            "account_id": account.id,
+            "workspace_id": each.account.workspace_id,
+            "account_id": each.account.id,
             "external_id": external_id,
-            "profile_state": PROFILE_UNKNOWN,
+            "kind": each.author.kind,
+            "name": each.author.name,
+            "username": each.author.username,
+            "profile_state": _profile_state(each.author),
             "created_at": now,
             "updated_at": now,
         }
-        for (_, external_id), account in strangers.items()
+        for (_, external_id), each in strangers.items()
     ]
     insert_missing(session, Identity.__table__, rows, key=("account_id", "external_id"))
 
 
+def _profile_state(author: Author) -> str:
+    """Return what can be asked of somebody: Meta tells nothing of who is no person of a thread."""
+    return PROFILE_UNKNOWN if author.kind == PERSON else PROFILE_UNAVAILABLE
+
+
 def _make_conversations(
-    session: Session,
-    threadless: dict[PersonKey, RoutedAccount],
-    found: dict[PersonKey, Thread],
+    session: Session, threadless: Mapping[ThreadKey, Newcomer], found: Mapping[PersonKey, Thread]
 ) -> None:
     now = utc_now()
     rows = [
         {
             "id": new_id(),
-            "workspace_id": account.workspace_id,
-            "account_id": account.id,
-            "identity_id": found[key][0],
-            "channel": account.channel,
-            "subject": DIRECT_SUBJECT,
+            "workspace_id": each.account.workspace_id,
+            "account_id": each.account.id,
+            "identity_id": found[account_id, person][0],
+            "channel": each.account.channel,
+            "kind": COMMENTS if subject else DIRECT,
+            "subject": subject,
+            "subject_details": dict(each.subject_details) or None,
             "status": OPEN,
             "unread_count": 0,
             "created_at": now,
             "updated_at": now,
         }
-        for key, account in threadless.items()
+        for (account_id, person, subject), each in threadless.items()
     ]
     key = ("account_id", "identity_id", "subject")
     insert_missing(session, Conversation.__table__, rows, key=key)
 
 
 def _lock_conversations(
-    session: Session, found: dict[PersonKey, Thread], other_threads: Iterable[Any]
+    session: Session,
+    authors: Collection[ThreadKey],
+    found: Mapping[PersonKey, Thread],
+    other_threads: Iterable[Any],
 ) -> People:
-    people = People()
-    key_of = {
-        (account_id, thread[0]): (account_id, who) for (account_id, who), thread in found.items()
-    }
-    threads = {*key_of, *((row[0], row[1]) for row in other_threads)}
+    people = People(identity_of={key: thread[0] for key, thread in found.items()})
+    keys: set[ThreadKey] = {(*person, DIRECT_SUBJECT) for person in found}
+    keys.update(key for key in authors if key[2])
+    key_of = {(key[0], found[key[0], key[1]][0], key[2]): key for key in keys}
+    threads = {*key_of, *((row[0], row[1], row[2]) for row in other_threads)}
     for row in match_many(session, _LOCK, _THREAD, threads):
-        conversation_id, account_id, identity_id, *head = row
-        if (account_id, identity_id) in key_of:
-            people.conversation_of[key_of[account_id, identity_id]] = conversation_id
+        conversation_id, account_id, identity_id, subject, *head = row
+        place = (account_id, identity_id, subject)
+        if place in key_of:
+            people.conversation_of[key_of[place]] = conversation_id
         people.account_of[conversation_id] = account_id
         people.heads[conversation_id] = Head(*head)
     return people
@@ -159,6 +204,6 @@ def _lock_conversations(
 def lock_more(session: Session, people: People, ids: Iterable[uuid.UUID | None]) -> bool:
     """Lock conversations nobody of the batch was said to be in; say whether there were any."""
     missing = {each for each in ids if each is not None} - set(people.account_of)
-    for row in match_many(session, _LOCK_ANY, (_conversations.c.id,), missing):
+    for row in match_many(session, _LOCK, (_conversations.c.id,), missing):
         people.account_of[row[0]] = row[1]
     return bool(missing)

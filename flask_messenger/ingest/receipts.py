@@ -7,7 +7,7 @@ and below `delivered`: what shows that a message arrived is stronger than a word
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -24,6 +24,7 @@ from flask_messenger.ingest.summaries import (
     is_undelivered,
 )
 from flask_messenger.ingest.waiting import (
+    SEEN,
     Item,
     add_items,
     collect_items,
@@ -51,7 +52,7 @@ MessageKey = tuple[uuid.UUID, str]
 
 _messages: Final = Message.__table__
 _KEY: Final = (_messages.c.account_id, _messages.c.external_id)
-_THREAD_OF: Final = select(*_KEY, _messages.c.conversation_id)
+_THREAD_OF: Final = select(*_KEY, _messages.c.conversation_id, _messages.c.sent_at)
 _MAY_FAIL: Final = (
     select(
         _messages.c.id, *_KEY, _messages.c.status, _messages.c.error_slug, _messages.c.error_code
@@ -82,6 +83,14 @@ _LIFT: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a message is."""
+
+    conversation_id: uuid.UUID | None
+    sent_at: datetime
+
+
 @dataclass(slots=True)
 class Receipts:
     """What receipts and changes did.
@@ -97,9 +106,9 @@ class Receipts:
     changed: Changed = field(default_factory=Changed)
 
     @property
-    def deleted_in(self) -> set[uuid.UUID]:
-        """Threads in which a message was taken back."""
-        return self.changed.deleted_in
+    def rearranged(self) -> set[uuid.UUID]:
+        """Threads whose messages have to be summed up anew."""
+        return self.changed.rearranged
 
 
 def apply_receipts(session: Session, batch: Batch, people: People, stored: Stored) -> Receipts:
@@ -109,42 +118,70 @@ def apply_receipts(session: Session, batch: Batch, people: People, stored: Store
     watermarks = [each for each in items.values() if each.is_watermark]
     changes = [each for each in items.values() if each.is_change]
     named = [each for each in items.values() if not (each.is_watermark or each.is_change)]
-    moved = _move_forward(session, batch, watermarks, people)
     found = _find_messages(session, {each.message_key for each in (*named, *changes)})
     # Whoever writes to a thread locks it, and before its messages. Nearly all are locked already.
-    lock_more(session, people, found.values())
+    lock_more(session, people, (each.conversation_id for each in found.values()))
+    moved = _move_forward(session, batch, _marks(watermarks, named, found, people), people, stored)
     lifted = _lift_messages(session, [each for each in named if each.message_key in found])
     changed = apply_changes(session, changes)
     # A message that came in between may be in yet another thread: without its lock, what sums it
     # up would not see what another drain is about to commit there.
-    lock_more(session, people, changed.deleted_in)
-    early = [each for each in named if each.message_key not in found]
-    early += [each for each in changes if each.message_key not in changed.found]
+    lock_more(session, people, changed.rearranged)
+    threads = {key: place.conversation_id for key, place in found.items()}
+    early = [each for each in named if not _is_found(each, threads)]
+    early += [each for each in changes if not _is_found(each, changed.found)]
     early += [each for each in watermarks if _thread_of(each, people) is None]
     keep_early(session, early)
-    lifted_in = {found.get(each.message_key) for each in named}
+    lifted_in = {threads.get(each.message_key) for each in named}
     touched = {*moved, *lifted_in, *changed.message_ids.values()}
     in_threads = {each for each in touched if each is not None and each in people.account_of}
     return Receipts(in_threads, lifted, changed)
 
 
+def _is_found(item: Item, threads: Mapping[MessageKey, uuid.UUID | None]) -> bool:
+    if item.message_key not in threads:
+        return False
+    return not item.needs_thread or threads[item.message_key] is not None
+
+
 def _thread_of(item: Item, people: People) -> uuid.UUID | None:
-    return people.conversation_of.get((item.account_id, item.person)) if item.person else None
+    return people.direct_thread(item.account_id, item.person)
 
 
-def _move_forward(
-    session: Session, batch: Batch, watermarks: Iterable[Item], people: People
-) -> set[uuid.UUID]:
-    """Move each thread's watermarks and the time of its person's last act, never back."""
-    moves: dict[uuid.UUID, dict[str, datetime]] = defaultdict(dict)
+def _marks(
+    watermarks: Iterable[Item],
+    named: Iterable[Item],
+    found: Mapping[MessageKey, _Place],
+    people: People,
+) -> Iterator[tuple[uuid.UUID, str, datetime]]:
+    """Yield up to when what was delivered or read, per thread.
+
+    Whoever has seen a message has read everything before it, too.
+    """
     for each in watermarks:
         conversation_id = _thread_of(each, people)
         if conversation_id is not None:
-            moves[conversation_id][f"{each.kind}_until"] = each.at
-    for person, _, at in batch.openings():
-        move = moves[people.conversation_of[person]]
-        move["acted_until"] = max(at, move.get("acted_until", at))
-    columns = ("acted_until", "delivered_until", "read_until")
+            yield conversation_id, f"{each.kind}_until", each.at
+    for each in named:
+        place = found.get(each.message_key)
+        if each.kind == SEEN and place is not None and place.conversation_id is not None:
+            yield place.conversation_id, "read_until", place.sent_at
+
+
+def _move_forward(
+    session: Session,
+    batch: Batch,
+    marks: Iterable[tuple[uuid.UUID, str, datetime]],
+    people: People,
+    stored: Stored,
+) -> set[uuid.UUID]:
+    """Move each thread's watermarks and the time of its person's last act, never back."""
+    acts = ((people.conversation_of[key], "acted_until", at) for key, _, at in batch.openings())
+    pauses = ((key, "bot_paused_until", at) for key, at in stored.paused.items())
+    moves: dict[uuid.UUID, dict[str, datetime]] = defaultdict(dict)
+    for key, column, at in (*marks, *acts, *pauses):
+        moves[key][column] = max(at, moves[key].get(column, at))
+    columns = ("acted_until", "bot_paused_until", "delivered_until", "read_until")
     rows = [
         {"id": key, **{name: move.get(name) for name in columns}}
         for key, move in sorted(moves.items())
@@ -153,15 +190,14 @@ def _move_forward(
     return set(moves)
 
 
-def _find_messages(
-    session: Session, keys: Collection[MessageKey]
-) -> dict[MessageKey, uuid.UUID | None]:
+def _find_messages(session: Session, keys: Collection[MessageKey]) -> dict[MessageKey, _Place]:
     """Return which of the named messages are there, each with its thread.
 
     Looked up before they are lifted: a message that another drain commits between the two would
     else count as found, and its receipt be lost.
     """
-    return {(row[0], row[1]): row[2] for row in match_many(session, _THREAD_OF, _KEY, keys)}
+    rows = match_many(session, _THREAD_OF, _KEY, keys)
+    return {(row[0], row[1]): _Place(row[2], row[3]) for row in rows}
 
 
 def _lift_messages(session: Session, items: Iterable[Item]) -> set[uuid.UUID]:

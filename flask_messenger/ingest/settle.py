@@ -9,16 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import String, and_, literal, select
+from sqlalchemy import String, and_, literal, or_, select
 from sqlalchemy.orm import Session
 
-from flask_messenger.ingest.batch import Batch
+from flask_messenger.ingest.batch import DIRECT_SUBJECT, Batch
 from flask_messenger.ingest.blame import BAD_ENTRY, is_blamed, kind_of
 from flask_messenger.ingest.messages import Stored
 from flask_messenger.ingest.people import People
 from flask_messenger.ingest.receipts import apply_receipts
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
-from flask_messenger.ingest.waiting import WATERMARK
+from flask_messenger.ingest.waiting import OF_THREADS, WATERMARK
 from flask_messenger.models import Account, Conversation, Identity, Message, Receipt
 from flask_messenger.models.upsert import match_many
 from flask_messenger.realtime import Change
@@ -45,6 +45,17 @@ class _Settleable:
     conversation_id: uuid.UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What open pages should hear, and whether comments of our side found their thread."""
+
+    changes: list[Change]
+    has_placed: bool
+
+    def plus(self, other: "_Settled") -> "_Settled":
+        return _Settled(self.changes + other.changes, self.has_placed or other.has_placed)
+
+
 def settle_all_waiting(session: Session) -> list[Change]:
     """Settle every account's: a drain may have died between its commit and its settling."""
     accounts = set(session.scalars(select(Receipt.account_id).distinct()))
@@ -63,17 +74,18 @@ def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID
     changes: list[Change] = []
     while matches := _find_settleable(session, left):
         settled, refused = _settle_apart(session, matches)
-        changes += settled
+        changes += settled.changes
         left -= refused
-        # What was refused may have taken the place of others.
-        if not refused or len(matches) < MOST_SETTLED:
+        # What was refused may have taken the place of others; and an answer to a comment of ours
+        # waits until that one has its place.
+        if not settled.has_placed and (not refused or len(matches) < MOST_SETTLED):
             break
     return changes
 
 
 def _settle_apart(
     session: Session, matches: Sequence[_Settleable]
-) -> tuple[list[Change], set[uuid.UUID]]:
+) -> tuple[_Settled, set[uuid.UUID]]:
     """Settle all at once, or account by account; return the accounts that were refused, too."""
     try:
         with session.begin_nested():
@@ -81,28 +93,29 @@ def _settle_apart(
     except BAD_ENTRY as bad:
         if not is_blamed(bad):
             raise
-    changes: list[Change] = []
+    settled = _Settled([], has_placed=False)
     refused: set[uuid.UUID] = set()
     for account_id in sorted({each.account_id for each in matches}):
         own = [each for each in matches if each.account_id == account_id]
         try:
             with session.begin_nested():
-                changes += _settle(session, own)
+                settled = settled.plus(_settle(session, own))
         except BAD_ENTRY as bad:
             if not is_blamed(bad):
                 raise
             refused.add(account_id)
             # The kind only: what the database says may quote a message.
             logger.error("waiting_refused account_id=%s error=%s", account_id, kind_of(bad))  # noqa: TRY400
-    return changes, refused
+    return settled, refused
 
 
-def _settle(session: Session, matches: Sequence[_Settleable]) -> list[Change]:
+def _settle(session: Session, matches: Sequence[_Settleable]) -> _Settled:
     account_of = {row.account_id: row for row in matches}
     people = People()
     for row in matches:
         if row.person is not None and row.conversation_id is not None:
-            people.conversation_of[(row.account_id, row.person)] = row.conversation_id
+            key = (row.account_id, row.person, DIRECT_SUBJECT)
+            people.conversation_of[key] = row.conversation_id
         if row.conversation_id is not None:
             people.account_of[row.conversation_id] = row.account_id
     stored = Stored(keys={(row.account_id, row.reference) for row in matches})
@@ -110,8 +123,8 @@ def _settle(session: Session, matches: Sequence[_Settleable]) -> list[Change]:
     match_many(session, _LOCK, (Conversation.__table__.c.id,), people.account_of)
     settled = apply_receipts(session, Batch(), people, stored)
     refresh_statuses(session, settled.conversation_ids)
-    refresh_summaries(session, settled.deleted_in)
-    return [
+    refresh_summaries(session, settled.rearranged)
+    changes = [
         Change(
             workspace_id=account_of[people.account_of[conversation_id]].workspace_id,
             type="status",
@@ -124,6 +137,7 @@ def _settle(session: Session, matches: Sequence[_Settleable]) -> list[Change]:
         )
         for conversation_id in settled.conversation_ids
     ]
+    return _Settled(changes, has_placed=bool(settled.changed.placed_in))
 
 
 def _find_settleable(session: Session, account_ids: set[uuid.UUID]) -> list[_Settleable]:
@@ -146,6 +160,7 @@ _OF_MESSAGES: Final = (
         Message,
         and_(Message.account_id == Receipt.account_id, Message.external_id == Receipt.reference),
     )
+    .where(or_(Message.conversation_id.is_not(None), Receipt.kind.not_in(OF_THREADS)))
     .limit(MOST_SETTLED)
 )
 _OF_THREADS: Final = (
@@ -163,6 +178,7 @@ _OF_THREADS: Final = (
         and_(
             Conversation.account_id == Identity.account_id,
             Conversation.identity_id == Identity.id,
+            Conversation.subject == DIRECT_SUBJECT,
         ),
     )
     .where(Receipt.reference.startswith(WATERMARK, autoescape=True))

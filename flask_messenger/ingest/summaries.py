@@ -162,9 +162,13 @@ def is_undelivered() -> ColumnElement[bool]:
 
 
 def _is_shown() -> ColumnElement[bool]:
-    """Match what belongs to a thread: not what was put away, and not what is for later."""
+    """Match what was said: not what was put away, what is for later, or what nobody said."""
     is_put_off = and_(_messages.c.status == words.QUEUED, _messages.c.send_at.is_not(None))
-    return and_(_messages.c.status.not_in((words.DISCARDED, words.CANCELLED)), not_(is_put_off))
+    return and_(
+        _messages.c.status.not_in((words.DISCARDED, words.CANCELLED)),
+        _messages.c.direction != words.NOTICE,
+        not_(is_put_off),
+    )
 
 
 def _long_ago() -> ColumnElement[Any]:

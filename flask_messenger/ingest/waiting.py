@@ -15,8 +15,14 @@ from typing import Any, Final
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from flask_messenger.events import DeletionEvent, EditEvent, ReactionEvent
-from flask_messenger.ingest.batch import Batch, RoutedChange, RoutedReceipt
+from flask_messenger.events import ChangeEvent, EditEvent, HideEvent, ReactionEvent
+from flask_messenger.ingest.batch import (
+    Batch,
+    RoutedChange,
+    RoutedMessage,
+    RoutedReceipt,
+    ThreadKey,
+)
 from flask_messenger.models import Receipt
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.upsert import greatest, insert_for, match_many
@@ -29,7 +35,15 @@ WATERMARK: Final = "watermark:"
 DELETED: Final = "deleted"
 EDITED: Final = "edited"
 REACTED: Final = "reacted"
-CHANGES: Final = frozenset({DELETED, EDITED, REACTED})
+HIDDEN: Final = "hidden"
+ANSWERED: Final = "answered"
+"""Our side commented on it: that comment belongs into its thread."""
+CHANGES: Final = frozenset({ANSWERED, DELETED, EDITED, HIDDEN, REACTED})
+
+SEEN: Final = "seen"
+"""Everything up to this message was read."""
+OF_THREADS: Final = frozenset({ANSWERED, SEEN})
+"""Kinds that wait until it is known in which thread the message is."""
 
 _receipts: Final = Receipt.__table__
 _REFERENCE: Final = (_receipts.c.account_id, _receipts.c.reference)
@@ -89,6 +103,11 @@ class Item:
         """Whether it is an edit, a deletion or a reaction."""
         return self.kind in CHANGES
 
+    @property
+    def needs_thread(self) -> bool:
+        """Whether it is about the thread of the message, too."""
+        return self.kind in OF_THREADS
+
 
 def collect_items(batch: Batch) -> dict[ItemKey, Item]:
     """Return what a batch says about messages and threads; of repeats the latest."""
@@ -96,6 +115,7 @@ def collect_items(batch: Batch) -> dict[ItemKey, Item]:
     for receipt in batch.receipts:
         add_items(items, _of_receipt(receipt))
     add_items(items, (_of_change(each) for each in batch.changes))
+    add_items(items, (each for message in batch.messages for each in _of_answer(message)))
     return items
 
 
@@ -142,7 +162,27 @@ def _of_change(routed: RoutedChange) -> Item:
     )
 
 
-def _details_of(event: ReactionEvent | EditEvent | DeletionEvent) -> tuple[str, dict[str, Any]]:
+def _of_answer(routed: RoutedMessage) -> Iterator[Item]:
+    """Yield that a comment of our side belongs where the comment is that it answers."""
+    if routed.answers is None:
+        return
+    account_id, answered = routed.answers
+    details = {"comment": routed.event.external_id}
+    yield Item(
+        account_id=account_id,
+        workspace_id=routed.account.workspace_id,
+        kind=ANSWERED,
+        reference=answered,
+        mark=_digest(None, details),
+        person=None,
+        at=routed.event.sent_at,
+        details=details,
+    )
+
+
+def _details_of(event: ChangeEvent) -> tuple[str, dict[str, Any]]:
+    if isinstance(event, HideEvent):
+        return HIDDEN, {"is_hidden": event.is_hidden}
     if isinstance(event, EditEvent):
         return EDITED, {"number": event.number, "text": event.text}
     if isinstance(event, ReactionEvent):
@@ -164,10 +204,11 @@ def _digest(person: str | None, details: dict[str, Any], *, at: datetime | None 
 def take_waiting(
     session: Session,
     message_keys: Collection[tuple[uuid.UUID, str]],
-    people: Collection[tuple[uuid.UUID, str]],
+    threads: Collection[ThreadKey],
 ) -> list[Item]:
-    """Remove and return what waited for these messages, and for the threads of these people."""
-    references = {*message_keys, *((account, WATERMARK + person) for account, person in people)}
+    """Remove and return what waited for these messages, and for these threads."""
+    people = {(account, WATERMARK + person) for account, person, about in threads if not about}
+    references = {*message_keys, *people}
     return [_item(row) for row in match_many(session, _TAKE, _REFERENCE, references)]
 
 

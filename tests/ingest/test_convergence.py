@@ -30,6 +30,7 @@ from flask_messenger.models import (
     Conversation,
     Identity,
     Message,
+    OptIn,
     Reaction,
     Receipt,
     WebhookEntry,
@@ -40,13 +41,16 @@ from tests.support import meta
 from tests.support.app import Factory
 from tests.support.happenings import (
     ACCOUNTS,
+    INSTAGRAM,
     NUMBER,
     STATUSES_OBJECT,
     Happening,
     StatusesChannel,
     World,
     at,
+    is_change,
     told,
+    told_change,
     worlds,
 )
 from tests.support.ingest import Heard, rows
@@ -55,6 +59,8 @@ from tests.support.plain_model import expect
 IN_SUITE = 25
 EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", IN_SUITE))
 IS_LONG = "CONVERGENCE_EXAMPLES" in os.environ
+CHANNELS = {NUMBER: "statuses", INSTAGRAM: "instagram"}
+OBJECTS = {NUMBER: STATUSES_OBJECT, INSTAGRAM: "instagram"}
 BATCH_SIZE = 3
 """Small, so that a few deliveries make several batches, and drains at once get some each."""
 LONGEST_SECONDS = 300
@@ -170,7 +176,7 @@ def prepare(app: Flask, world: World) -> dict[str, str]:
         external_id: factory.account(
             workspace_id,
             external_id=external_id,
-            channel="statuses" if external_id == NUMBER else "facebook",
+            channel=CHANNELS.get(external_id, "facebook"),
         )
         for external_id, workspace_id in ACCOUNTS.items()
     }
@@ -208,7 +214,13 @@ def bodies(step: Step, own_ids: dict[str, str]) -> Iterator[tuple[str, list[Any]
     by_object: dict[str, list[Any]] = {}
     for happening in step.happenings:
         account = happening["account"]
-        entries_ = by_object.setdefault(STATUSES_OBJECT if account == NUMBER else "page", [])
+        entries_ = by_object.setdefault(OBJECTS.get(account, "page"), [])
+        if is_change(happening):
+            time = meta.T0 + 1000 * happening["tick"]
+            entries_.append({"id": account, "time": time, "changes": [told_change(happening)]})
+            continue
+        if not entries_ or "messaging" not in entries_[-1]:
+            entries_.append(meta.entry(account))
         if not entries_ or entries_[-1]["id"] != account:
             entries_.append(meta.entry(account))
         entries_[-1]["messaging"].append(told(happening, own_ids))
@@ -245,7 +257,7 @@ class Snapshot:
     Ids become the names Meta knows, and the times of our own clock are left out.
     """
 
-    MODELS = (Account, Identity, Conversation, Message, Attachment, Reaction, Receipt)
+    MODELS = (Account, Identity, OptIn, Conversation, Message, Attachment, Reaction, Receipt)
     OUR_CLOCK = frozenset(
         {"id", "created_at", "updated_at", "connected_at", "announced_at", "token_sealed", "name"}
     )
@@ -258,7 +270,7 @@ class Snapshot:
         for identity in self._rows[Identity]:
             labels[identity.id] = (labels[identity.account_id], identity.external_id)
         for conversation in self._rows[Conversation]:
-            labels[conversation.id] = labels[conversation.identity_id]
+            labels[conversation.id] = (*labels[conversation.identity_id], conversation.subject)
         for message in self._rows[Message]:
             labels[message.id] = (labels[message.account_id], message.external_id)
         self._labels = labels
@@ -302,7 +314,7 @@ def assert_as_expected(found: dict[str, list[Any]], world: World) -> None:
     """Compare the rows of a run with what the plain model says."""
     expected = expect(world)
     threads = {
-        row["identity_id"]: {
+        (*row["identity_id"], row["subject"]): {
             **{name: row[name] for name in THREAD_FACTS},
             "last_message": row["last_message_id"] and row["last_message_id"][1],
         }
@@ -313,12 +325,24 @@ def assert_as_expected(found: dict[str, list[Any]], world: World) -> None:
     messages = {
         (row["account_id"], row["external_id"]): {
             **{name: row.get(name) for name in MESSAGE_FACTS},
-            "person": row["conversation_id"] and row["conversation_id"][1],
+            "thread": row["conversation_id"],
             "attachments": files[row["account_id"], row["external_id"]],
         }
         for row in found["messenger_messages"]
+        if row["direction"] != "notice"
     }
     assert messages == expected["messages"]
+    notices = Counter(
+        (row["conversation_id"], row["kind"], row["sent_at"])
+        for row in found["messenger_messages"]
+        if row["direction"] == "notice"
+    )
+    assert notices == expected["notices"]
+    opt_ins = {
+        (*row["identity_id"], row["type"], row["reference"]): (row["at"], row["is_active"])
+        for row in found["messenger_opt_ins"]
+    }
+    assert opt_ins == expected["opt_ins"]
     reactions = {
         (*row["message_id"], row["actor"]): (row["at"], row["is_removed"], row["emoji"] or "")
         for row in found["messenger_reactions"]
@@ -340,6 +364,11 @@ THREAD_FACTS = (
     "last_message_at",
     "last_inbound_at",
     "unread_count",
+    "bot_paused_until",
+    "thread_owner_app_id",
+    "thread_owner_at",
+    "first_touch",
+    "last_touch",
 )
 MESSAGE_FACTS = (
     "direction",
@@ -350,5 +379,6 @@ MESSAGE_FACTS = (
     "deleted_at",
     "status",
     "error_code",
+    "hidden_at",
 )
-KINDS = {"edited": "edit", "deleted": "deletion", "reacted": "reaction"}
+KINDS = {"edited": "edit", "deleted": "deletion", "reacted": "reaction", "hidden": "hide"}

@@ -22,17 +22,23 @@ from flask_messenger.events import (
     ReceivedAttachment,
     ReferralEvent,
 )
+from tests.support.app import APP_ID
 from tests.support.meta import T0
 
 Happening = dict[str, Any]
 
 PAGES = ("501", "502", "503")
 NUMBER = "701"
-ACCOUNTS = {"501": "w1", "502": "w1", "503": "w2", NUMBER: "w2"}
+INSTAGRAM = "601"
+ACCOUNTS = {"501": "w1", "502": "w1", "503": "w2", INSTAGRAM: "w1", NUMBER: "w2"}
 """Accounts and their workspaces. People and message ids are the same in all: only the account
 tells them apart."""
 PEOPLE = ("9001", "9002", "9003")
 TEXTS = ("hello", "Is it open?", "ok", "😀", "later")
+POSTS = ("p1", "p2")
+"""What is commented on; the same ids on all accounts, as of people."""
+OWN_APP, OTHER_APP, INBOX_APP = APP_ID, "200200200", "263902037430900"
+NOTICES = ("opt_in", "pass_control", "feedback", "label", "linking")
 OWN_STATES = ("queued", "failed", "unknown", "discarded")
 STATUSES_OBJECT = "statuses-test"
 
@@ -73,7 +79,8 @@ def worlds(draw: st.DrawFn) -> World:
     happenings: list[Happening] = []
     for message in messages:
         # Echoes may name nobody, or come once so and once whole.
-        choice = draw(st.integers(0, 7)) if message["kind"] in {"echo", "own_echo"} else 7
+        is_echo = message["kind"] in {"echo", "own_echo"}
+        choice = draw(st.integers(0, 7)) if is_echo else 7
         happenings += [{**message, "is_nameless": True}] if choice < 2 else []
         happenings += [message] if choice else []
     # Most of what happens is about a message that is there; some is about one nobody knows.
@@ -86,7 +93,7 @@ def worlds(draw: st.DrawFn) -> World:
 def _messages(account: str, mid: str) -> st.SearchStrategy[Happening]:
     kinds = ["text", "media", "quick_reply", "postback", "echo"]
     if account != NUMBER:
-        kinds.append("own_echo")
+        kinds += ["own_echo", "comment", "comment", "own_comment"]
     return st.fixed_dictionaries(
         {
             "kind": st.sampled_from(kinds),
@@ -95,6 +102,11 @@ def _messages(account: str, mid: str) -> st.SearchStrategy[Happening]:
             "mid": st.just(mid),
             "text": st.sampled_from(TEXTS),
             "tick": ticks,
+            "post": st.sampled_from(POSTS),
+            # What a comment of our side answers: any message before it or after it, or nothing.
+            "parent": st.sampled_from([None, "m001", "m002", "m003"]),
+            "app": st.sampled_from([None, OWN_APP, OTHER_APP, INBOX_APP]),
+            "ref": st.sampled_from([None, None, "spring", "autumn"]),
         }
     )
 
@@ -121,6 +133,11 @@ def _later(draw: st.DrawFn, messages: list[Happening]) -> Happening:
     about = draw(st.sampled_from(messages))
     account = about["account"]
     kinds = ["edit", "deletion", "reaction", "reaction", "receipt", "receipt", "referral"]
+    if about["kind"] in COMMENTS:
+        # Meta tells less of comments, and Instagram only that they were written.
+        kinds = ["hide", "hide", "deletion"] if account in PAGES else ["referral"]
+    if account in PAGES:
+        kinds += NOTICES
     kind = draw(st.sampled_from(kinds))
     same = [each["mid"] for each in messages if each["account"] == account]
     happening: Happening = {
@@ -130,6 +147,8 @@ def _later(draw: st.DrawFn, messages: list[Happening]) -> Happening:
         "mid": about["mid"] if draw(st.integers(0, 7)) else "m-unknown",
         "tick": draw(ticks),
     }
+    if kind in {"hide", "deletion"} and about["kind"] in COMMENTS:
+        happening |= {"is_of_comment": True, "post": about["post"]}
     return happening | draw(_DETAILS[kind](account, same))
 
 
@@ -157,6 +176,8 @@ def _receipts(account: str, mids: list[str]) -> st.SearchStrategy[Happening]:
                 "code": st.sampled_from([None, 131026, 131047]),
             }
         )
+    if account == INSTAGRAM:
+        return st.just({"status": "seen"})
     delivery = st.fixed_dictionaries(
         {
             "status": st.just("delivered"),
@@ -176,7 +197,17 @@ _DETAILS: Mapping[str, Callable[[str, list[str]], st.SearchStrategy[Happening]]]
     "deletion": _nothing,
     "reaction": _reactions,
     "receipt": _receipts,
-    "referral": _nothing,
+    "referral": lambda *_: st.fixed_dictionaries({"ref": st.sampled_from([None, "spring"])}),
+    "hide": lambda *_: st.fixed_dictionaries({"is_hidden": st.booleans()}),
+    "opt_in": lambda *_: st.fixed_dictionaries(
+        {"topic": st.sampled_from(["", "news"]), "stops": st.booleans()}
+    ),
+    "pass_control": lambda *_: st.fixed_dictionaries(
+        {"app": st.sampled_from([None, OWN_APP, OTHER_APP])}
+    ),
+    "feedback": _nothing,
+    "label": lambda *_: st.fixed_dictionaries({"label": st.sampled_from(["a", "b"])}),
+    "linking": lambda *_: st.fixed_dictionaries({"stops": st.booleans()}),
 }
 
 
@@ -200,6 +231,53 @@ def told(happening: Happening, own_ids: Mapping[str, str]) -> dict[str, Any]:
     return event | _body(happening, own_ids)
 
 
+COMMENTS = ("comment", "own_comment")
+
+
+def is_change(happening: Happening) -> bool:
+    """Say whether Meta tells it as the change of a field, and not as an event of a thread."""
+    return happening["kind"] in {*COMMENTS, "hide", "label"} or bool(happening.get("is_of_comment"))
+
+
+def told_change(happening: Happening) -> dict[str, Any]:
+    """Return the change as Meta would tell it."""
+    account, mid, person = happening["account"], happening["mid"], happening["person"]
+    if happening["kind"] == "label":
+        label = {"id": "l1", "page_label_name": happening["label"]}
+        value = {"user": {"id": person}, "action": "add", "label": label}
+        return {"field": "inbox_labels", "value": value}
+    writer = account if happening["kind"] == "own_comment" else _writer(account, person)
+    parent = happening.get("parent")
+    if account == INSTAGRAM:
+        value = {
+            "id": mid,
+            "from": {"id": writer, "username": f"name.{person}"},
+            "media": {"id": happening["post"], "media_product_type": "FEED"},
+            "text": happening["text"],
+            **({"parent_id": parent} if parent else {}),
+        }
+        return {"field": "comments", "value": value}
+    value = {
+        "item": "comment",
+        "verb": _VERBS.get(happening["kind"]) or ("hide" if happening["is_hidden"] else "unhide"),
+        "comment_id": mid,
+        "post_id": happening["post"],
+        "parent_id": parent or happening["post"],
+        "from": {"id": writer, "name": f"Name {person}"},
+        "message": happening.get("text", ""),
+        "created_time": T0 // 1000 + happening["tick"],
+    }
+    return {"field": "feed", "value": value}
+
+
+def _writer(account: str, person: str) -> str:
+    """Return who commented: on a Page not by the id that messages have."""
+    return person if account == INSTAGRAM else f"c{person}"
+
+
+_VERBS = {"comment": "add", "own_comment": "add", "deletion": "remove"}
+
+
 def _body(happening: Happening, own_ids: Mapping[str, str]) -> dict[str, Any]:
     tell = _TELLING.get(happening["kind"])
     return tell(happening) if tell else {"message": _message_body(happening, own_ids)}
@@ -216,6 +294,10 @@ def _message_body(happening: Happening, own_ids: Mapping[str, str]) -> dict[str,
         message["is_echo"] = True
     if kind == "own_echo":
         message["metadata"] = f"fm:{own_ids[happening['own']]}"
+    if kind == "echo" and happening["app"]:
+        message["app_id"] = happening["app"]
+    if kind in {"text", "media"} and happening["ref"]:
+        message["referral"] = {"ref": happening["ref"], "source": "ADS"}
     return message
 
 
@@ -227,6 +309,8 @@ def _reaction_body(happening: Happening) -> dict[str, Any]:
 
 def _receipt_body(happening: Happening) -> dict[str, Any]:
     watermark = T0 + happening["tick"] * 1000
+    if happening["status"] == "seen":
+        return {"read": {"mid": happening["mid"]}}
     if happening["status"] == "read":
         return {"read": {"watermark": watermark}}
     mids = happening["mids"]
@@ -239,7 +323,22 @@ _TELLING: Mapping[str, Callable[[Happening], dict[str, Any]]] = {
     },
     "deletion": lambda each: {"message": {"mid": each["mid"], "is_deleted": True}},
     "reaction": _reaction_body,
-    "referral": lambda _: {"referral": {"source": "SHORTLINK", "type": "OPEN_THREAD"}},
+    "referral": lambda each: {"referral": {"ref": each.get("ref"), "source": "SHORTLINK"}},
+    "opt_in": lambda each: {
+        "optin": {
+            "type": "notification_messages",
+            "topic": each["topic"],
+            "notification_messages_token": f"token {each['tick']}",
+            **({"notification_messages_status": "STOP NOTIFICATIONS"} if each["stops"] else {}),
+        }
+    },
+    "pass_control": lambda each: {"pass_thread_control": {"new_owner_app_id": each["app"]}},
+    "feedback": lambda each: {
+        "messaging_feedback": {"feedback_screens": [{"screen_id": each["tick"]}]}
+    },
+    "linking": lambda each: {
+        "account_linking": {"status": "unlinked" if each["stops"] else "linked"}
+    },
     "postback": lambda each: {
         "postback": {"mid": each["mid"], "title": each["text"], "payload": "P"}
     },

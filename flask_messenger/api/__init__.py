@@ -9,10 +9,12 @@ from flask_messenger.api import (
     health,
     journal,
     me,
+    media,
     messages,
     privacy,
     send,
     settings,
+    uploads,
 )
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.security import protect_blueprint
@@ -27,9 +29,11 @@ __all__ = [
     "health",
     "journal",
     "me",
+    "media",
     "messages",
     "privacy",
     "protect_blueprint",
     "send",
     "settings",
+    "uploads",
 ]

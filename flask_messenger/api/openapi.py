@@ -42,6 +42,7 @@ PROBLEM_TEXTS: Final = {
     409: "This cannot be done now.",
     413: "The body is larger than a megabyte.",
     415: "The body is not `application/json`.",
+    416: "The file has no such bytes.",
     422: "The request is not valid; the problem names each wrong field.",
     503: "The database does not answer.",
 }
@@ -148,6 +149,7 @@ TAGS: Final = {
     "accounts": "Connected Pages, Instagram accounts and WhatsApp numbers.",
     "conversations": "Threads between an account and a person.",
     "messages": "What was written, and sending.",
+    "media": "Files of messages: serving, fetching again, uploading.",
     "workspace": "Who is asking, what they may do, what the workspace chose.",
     "events": "What changes, as it happens.",
     "journal": "What Meta sent, and having it applied again. For admins.",

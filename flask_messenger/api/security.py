@@ -65,8 +65,9 @@ def check_csrf() -> None:
 
 
 def forbid_caching(response: Response) -> Response:
-    """Keep answers about people out of every cache."""
-    response.headers["Cache-Control"] = "no-store"
+    """Keep answers about people out of every cache, but for files that say how long they last."""
+    if not (response.cache_control.private and response.cache_control.max_age):
+        response.headers["Cache-Control"] = "no-store"
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 

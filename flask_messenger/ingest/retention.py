@@ -15,6 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.partitions import DAYS_AHEAD, add_days, drop_days
+from flask_messenger.media.discard import discard_attachments
 from flask_messenger.models import Attachment, WebhookEntry
 from flask_messenger.models.journal import PENDING, first_id
 from flask_messenger.models.messages import ATTACHMENT_EXPIRED
@@ -24,6 +25,18 @@ from flask_messenger.state import state_of
 BUDGET_SECONDS: Final = 5.0
 """The schedule has other parts that must not wait long; what is left over has its turn again."""
 BATCH: Final = 1_000
+FORGOTTEN: Final[dict[str, Any]] = {
+    "url": None,
+    "title": None,
+    "payload": {},
+    "filename": None,
+    "sha256": None,
+    "storage_key": None,
+    "thumbnail_key": None,
+    "upload_id": None,
+    "next_attempt_at": None,
+}
+"""What an attachment no longer has when its time is over; its file goes, too."""
 
 
 def tidy(app: Flask, now: datetime) -> None:
@@ -99,10 +112,14 @@ def _expire_attachments(session: Session, *, before: datetime) -> int:
         some = some.where(Attachment.id > done_until)
     ids = list(session.scalars(some.order_by(Attachment.id).limit(BATCH)))
     if ids:
+        table = Attachment.__table__
+        columns = (table.c.workspace_id, table.c.storage_key, table.c.thumbnail_key)
+        stored = select(*columns, table.c.upload_id).where(table.c.id.in_(ids))
+        discard_attachments(session, session.execute(stored).all())
         session.execute(
             update(Attachment)
             .where(Attachment.id.in_(ids))
-            .values(state=ATTACHMENT_EXPIRED, url=None, title=None, payload={})
+            .values(state=ATTACHMENT_EXPIRED, **FORGOTTEN)
             .execution_options(synchronize_session=False)
         )
     session.commit()

@@ -14,6 +14,9 @@ from flask_messenger.jobs.running import RUNNING_OUTBOX, STOPPING, as_job
 from flask_messenger.jobs.schedule import SWEEP_LIMIT
 from flask_messenger.jobs.taking import TURNS_SECONDS
 from flask_messenger.jobs.work import ANNOUNCE_CHUNK, QueuedNews
+from flask_messenger.media.claim import find_waiting
+from flask_messenger.media.fetch import fetch_files
+from flask_messenger.models.base import utc_now
 from flask_messenger.models.outage import name_error
 from flask_messenger.outbox import reconcile
 from flask_messenger.outbox.runner import run_outbox
@@ -74,9 +77,10 @@ def _poll_default() -> None:
 
 
 def _poll_bulk() -> None:
-    """Go on with one request for personal data: people have a right to it, queue or no queue.
+    """Go on with one request for personal data, and with one workspace's files.
 
-    The other bulk work, asking about subscriptions, is done late when Redis is back.
+    People have a right to the one, and Meta's addresses of the others end, queue or no queue. The
+    rest of the bulk work, asking about subscriptions, is done late when Redis is back.
     """
     found = personal_data.find_open(state().db.session)
     state().db.session.rollback()
@@ -84,6 +88,10 @@ def _poll_bulk() -> None:
         # Several processes poll: each takes any one, so that they seldom wait for each other.
         _, request_id = random.choice(found)  # noqa: S311 - nobody gains by guessing it
         personal_data.work_on(current_application(), request_id)
+    waiting = find_waiting(state().db.session, now=utc_now())
+    state().db.session.rollback()
+    if waiting:
+        fetch_files(current_application(), random.choice(waiting))  # noqa: S311 - as above
 
 
 POLLS: Final = {

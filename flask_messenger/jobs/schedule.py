@@ -13,7 +13,7 @@ from flask import Flask
 from rq import Queue
 from rq.timeouts import BaseTimeoutException, UnixSignalDeathPenalty
 
-from flask_messenger.connect import subscriptions, upkeep
+from flask_messenger.connect import renewal, subscriptions, upkeep
 from flask_messenger.inbox import actions as inbox_actions
 from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.ingest import announce as announcing
@@ -26,7 +26,15 @@ from flask_messenger.ingest.waiting import WAITING_KEPT, forget_waiting
 from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_drain
 from flask_messenger.jobs.running import QUEUES, run_once
 from flask_messenger.jobs.taking import issue_ticket, put_bulk
-from flask_messenger.jobs.work import check_subscriptions, put_news, wake_data_request
+from flask_messenger.jobs.work import (
+    check_accounts,
+    check_subscriptions,
+    put_news,
+    wake_data_request,
+    wake_fetching,
+)
+from flask_messenger.media import tidy as media_tidying
+from flask_messenger.media.claim import find_waiting
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.outage import name_error
 from flask_messenger.monitor.beats import DOING
@@ -119,6 +127,30 @@ def _sweep_subscriptions() -> None:
         put_bulk(workspace_id, check_subscriptions, [str(each) for each in account_ids])
 
 
+def _sweep_accounts() -> None:
+    """Have the accounts examined whose minute of the day it is, or was since anybody looked."""
+    due = subscriptions.take_due(
+        state().db.session,
+        state().get(redis.Redis),
+        period_seconds=state().settings.token_check_seconds,
+        key=renewal.CHECKED_KEY,
+    )
+    for workspace_id, account_ids in due.items():
+        put_bulk(workspace_id, check_accounts, [str(each) for each in account_ids])
+
+
+def _sweep_media() -> None:
+    """Have files fetched whose next try is due, or that nobody was woken for."""
+    session = state().db.session
+    found = find_waiting(session, now=utc_now())
+    session.rollback()
+    wake_fetching(found)
+
+
+def _sweep_files() -> None:
+    media_tidying.tidy(current_application(), now=utc_now())
+
+
 def _sweep_figures() -> None:
     """Measure what waits, for whoever asks."""
     client = state().get(redis.Redis)
@@ -152,8 +184,11 @@ SCHEDULE: Final[tuple[Part, ...]] = (
     Part(_sweep_turns, is_shared=False),
     Part(_sweep_snoozes, is_shared=False),
     Part(_sweep_connections, is_shared=False),
+    Part(_sweep_media),
+    Part(_sweep_files, every_seconds=60),
     Part(_sweep_figures),
     Part(_sweep_subscriptions, every_seconds=30),
+    Part(_sweep_accounts, every_seconds=30),
     Part(_sweep_waiting, every_seconds=60),
     Part(_sweep_data_requests, every_seconds=60),
     Part(_sweep_retention, every_seconds=300),

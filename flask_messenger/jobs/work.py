@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import redis
 
-from flask_messenger.connect import subscriptions
+from flask_messenger.connect import renewal, subscriptions
 from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
 from flask_messenger.ingest import spool as spooling
 from flask_messenger.ingest.wake import drain_started, schedule_drain
 from flask_messenger.jobs.running import RUNNING_OUTBOX, STOPPING, as_job, enqueue
 from flask_messenger.jobs.taking import as_piece, put_bulk, put_pieces
+from flask_messenger.media.fetch import fetch_files
 from flask_messenger.outbox import actions
 from flask_messenger.outbox.claim import Place
 from flask_messenger.outbox.runner import run_outbox
@@ -51,6 +52,10 @@ class QueuedNews:
     def lifted(self, message_ids: Iterable[uuid.UUID]) -> None:
         """Have the host told of messages that were delivered or read."""
         _put_chunks("announce_status_chunk", _group(message_ids))
+
+    def attached(self, workspace_ids: Iterable[str]) -> None:
+        """Have files fetched that messages of these workspaces brought."""
+        wake_fetching(workspace_ids)
 
 
 @as_job
@@ -90,9 +95,22 @@ def work_on_data_request(request_id: str) -> tuple[Any, ...] | None:
 
 
 @as_piece
+def fetch_media(workspace_id: str) -> tuple[Any, ...] | None:
+    """Fetch files that people sent to one workspace, for a few seconds."""
+    return (workspace_id,) if fetch_files(current_application(), workspace_id) else None
+
+
+@as_piece
 def check_subscriptions(account_ids: Sequence[str]) -> tuple[Any, ...] | None:
     """Ask Meta what it sends us of some accounts of one workspace, and mend what is missing."""
     left = subscriptions.check_subscriptions(current_application(), _uuids(account_ids))
+    return ([str(each) for each in left],) if left else None
+
+
+@as_piece
+def check_accounts(account_ids: Sequence[str]) -> tuple[Any, ...] | None:
+    """Examine some accounts of one workspace, and renew what would end."""
+    left = renewal.check_accounts(current_application(), _uuids(account_ids))
     return ([str(each) for each in left],) if left else None
 
 
@@ -127,6 +145,12 @@ def wake_action(conversation_id: uuid.UUID, action: str) -> None:
 def wake_data_request(workspace_id: str, request_id: uuid.UUID) -> None:
     """Ask for an export or an erasure to be worked on. Call it after the commit."""
     put_bulk(workspace_id, work_on_data_request, str(request_id), key=str(request_id))
+
+
+def wake_fetching(workspace_ids: Iterable[str]) -> None:
+    """Ask for files to be fetched. Call it after the commit."""
+    for workspace_id in sorted(set(workspace_ids)):
+        put_bulk(workspace_id, fetch_media, workspace_id, key=workspace_id)
 
 
 def put_news(by_workspace: Mapping[str, Sequence[uuid.UUID]]) -> None:

@@ -14,6 +14,7 @@ from flask_messenger.errors import PayloadError
 from flask_messenger.ingest.erased import clean_entry
 from flask_messenger.ingest.journal import read_entry
 from flask_messenger.ingest.replay import AccountName
+from flask_messenger.media.discard import discard_files_of_messages
 from flask_messenger.models import (
     Account,
     Base,
@@ -97,6 +98,7 @@ def remove_messages(session: Session, account: Account, identity_id: uuid.UUID) 
         is_about = receipts.c.reference.in_(references)
         own = receipts.c.account_id == account.id
         counts[receipts.name] = _remove(session, receipts, own, is_about)
+        discard_files_of_messages(session, ids)
         for column in _referring(table):
             counts[column.table.name] += _remove(session, column.table, column.in_(ids))
     counts[table.name] = _remove(session, table, table.c.id.in_(ids)) if ids else 0
@@ -109,6 +111,7 @@ def remove_rows(
     """Remove a person from every table; return how many rows of which. Never commits."""
     _lock_conversation(session, identity_id)
     counts = {"messenger_receipts": _remove_waiting(session, account, identity_id, external_id)}
+    discard_files_of_messages(session, _of_person(Message.__table__, identity_id))
     for table in PERSON_TABLES:
         rows = _of_person(table, identity_id)
         for column in _referring(table):

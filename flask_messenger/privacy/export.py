@@ -33,7 +33,9 @@ from flask_messenger.privacy.bodies import APPLIED, Place, look_through
 from flask_messenger.privacy.parts import add_part
 
 VERSION: Final = 1
-OURS: Final = frozenset({"workspace_id", "idempotency_key", "announced_at"})
+OURS: Final = frozenset(
+    {"workspace_id", "idempotency_key", "announced_at", "storage_key", "thumbnail_key"}
+)
 """How we do our work, and nothing of the person."""
 ROWS: Final = 500
 """Rows read at once."""

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import Field
 
 from flask_messenger.api.schemas.base import Answer, Cursor, Limit, MayOmit, Question, Time
+from flask_messenger.api.schemas.media import Attachment
 from flask_messenger.inbox.queries import MessagePage, MessageRow
-from flask_messenger.models import Attachment as AttachmentModel
 from flask_messenger.models import Message as MessageModel
 from flask_messenger.models import Reaction as ReactionModel
 from flask_messenger.models.messages import INBOUND
@@ -19,20 +19,6 @@ class MessagesQuery(Question):
     before: MayOmit[Cursor] = Field(None, description="`older_cursor` of a page: what is older.")
     after: MayOmit[Cursor] = Field(None, description="`newer_cursor` of a page: what is newer.")
     limit: Limit = 50
-
-
-class Attachment(Answer):
-    """A file, picture, sound or share of a message."""
-
-    id: uuid.UUID
-    type: str
-    url: str | None
-    title: str | None
-
-    @classmethod
-    def of(cls, row: AttachmentModel) -> "Attachment":
-        """Return what is shown of `row`."""
-        return cls(id=row.id, type=row.type, url=row.url, title=row.title)
 
 
 class Reaction(Answer):

@@ -3,6 +3,7 @@
 from flask_messenger.ui import (
     acting,
     deletion,
+    files,
     health,
     inbox,
     journal,
@@ -17,6 +18,7 @@ __all__ = [
     "acting",
     "bp",
     "deletion",
+    "files",
     "health",
     "inbox",
     "journal",

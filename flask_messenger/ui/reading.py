@@ -2,12 +2,14 @@
 
 import hashlib
 import logging
+from functools import partial
 from typing import Final
 
 from flask import current_app, request, url_for
 from markupsafe import Markup, escape
 
 from flask_messenger.hooks import Tenant
+from flask_messenger.media.links import media_link, thumbnail_link
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state
 from flask_messenger.tenancy import current_tenant
@@ -21,14 +23,16 @@ ZONE_COOKIE: Final = "messenger_zone"
 
 def current_reader() -> Reader:
     """Return the point of view of this request."""
-    tenant = current_tenant()
+    tenant, now = current_tenant(), utc_now()
     return Reader(
         tenant=tenant,
-        now=utc_now(),
+        now=now,
         zone=zone_named(request.cookies.get(ZONE_COOKIE)),
         locations=_locations(tenant),
         agents=_agents(tenant),
         link=url_for,
+        file_link=partial(media_link, now=now),
+        thumbnail_link=partial(thumbnail_link, now=now),
     )
 
 

@@ -10,8 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from flask_messenger import jobs
 from flask_messenger.content import Content, Media, Text
-from flask_messenger.errors import InvalidRequestError
+from flask_messenger.errors import InvalidRequestError, NotFoundError
+from flask_messenger.hooks import Tenant
 from flask_messenger.inbox.announce import announce_decision
+from flask_messenger.inbox.queries import get_message
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import BY_PERSON
@@ -46,6 +48,8 @@ def send(conversation_id: uuid.UUID) -> ResponseReturnValue:
         sent_by_ref=tenant.user_id,
         sent_by_name=tenant.user_name or None,
         idempotency_key=request.form.get("key") or None,
+        reply_to_external_id=_external_id_of(request.form.get("reply_to", ""), tenant),
+        private_reply_to=_external_id_of(request.form.get("privately", ""), tenant),
         location_ids=tenant.location_ids,
         send_at=_read_time(request.form.get("send_at", "")),
         now=utc_now(),
@@ -57,7 +61,28 @@ def send(conversation_id: uuid.UUID) -> ResponseReturnValue:
     return changed(conversation_id)
 
 
+def _external_id_of(message_id: str, tenant: Tenant) -> str | None:
+    """Return Meta's id of the message that is answered; None where none is.
+
+    Raises:
+        InvalidRequestError: it is not there, or Meta does not know it yet.
+    """
+    if not message_id:
+        return None
+    session = state().db.session
+    try:
+        found = get_message(session, tenant=tenant, message_id=uuid.UUID(message_id)).message
+    except (ValueError, NotFoundError) as error:
+        raise InvalidRequestError("What you answer is gone.", field="reply_to") from error
+    if found.external_id is None:
+        raise InvalidRequestError("What you answer has not been sent yet.", field="reply_to")
+    return found.external_id
+
+
 def _read_content() -> Content:
+    upload_id = request.form.get("upload", "").strip()
+    if upload_id:
+        return Media(type=request.form.get("kind") or "file", upload_id=upload_id)
     url = request.form.get("attachment", "").strip()
     if url:
         return Media(type=request.form.get("kind") or "image", url=url)

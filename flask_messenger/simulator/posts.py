@@ -97,7 +97,13 @@ def write_comment(
     picture: str | None = None,
     created_at: int | None = None,
 ) -> sqlite3.Row:
-    """Write a comment of a customer, or without one of the account itself; return its row."""
+    """Write a comment of a customer, or without one of the account itself; return its row.
+
+    An answer to an answer hangs on the same top-level comment, as Meta hangs it.
+    """
+    above = find_comment(db, parent_id) if parent_id is not None else None
+    if above is not None and above["parent_id"] is not None:
+        parent_id = above["parent_id"]
     number = ids.numeric_id(secrets.token_hex(8), length=17)
     is_page = post["id"].startswith(f"{post['account_id']}_")
     comment_id = f"{post['id'].rpartition('_')[2]}_{number}" if is_page else number

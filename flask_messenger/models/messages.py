@@ -178,6 +178,13 @@ class Attachment(WorkspaceScoped, Base):
             postgresql_where=text("state = 'expired'"),
             sqlite_where=text("state = 'expired'"),
         ),
+        # An upload goes when nothing names it any more.
+        Index(
+            "ix_messenger_attachments_upload",
+            "upload_id",
+            postgresql_where=text("upload_id is not null"),
+            sqlite_where=text("upload_id is not null"),
+        ),
         Index(
             "ix_messenger_attachments_pending",
             "workspace_id",

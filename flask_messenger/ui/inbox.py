@@ -305,7 +305,7 @@ def _thread_view(
         reader,
         decision=_decide(reader, row, human_agent_enabled=_human_agent_enabled(reader)),
         access=feature_access(state(), reader.tenant.workspace_id, channel.feature),
-        limit=channel.limits.text,
+        limits=channel.limits,
         ends_at=_last_close(reader, row),
     )
     return thread_view(

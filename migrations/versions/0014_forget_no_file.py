@@ -1,6 +1,7 @@
 """Forget no file; let a workspace know which Pages carry another one's Instagram account.
 
-- `messenger_discarded_files` names each file of the store that no row may name any more.
+- `messenger_discarded_files` names each file of the store that no row may name any more; which
+  attachments name an upload, an index says.
 - `messenger_carried_pages` answers with ids that the asker named, and nothing else.
 
 Revision: 0014
@@ -18,6 +19,8 @@ branch_labels = None
 depends_on = None
 
 TABLE = "messenger_discarded_files"
+UPLOADED = "ix_messenger_attachments_upload"
+IS_UPLOADED = sa.text("upload_id is not null")
 FUNCTION = "messenger_carried_pages(text, text[])"
 
 CARRIED_PAGES = """
@@ -57,6 +60,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("storage_key", name=op.f(f"uq_{TABLE}_storage_key")),
     )
     op.create_index(op.f(f"ix_{TABLE}_due_at"), TABLE, ["due_at"])
+    op.create_index(
+        UPLOADED,
+        "messenger_attachments",
+        ["upload_id"],
+        postgresql_where=IS_UPLOADED,
+        sqlite_where=IS_UPLOADED,
+    )
     connection = op.get_bind()
     protect(connection, TABLE)
     if connection.dialect.name == "postgresql":
@@ -67,6 +77,7 @@ def downgrade() -> None:
     """Take back."""
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"DROP FUNCTION IF EXISTS {FUNCTION}")
+    op.drop_index(UPLOADED, table_name="messenger_attachments")
     op.drop_table(TABLE)
 
 

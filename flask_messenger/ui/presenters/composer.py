@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from flask_messenger.channels._limits import CHARACTERS, Limits
 from flask_messenger.inbox.queries import ConversationRow
 from flask_messenger.models.accounts import ACTIVE, DISCONNECTED, NEEDS_REAUTH
+from flask_messenger.models.conversations import COMMENTS
 from flask_messenger.outbox.policy import HUMAN_AGENT, HUMAN_AGENT_OFF, Decision
 from flask_messenger.tiers import Access
 from flask_messenger.ui.presenters.inbox import ComposerView, Pill
@@ -24,7 +26,7 @@ def composer_view(
     *,
     decision: Decision,
     access: Access,
-    limit: int,
+    limits: Limits,
     ends_at: datetime | None = None,
 ) -> ComposerView:
     """Return the composer: open, with its countdown, or closed, with the reason nearest at hand.
@@ -33,11 +35,15 @@ def composer_view(
     """
     conversation = row.conversation
     name = person_name(row.identity.name, conversation.channel)
+    is_public = conversation.kind == COMMENTS
+    verb = "Answer in public to" if is_public else "Reply to"
     empty = ComposerView(
         send_url=reader.link("messenger_ui.send", conversation_id=conversation.id),
         typing_url=reader.link("messenger_ui.typing", conversation_id=conversation.id),
-        placeholder=f"Reply to {name.split()[0] if row.identity.name else name}",
-        limit=limit,
+        placeholder=f"{verb} {name.split()[0] if row.identity.name else name}",
+        limit=limits.comment if is_public else limits.text,
+        limit_unit=CHARACTERS if is_public else limits.text_unit,
+        upload_url="" if is_public else reader.link("messenger_ui.upload"),
         ends_at_iso=iso(ends_at) if ends_at else "",
         ends_words=moment(ends_at, now=reader.now, zone=reader.zone) if ends_at else "",
         is_open=False,

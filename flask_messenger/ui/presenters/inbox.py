@@ -230,6 +230,8 @@ class ComposerView:
         hint: something to know while writing, such as a reconnection that replies wait for.
         ends_at_iso: until when a message may be put off and still go out; "" where it always may.
         ends_words: the same moment in words.
+        limit_unit: what `limit` counts, `characters` or `bytes`.
+        upload_url: where files for the answer go; "" where it carries none.
         closed_title: why nothing can be written; "" where something can.
         closed_text: what can be done instead.
     """
@@ -238,6 +240,8 @@ class ComposerView:
     typing_url: str
     placeholder: str
     limit: int
+    limit_unit: str = "characters"
+    upload_url: str = ""
     is_open: bool
     pill: Pill | None = None
     closes_at_iso: str = ""

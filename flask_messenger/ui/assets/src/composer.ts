@@ -3,14 +3,21 @@
  * tab or a broken connection harmless: the server takes each key once.
  */
 import { all, freshKey, isPhone, on, one, post, problemOf } from "./dom";
+import { areLoading, handOver, readyFiles, startFiles } from "./files";
 import { refresh } from "./fragments";
+import { letGo, startQuoting, whatIsQuoted } from "./quoting";
 import { toEnd } from "./thread";
 
 interface Unsent {
   key: string;
   text: string;
-  attachment: string;
+  /** The id of an uploaded file, with what it is sent as and its name. */
+  upload: string;
   kind: string;
+  name: string;
+  /** The message that is answered, and the comment that is answered in private. */
+  reply_to: string;
+  privately: string;
   /** When to send it, ISO 8601 in UTC; empty for now. */
   send_at: string;
 }
@@ -38,11 +45,15 @@ export function startComposer(): void {
     event.preventDefault();
     submit(form as HTMLFormElement);
   });
-  on("click", "[data-fm-attach]", () => toggleAttach());
   on("click", "[data-fm-later]", () => toggleLater());
   on("input", "#fm-send-at", () => judgeTime());
   on("click", "[data-fm-again]", (button) => again(bubbleOf(button)));
   on("click", "[data-fm-drop]", (button) => drop(bubbleOf(button)));
+  startQuoting();
+  startFiles(() => {
+    const field = one<HTMLTextAreaElement>("#fm-write");
+    if (field) measure(field);
+  });
   document.addEventListener("fm:opened", restore);
   document.addEventListener("fm:after-morph", ({ target }) => {
     if ((target as HTMLElement).id === "fm-thread") fill();
@@ -92,20 +103,24 @@ function restore(): void {
 function measure(field: HTMLTextAreaElement): void {
   const limit = Number(field.dataset.fmLimit ?? 0);
   const counter = one("#fm-letters");
-  const length = [...field.value].length;
+  const length = lengthOf(field.value, field.dataset.fmUnit ?? "");
   const over = limit > 0 && length > limit;
   if (counter) {
     counter.textContent = `${length} / ${limit}`;
     counter.classList.toggle("fm-letters-over", over);
   }
   field.toggleAttribute("aria-invalid", over);
-  const attached = one<HTMLInputElement>("#fm-attachment")?.value.trim();
   const button = one<HTMLButtonElement>("#fm-send");
-  if (button) button.disabled = over || (!field.value.trim() && !attached);
+  if (button) button.disabled = over || areLoading() || (!field.value.trim() && !readyFiles().length);
   if (!CSS.supports("field-sizing", "content")) {
     field.style.height = "auto";
     field.style.height = `${field.scrollHeight}px`;
   }
+}
+
+/** Meta counts characters on one channel and bytes on another. */
+function lengthOf(text: string, unit: string): number {
+  return unit === "bytes" ? new TextEncoder().encode(text).length : [...text].length;
 }
 
 function sayTyping(): void {
@@ -113,14 +128,6 @@ function sayTyping(): void {
   if (!url || Date.now() - typedAt < TYPING_MS) return;
   typedAt = Date.now();
   post(url).catch(() => {});  // a courtesy; nothing depends on it
-}
-
-function toggleAttach(): void {
-  const row = one("#fm-attach")!;
-  row.hidden = !row.hidden;
-  if (row.hidden) one<HTMLInputElement>("#fm-attachment")!.value = "";
-  one(row.hidden ? "#fm-write" : "#fm-attachment")?.focus();
-  for (const button of all("[data-fm-attach]")) button.setAttribute("aria-expanded", String(!row.hidden));
 }
 
 // Sending later
@@ -156,27 +163,24 @@ function localTime(at: Date): string {
   return shifted.toISOString().slice(0, 16);
 }
 
-on("input", "#fm-attachment", () => measure(one<HTMLTextAreaElement>("#fm-write")!));
-
 // Sending
 
 function submit(form: HTMLFormElement): void {
   const field = one<HTMLTextAreaElement>("#fm-write", form)!;
-  const address = one<HTMLInputElement>("#fm-attachment", form);
-  const kind = one<HTMLSelectElement>("#fm-attachment-kind", form)?.value ?? "";
   const text = field.value.trim();
-  const attachment = address?.value.trim() ?? "";
-  if (one<HTMLButtonElement>("#fm-send")?.disabled || (!text && !attachment)) return;
+  const files = readyFiles();
+  if (one<HTMLButtonElement>("#fm-send")?.disabled || (!text && !files.length)) return;
   if (!laterField().reportValidity()) return;
   const sendAt = laterField().value ? new Date(laterField().value).toISOString() : "";
   // Messenger sends words and a file as two messages: the file first, as people read them.
-  if (attachment) {
-    if (!address!.reportValidity()) return;
-    send({ key: freshKey(), text: "", attachment, kind, send_at: sendAt }, form.action);
-    address!.value = "";
-    one("#fm-attach")!.hidden = true;
-  }
-  if (text) send({ key: freshKey(), text, attachment: "", kind: "", send_at: sendAt }, form.action);
+  const parts = files.map(({ id, type, name }) => ({ text: "", upload: id, kind: type, name }));
+  if (text) parts.push({ text, upload: "", kind: "", name: "" });
+  parts.forEach((part, number) => {
+    const answered = number ? { reply_to: "", privately: "" } : whatIsQuoted();
+    send({ key: freshKey(), send_at: sendAt, ...part, ...answered }, form.action);
+  });
+  handOver();
+  letGo();
   if (sendAt) toggleLater(false);
   field.value = "";
   keepDraft();
@@ -246,7 +250,7 @@ function show(unsent: Unsent): void {
   const bubble = (template.content.cloneNode(true) as DocumentFragment).firstElementChild as HTMLElement;
   bubble.id = bubbleId(unsent.key);
   bubble.dataset.fmKey = unsent.key;
-  one(".fm-b", bubble)!.textContent = unsent.text || unsent.attachment;
+  one(".fm-b", bubble)!.textContent = unsent.text || unsent.name;
   one("#fm-msgs")!.append(bubble);
 }
 

@@ -25,7 +25,7 @@ AROUND_BYTES: Final = 64 * 1024
     answers={201: (Upload, "The file; name it as `upload_id` in a message.")},
     problems=(400, 403, 409, 415),
 )
-def upload_file(form: UploadForm | None = None) -> Response:
+def upload_file(form: UploadForm) -> Response:
     """Upload a file for sending.
 
     As `multipart/form-data`. It is removed after a day unless a message has it. Needs `reply`.

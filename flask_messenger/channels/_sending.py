@@ -10,7 +10,10 @@ from flask_messenger.channels._limits import Limits
 from flask_messenger.channels.sending import Recipient, SendOptions
 from flask_messenger.content import Content, Media, Text, UtilityTemplate
 from flask_messenger.errors import ContentError
+from flask_messenger.graph.client import node
+from flask_messenger.graph.request import GRAPH, GraphRequest
 
+THREAD_OWNER: Final = "thread_owner"
 ACTIONS: Final = ("mark_seen", "typing_off", "typing_on")
 
 
@@ -106,3 +109,18 @@ def build_upload(type_: str) -> dict[str, Any]:
     Source: https://developers.facebook.com/docs/messenger-platform/reference/attachment-upload-api
     """
     return {"message": {"attachment": {"type": type_, "payload": {"is_reusable": True}}}}
+
+
+def build_control(
+    edge: str, owner: str, *, recipient: Recipient, host: str = GRAPH, **fields: Any
+) -> GraphRequest:
+    """Return the request to an edge of conversation routing; whose a thread is, is read.
+
+    Source: https://developers.facebook.com/docs/messenger-platform/conversation-routing
+    """
+    path = f"{node(owner)}/{edge}"
+    if edge == THREAD_OWNER:
+        return GraphRequest(method="GET", host=host, path=path, body={"recipient": recipient.id})
+    given = {name: value for name, value in fields.items() if value is not None}
+    body = {"recipient": recipient.as_dict(), **given}
+    return GraphRequest(method="POST", host=host, path=path, body=body)

@@ -132,3 +132,26 @@ class Channel(Protocol):
             endpoint: the account that may send it by its id.
         """
         ...
+
+    def build_hiding(
+        self, comment_external_id: str, *, hidden: bool, endpoint: Endpoint
+    ) -> GraphRequest:
+        """Return the request that hides a public comment, or shows it again."""
+        ...
+
+    def build_deletion(self, comment_external_id: str, *, endpoint: Endpoint) -> GraphRequest:
+        """Return the request that deletes a public comment for good."""
+        ...
+
+    def build_control(
+        self, edge: str, *, endpoint: Endpoint, recipient: Recipient, **fields: Any
+    ) -> GraphRequest:
+        """Return the request to one of the edges of conversation routing.
+
+        Args:
+            edge: such as `take_thread_control`; `thread_owner` is read.
+            endpoint: the account whose thread it is.
+            recipient: the person, by id.
+            fields: what else the edge takes; what is None is left out.
+        """
+        ...

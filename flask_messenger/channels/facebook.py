@@ -139,6 +139,25 @@ class Facebook:
         body = {"platform": "messenger", **_sending.build_upload(type_)}
         return GraphRequest(method="POST", path=path, body=body)
 
+    def build_hiding(
+        self, comment_external_id: str, *, hidden: bool, endpoint: Endpoint
+    ) -> GraphRequest:
+        """Return the request that hides a public comment, or shows it again."""
+        del endpoint
+        path = node(comment_external_id)
+        return GraphRequest(method="POST", path=path, body={"is_hidden": hidden})
+
+    def build_deletion(self, comment_external_id: str, *, endpoint: Endpoint) -> GraphRequest:
+        """Return the request that deletes a public comment for good."""
+        del endpoint
+        return GraphRequest(method="DELETE", path=node(comment_external_id))
+
+    def build_control(
+        self, edge: str, *, endpoint: Endpoint, recipient: Recipient, **fields: Any
+    ) -> GraphRequest:
+        """Return the request to one of the edges of conversation routing."""
+        return _sending.build_control(edge, endpoint.external_id, recipient=recipient, **fields)
+
 
 def _send(endpoint: Endpoint, body: Mapping[str, Any]) -> GraphRequest:
     return GraphRequest(method="POST", path=f"{node(endpoint.external_id)}/messages", body=body)

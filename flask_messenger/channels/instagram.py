@@ -174,6 +174,32 @@ class Instagram:
         path = f"{node(owner)}/message_attachments"
         return GraphRequest(method="POST", host=host, path=path, body=body)
 
+    def build_hiding(
+        self, comment_external_id: str, *, hidden: bool, endpoint: Endpoint
+    ) -> GraphRequest:
+        """Return the request that hides a public comment, or shows it again.
+
+        Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-comment
+        """
+        return GraphRequest(
+            method="POST",
+            host=_host(endpoint),
+            path=node(comment_external_id),
+            body={"hide": hidden},
+        )
+
+    def build_deletion(self, comment_external_id: str, *, endpoint: Endpoint) -> GraphRequest:
+        """Return the request that deletes a public comment for good."""
+        return GraphRequest(method="DELETE", host=_host(endpoint), path=node(comment_external_id))
+
+    def build_control(
+        self, edge: str, *, endpoint: Endpoint, recipient: Recipient, **fields: Any
+    ) -> GraphRequest:
+        """Return the request to one of the edges of conversation routing."""
+        host = _host(endpoint)
+        owner = endpoint.external_id if host == INSTAGRAM else endpoint.page_external_id or ""
+        return _sending.build_control(edge, owner, recipient=recipient, host=host, **fields)
+
 
 def _host(endpoint: Endpoint) -> str:
     return INSTAGRAM if endpoint.login == BY_INSTAGRAM else GRAPH

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.errors import InvalidRequestError, NotFoundError
-from flask_messenger.models import Account, Conversation, Identity, WorkspaceSettings
+from flask_messenger.hooks import Tenant
+from flask_messenger.models import Account, Conversation, Identity, Message, WorkspaceSettings
 from flask_messenger.models.conversations import COMMENTS, DIRECT
 from flask_messenger.outbox.circumstances import Circumstances
 
@@ -77,3 +78,27 @@ def find_thread(
     if row is None:
         raise NotFoundError("There is no such conversation.")
     return Thread(conversation=row[0], identity=row[1], account=row[2])
+
+
+def find_message(
+    session: Session, *, tenant: Tenant, message_id: uuid.UUID
+) -> tuple[Message, Thread]:
+    """Return a message as it is now, and its thread.
+
+    Raises:
+        NotFoundError: there is none that this tenant sees.
+    """
+    message = session.scalars(
+        select(Message)
+        .where(Message.id == message_id, Message.workspace_id == tenant.workspace_id)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if message is None or message.conversation_id is None:
+        raise NotFoundError("There is no such message.")
+    thread = find_thread(
+        session,
+        workspace_id=tenant.workspace_id,
+        conversation_id=message.conversation_id,
+        location_ids=tenant.location_ids,
+    )
+    return message, thread

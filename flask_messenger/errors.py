@@ -389,6 +389,11 @@ class GraphError(MessengerError):
         self.trace_id = trace_id
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def remedy(self) -> str:
+        """What an agent reads next to it."""
+        return self.agent_text
+
 
 class GraphUnavailableError(GraphError):
     """Graph could not be reached or had a failure of its own; nothing was accepted."""

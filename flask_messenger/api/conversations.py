@@ -23,10 +23,11 @@ from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.inbox.filters import ME
 from flask_messenger.inbox.settings import read_settings
 from flask_messenger.models.base import utc_now
-from flask_messenger.models.conversations import CLOSED, OPEN, SNOOZED
+from flask_messenger.models.conversations import CLOSED, COMMENTS, OPEN, SNOOZED
 from flask_messenger.models.messages import BY_PERSON
 from flask_messenger.outbox.actions import MARK_SEEN, TYPING_ON
-from flask_messenger.outbox.policy import decide
+from flask_messenger.outbox.circumstances import Circumstances, our_app_ids
+from flask_messenger.outbox.policy_table import MESSAGE, PUBLIC_REPLY
 from flask_messenger.state import state
 from flask_messenger.tenancy import current_tenant, require_permission
 
@@ -131,13 +132,14 @@ def show_typing(conversation_id: uuid.UUID) -> Response:
 def _load(tenant: Tenant, conversation_id: uuid.UUID) -> OpenConversation:
     session = state().db.session
     row = queries.get_conversation(session, tenant=tenant, conversation_id=conversation_id)
-    decision = decide(
-        channel=row.conversation.channel,
-        last_inbound_at=row.conversation.last_inbound_at,
+    enabled = read_settings(session, tenant=tenant).human_agent_enabled
+    circumstances = Circumstances.of(row.conversation, row.account, human_agent_enabled=enabled)
+    decision = circumstances.decide(
         sender=BY_PERSON,
-        human_agent_enabled=read_settings(session, tenant=tenant).human_agent_enabled,
+        our_app_ids=our_app_ids(state().settings.apps, row.account.app_name),
         now=utc_now(),
         margin=timedelta(seconds=state().settings.window_margin_seconds),
+        content_class=PUBLIC_REPLY if row.conversation.kind == COMMENTS else MESSAGE,
     )
     return OpenConversation.with_window(row, decision)
 

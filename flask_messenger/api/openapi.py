@@ -32,18 +32,22 @@ logger = logging.getLogger(__name__)
 
 View = Callable[..., ResponseReturnValue]
 
+FORM: Final = "multipart/form-data"
 MALFORMED: Final = frozenset({"json_invalid", "json_type"})
 PROBLEM_TEXTS: Final = {
-    400: "The body is not JSON.",
+    400: "The body is not what its type says, such as JSON.",
     401: "Nobody is signed in.",
     402: "The workspace's plan does not have this; the problem names the plan that does.",
     403: "A permission is missing, or the CSRF token.",
     404: "Not found. The same answer for what does not exist and for what belongs to others.",
     409: "This cannot be done now.",
-    413: "The body is larger than a megabyte.",
-    415: "The body is not `application/json`.",
+    413: "The body is larger than a request of this kind may be.",
+    415: "The body is of another type than the one named here.",
     416: "The file has no such bytes.",
     422: "The request is not valid; the problem names each wrong field.",
+    502: "Meta did not accept the request, or did not answer; the problem says what to do.",
+    429: "Meta would refuse another call now; `Retry-After` says when to try again.",
+    502: "Meta did not accept it, or did not answer.",
     503: "The database does not answer.",
 }
 DESCRIPTION: Final = """\
@@ -150,6 +154,8 @@ TAGS: Final = {
     "conversations": "Threads between an account and a person.",
     "messages": "What was written, and sending.",
     "media": "Files of messages: serving, fetching again, uploading.",
+    "templates": "Templates and saved replies: kept, changed, filled in for a conversation.",
+    "profile": "How an account presents itself in a chat: its profile, and personas.",
     "workspace": "Who is asking, what they may do, what the workspace chose.",
     "events": "What changes, as it happens.",
     "journal": "What Meta sent, and having it applied again. For admins.",
@@ -243,7 +249,9 @@ def build_document() -> dict[str, Any]:
 def _mend_operation(described: dict[str, Any]) -> None:
     """Say what spectree has no words for: problems, optional bodies, no `null` in an address."""
     if body := described.get("requestBody"):
-        reference = body["content"]["application/json"]["schema"]["$ref"]
+        if FORM in body["content"]:  # spectree lists every kind of form; a file goes in one only
+            body["content"] = {FORM: body["content"][FORM]}
+        reference = next(iter(body["content"].values()))["schema"]["$ref"]
         body["required"] = reference.rpartition("/")[2] not in _optional_bodies()
     for status, answer in described["responses"].items():
         content = answer.get("content", {})

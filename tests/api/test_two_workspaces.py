@@ -33,6 +33,10 @@ BELONGS_TO_NOBODY = {
     "messenger_ui.deletion_status",  # a confirmation code that Meta hands to the person
 }
 CALLS_META = {
+    "messenger_api.change_thread_control",
+    "messenger_api.delete_comment",
+    "messenger_api.set_reaction",
+    "messenger_api.set_visibility",
     "messenger_integrations.post_connection",
     "messenger_integrations.post_disconnect",
     "messenger_ui.connect_chosen",
@@ -45,6 +49,10 @@ UNTIL = (utc_now() + timedelta(hours=2)).isoformat()
 BODIES: dict[str, dict[str, Any]] = {
     "messenger_api.change_conversation": {"json": {"status": "closed", "assignee": "me"}},
     "messenger_api.mark_seen": {"json": {}},
+    "messenger_api.change_thread_control": {"json": {"action": "take"}},
+    "messenger_api.pause_bots": {"json": {"paused_until": None}},
+    "messenger_api.set_visibility": {"json": {"hidden": True}},
+    "messenger_api.set_reaction": {"json": {"emoji": None}},
     "messenger_integrations.post_connection": {"json": {"pages": [{"id": "1"}]}},
     "messenger_integrations.post_location": {"json": {"location_id": "l2"}},
     "messenger_api.erase_person": {"json": {"confirmation": "Their Customer"}},

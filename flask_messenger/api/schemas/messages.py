@@ -10,7 +10,8 @@ from flask_messenger.api.schemas.media import Attachment
 from flask_messenger.inbox.queries import MessagePage, MessageRow
 from flask_messenger.models import Message as MessageModel
 from flask_messenger.models import Reaction as ReactionModel
-from flask_messenger.models.messages import INBOUND
+from flask_messenger.models.messages import INBOUND, QUEUED
+from flask_messenger.outbox.reasons import reason_of
 
 
 class MessagesQuery(Question):
@@ -42,6 +43,10 @@ class MessageError(Answer):
     slug: str
     code: int | None = Field(description="Graph's code.")
     subcode: int | None
+    text: str = Field(description="The same for people.")
+    is_waiting: bool = Field(
+        description="Whether the message is not lost: it goes out when what keeps it is over."
+    )
 
 
 class Message(Answer):
@@ -72,6 +77,12 @@ class Message(Answer):
     sent_by_id: str | None = Field(description="The host's user, where a person of it wrote.")
     sent_by_name: str | None
     reply_to: str | None = Field(description="Meta's id of the message this one answers.")
+    private_reply_to: str | None = Field(
+        description="Meta's id of the public comment that this one answered in private."
+    )
+    hidden_at: Time | None = Field(
+        description="Of a comment: since when the public does not see it."
+    )
     used_message_tag: str | None
     idempotency_key: str | None
     created_at: Time
@@ -101,6 +112,8 @@ class Message(Answer):
             sent_by_id=message.sent_by_ref,
             sent_by_name=message.sent_by_name,
             reply_to=message.reply_to_external_id,
+            private_reply_to=message.private_reply_to,
+            hidden_at=message.hidden_at,
             used_message_tag=message.tag,
             idempotency_key=message.idempotency_key,
             created_at=message.created_at,
@@ -111,7 +124,11 @@ def _error_of(message: MessageModel) -> MessageError | None:
     if message.error_slug is None:
         return None
     return MessageError(
-        slug=message.error_slug, code=message.error_code, subcode=message.error_subcode
+        slug=message.error_slug,
+        code=message.error_code,
+        subcode=message.error_subcode,
+        text=reason_of(message.error_slug),
+        is_waiting=message.status == QUEUED,
     )
 
 

@@ -29,6 +29,9 @@ class ConversationsQuery(Question):
     """Which conversations to list, and which page of them."""
 
     channel: MayOmit[Annotated[StorableText, Field(max_length=64)]] = None
+    kind: MayOmit[Literal["direct", "comments"]] = Field(
+        None, description="`direct` for messages, `comments` for what was written in public."
+    )
     location_id: MayOmit[HostId] = None
     account_id: MayOmit[uuid.UUID] = None
     status: MayOmit[Status] = None
@@ -115,6 +118,8 @@ class Conversation(Answer):
     account_id: uuid.UUID
     location_id: str | None
     channel: str
+    kind: str = Field(description="`direct`, or `comments`: of one person under one post.")
+    subject: str = Field(description="Of `comments`, Meta's id of the post; else empty.")
     status: str = Field(description="`open`, `closed` or `snoozed`.")
     snoozed_until: Time | None
     assignee: str | None = Field(description="The id of an agent.")
@@ -137,6 +142,8 @@ class Conversation(Answer):
             account_id=conversation.account_id,
             location_id=row.account.location_id,
             channel=conversation.channel,
+            kind=conversation.kind,
+            subject=conversation.subject,
             status=conversation.status,
             snoozed_until=conversation.snoozed_until,
             assignee=conversation.assignee_ref,

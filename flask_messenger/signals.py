@@ -33,17 +33,49 @@ account_needs_reauth = _signals.signal("account-needs-reauth")
 Arguments as of `account_connected`, and `reason` (str).
 """
 
+account_expiring = _signals.signal("account-expiring")
+"""An account's token, or its access to data, will end soon. Once each, in a worker or request.
+
+Arguments as of `account_connected`, `reason` (str: `expiry` or `data_access`) and `expires_at`
+(datetime, aware, UTC).
+"""
+
 message_received = _signals.signal("message-received")
 """A person wrote to one of our accounts. In the worker.
 
 Arguments: `workspace_id` (str), `location_id` (str or None), `account_id`, `conversation_id`,
-`message_id` (UUIDs), `contact_ref` (str or None), `channel` (str).
+`message_id` (UUIDs), `contact_ref` (str or None), `channel` (str), `kind` (str: `text`, `media`,
+`postback`, …) and `is_standby` (bool: another app has the thread; nothing may answer by itself).
+"""
+
+comment_received = _signals.signal("comment-received")
+"""Somebody commented in public on a post, an ad, a reel or a live video, or mentioned the account.
+
+In the worker. Its own signal, because who answers a message does not want to answer a comment with
+one. Arguments as of `message_received`; `kind` is `comment`, `post` (of a visitor) or `mention`.
+"""
+
+notice_received = _signals.signal("notice-received")
+"""Something happened in a thread that nobody said: an opt-in, a linked account, a passed thread.
+
+In the worker. Arguments as of `message_received`; `kind` is one of `events.NOTICE_KINDS`, and what
+Meta said of it is the message's `content`.
+"""
+
+message_changed = _signals.signal("message-changed")
+"""A message was edited, taken back, hidden or shown, or reacted to: the rows say which.
+
+In a worker.
+
+Who copied the text of a message that was taken back has to forget it, too: Meta's terms say so.
+Arguments as of `message_received`, and `is_deleted` (bool).
 """
 
 message_sent = _signals.signal("message-sent")
 """A message went out: Graph accepted ours, or somebody answered from the Page inbox.
 
-Arguments as of `message_received`, and `sent_by` (str: `person`, `bot` or `page_inbox`).
+Arguments as of `message_received`, and `sent_by` (str: `person`, `bot`, `page_inbox` or
+`other_app`). A public comment of our side is a message too; its conversation's kind tells.
 """
 
 message_status_changed = _signals.signal("message-status-changed")

@@ -4,10 +4,17 @@ import uuid
 
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.openapi import operation
-from flask_messenger.api.schemas.accounts import Account, Accounts, AccountsQuery
+from flask_messenger.api.schemas.accounts import (
+    Account,
+    Accounts,
+    AccountsQuery,
+    Diagnosis,
+    DoctorQuery,
+)
+from flask_messenger.connect.doctor import diagnose, read_diagnosis
 from flask_messenger.inbox import queries
-from flask_messenger.state import state
-from flask_messenger.tenancy import current_tenant
+from flask_messenger.state import current_application, state
+from flask_messenger.tenancy import current_tenant, require_permission
 
 
 @bp.get("/accounts")
@@ -28,3 +35,23 @@ def get_account(account_id: uuid.UUID) -> Account:
     """Return one account."""
     row = queries.get_account(state().db.session, tenant=current_tenant(), account_id=account_id)
     return Account.of(row)
+
+
+@bp.get("/accounts/<uuid:account_id>/doctor")
+@operation(
+    "examineAccount",
+    tag="accounts",
+    answers={200: (Diagnosis, "How the account is; each finding with its cause and its fix.")},
+    problems=(403, 404),
+)
+def examine_account(account_id: uuid.UUID, query: DoctorQuery) -> Diagnosis:
+    """Return how an account is.
+
+    Meta is asked where nobody ever asked, or where `fresh` is `true`; else the answer is what the
+    last examination found.
+    """
+    tenant = require_permission("connect")
+    found = read_diagnosis(state().db.session, tenant=tenant, account_id=account_id)
+    if query.fresh == "true" or not found.findings:
+        found = diagnose(current_application(), tenant=tenant, account_id=account_id)
+    return Diagnosis.of(found)

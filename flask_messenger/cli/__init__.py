@@ -11,6 +11,7 @@ from flask_messenger.cli.journal import journal
 from flask_messenger.cli.keys import keys
 from flask_messenger.cli.privacy import privacy
 from flask_messenger.cli.roles import roles
+from flask_messenger.cli.webhooks import webhooks
 from flask_messenger.cli.worker import worker
 from flask_messenger.errors import MessengerError
 
@@ -37,6 +38,7 @@ messenger.add_command(journal)
 messenger.add_command(keys)
 messenger.add_command(privacy)
 messenger.add_command(roles)
+messenger.add_command(webhooks)
 messenger.add_command(worker)
 
 __all__ = ["messenger"]

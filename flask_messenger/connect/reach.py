@@ -24,7 +24,7 @@ from flask_messenger.graph.subscriptions import (
 )
 from flask_messenger.models import Account
 from flask_messenger.models.accounts import BY_INSTAGRAM, DISCONNECTED
-from flask_messenger.models.elsewhere import list_taken_pages
+from flask_messenger.models.elsewhere import list_carried_pages, list_taken_pages
 from flask_messenger.settings import MetaApp
 from flask_messenger.state import MessengerState
 
@@ -169,10 +169,11 @@ def shares_page(session: Session, account: Account) -> bool:
     )
     if session.scalars(statement).one_or_none() is not None:
         return True
+    asking = account.workspace_id
+    if list_carried_pages(session, workspace_id=asking, page_ids=[page_id]):
+        return True
     return any(
-        list_taken_pages(
-            session, workspace_id=account.workspace_id, channel=name, external_ids=[page_id]
-        )
+        list_taken_pages(session, workspace_id=asking, channel=name, external_ids=[page_id])
         for name in CHANNELS
     )
 

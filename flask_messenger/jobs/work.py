@@ -53,6 +53,10 @@ class QueuedNews:
         """Have the host told of messages that were delivered or read."""
         _put_chunks("announce_status_chunk", _group(message_ids))
 
+    def changed(self, message_ids: Iterable[uuid.UUID]) -> None:
+        """Have the host told of messages that were edited, taken back, hidden or reacted to."""
+        _put_chunks("announce_change_chunk", _group(message_ids))
+
     def attached(self, workspace_ids: Iterable[str]) -> None:
         """Have files fetched that messages of these workspaces brought."""
         wake_fetching(workspace_ids)
@@ -84,6 +88,13 @@ def announce_chunk(message_ids: Sequence[str]) -> tuple[Any, ...] | None:
 def announce_status_chunk(message_ids: Sequence[str]) -> tuple[Any, ...] | None:
     """Tell the host of some messages of one workspace that were delivered or read."""
     announcing.announce_statuses(current_application(), _uuids(message_ids))
+    return None
+
+
+@as_piece
+def announce_change_chunk(message_ids: Sequence[str]) -> tuple[Any, ...] | None:
+    """Tell the host of some messages of one workspace that were edited, taken back or so."""
+    announcing.announce_changes(current_application(), _uuids(message_ids))
     return None
 
 

@@ -16,6 +16,7 @@ from flask_messenger.models.walls import ASK_SYSTEM
 from flask_messenger.monitor.beats import read_beats
 from flask_messenger.monitor.figures import load_figures
 from flask_messenger.monitor.health import SIDE_GROUPS, WORK_GROUPS
+from flask_messenger.operate.accounts import check_accounts
 from flask_messenger.operate.findings import Finding, note, ok, wrong
 from flask_messenger.operate.keys import count_keys, find_unreadable
 from flask_messenger.operate.walls import check_walls
@@ -42,6 +43,7 @@ def examine(app: Flask, *, process: str) -> list[Finding]:
             findings += check_walls(connection, process=process)
             is_allowed = _may_see_everything(connection)
         findings += _check_keys(held, is_allowed=is_allowed)
+        findings += check_accounts(held) if is_allowed else ()
     except SQLAlchemyError as error:
         says = f"PostgreSQL or SQLite does not answer ({type(error).__name__})."
         findings.append(wrong("database", says, "See SQLALCHEMY_DATABASE_URI, and the server."))

@@ -45,7 +45,6 @@ PROBLEM_TEXTS: Final = {
     415: "The body is of another type than the one named here.",
     416: "The file has no such bytes.",
     422: "The request is not valid; the problem names each wrong field.",
-    502: "Meta did not accept the request, or did not answer; the problem says what to do.",
     429: "Meta would refuse another call now; `Retry-After` says when to try again.",
     502: "Meta did not accept it, or did not answer.",
     503: "The database does not answer.",

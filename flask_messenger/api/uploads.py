@@ -4,12 +4,14 @@ import uuid
 from typing import Final
 
 from flask import Response, current_app, request
+from werkzeug.exceptions import UnsupportedMediaType
 
 from flask_messenger.api.blueprint import bp
-from flask_messenger.api.openapi import operation
+from flask_messenger.api.openapi import FORM, operation
 from flask_messenger.api.schemas.media import Upload, UploadForm
 from flask_messenger.errors import InvalidRequestError
-from flask_messenger.media.uploads import GivenFile, get_upload, remove_upload, store_upload
+from flask_messenger.media import uploads
+from flask_messenger.media.uploads import GivenFile
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state
 from flask_messenger.tenancy import current_tenant, require_permission
@@ -33,16 +35,16 @@ def upload_file(form: UploadForm) -> Response:
     del form  # the file is read from the request, piece by piece
     tenant = require_permission("reply")
     given = _read_file()
-    row = store_upload(state().db.session, state(), given, tenant=tenant, now=utc_now())
+    row = uploads.store_upload(state().db.session, state(), given, tenant=tenant, now=utc_now())
     shown = Upload.of(row).model_dump_json()
     return Response(shown, status=201, mimetype="application/json")
 
 
 @bp.get("/uploads/<uuid:upload_id>")
 @operation("getUpload", tag="media", answers={200: (Upload, "The file.")}, problems=(404,))
-def show_upload(upload_id: uuid.UUID) -> Upload:
+def get_upload(upload_id: uuid.UUID) -> Upload:
     """Return an upload."""
-    row = get_upload(state().db.session, tenant=current_tenant(), upload_id=upload_id)
+    row = uploads.get_upload(state().db.session, tenant=current_tenant(), upload_id=upload_id)
     return Upload.of(row)
 
 
@@ -60,7 +62,7 @@ def delete_upload(upload_id: uuid.UUID) -> Response:
     """
     tenant = require_permission("reply")
     session = state().db.session
-    remove_upload(session, tenant=tenant, upload_id=upload_id)
+    uploads.remove_upload(session, tenant=tenant, upload_id=upload_id)
     session.commit()
     return Response(status=204)
 
@@ -70,7 +72,10 @@ def _read_file() -> GivenFile:
 
     Raises:
         InvalidRequestError: there is none.
+        UnsupportedMediaType: it is no form with files.
     """
+    if request.mimetype != FORM:
+        raise UnsupportedMediaType(f"Send the file as `{FORM}`.")
     most = max(state().settings.media.uploaded_bytes.values()) + AROUND_BYTES
     allowed = current_app.config["MAX_CONTENT_LENGTH"]
     request.max_content_length = min(allowed or most, most)

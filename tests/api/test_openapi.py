@@ -1,5 +1,6 @@
 """The OpenAPI document: complete, resolvable, and the same for every application."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 def test_every_route_is_in_it_and_nothing_of_the_host(app: Flask, document: dict[str, Any]) -> None:
     routes = {
-        (str(rule).replace("<uuid:", "{").replace(">", "}"), method.lower())
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)), method.lower())
         for rule in app.url_map.iter_rules()
         if rule.endpoint.startswith("messenger_api.") and rule.endpoint not in UNDOCUMENTED
         for method in rule.methods - {"HEAD", "OPTIONS"}

@@ -2,8 +2,8 @@
 
 import json
 
-import jsonschema
 import pytest
+from jsonschema import Draft202012Validator
 
 from flask_messenger.content import (
     CONTENTS,
@@ -51,6 +51,7 @@ from flask_messenger.errors import ContentError
 from tests.support.contents import EXAMPLES
 
 URL = "https://shop.example/1"
+SCHEMA = Draft202012Validator(content_schema())
 PICTURE = GridImage("https://cdn.example/a.jpg")
 
 
@@ -82,7 +83,7 @@ def test_content_is_read_from_the_json_its_schema_describes(kind):
     content = EXAMPLES[kind]
     asked = json.loads(json.dumps(as_json(content)))
 
-    jsonschema.validate(asked, content_schema())
+    SCHEMA.validate(asked)
     assert content_from_json(asked) == content
 
 
@@ -239,6 +240,13 @@ def test_what_no_channel_could_carry_is_refused_with_its_field(make, field, told
 
     assert error.field == field
     assert told in str(error)
+
+
+def test_schema_is_one_and_refuses_what_the_reader_refuses():
+    Draft202012Validator.check_schema(SCHEMA.schema)
+
+    for wrong in ({"kind": "dance"}, {"kind": "text"}, {"kind": "heart", "text": "a"}):
+        assert not SCHEMA.is_valid(wrong)
 
 
 def test_everything_wrong_is_told_at_once():

@@ -124,10 +124,15 @@ def test_bodies_that_may_be_left_out_say_so(document: dict[str, Any]) -> None:
     assert required == {
         "changeConversation": True,
         "changeSettings": True,
+        "changeThreadControl": True,
         "erasePerson": True,
+        "hideComment": True,
         "markConversationSeen": False,
+        "pauseBots": True,
+        "reactToMessage": True,
         "replayEntries": True,
         "send": True,
+        "uploadFile": True,
     }
 
 

@@ -169,6 +169,12 @@ class Graph:
         assert answer.ok, answer.text
         return answer.json()
 
+    def post_json(self, path: str, /, *, method: str = "POST", **body: Any) -> Any:
+        """Make one call of the simulator's own pages."""
+        answer = self.session.request(method, self.base_url + path, json=body, timeout=WAIT_SECONDS)
+        assert answer.ok, answer.text
+        return answer.json()
+
     # What a person and an app do together.
 
     def dialog(self, **parameters: str) -> requests.Response:

@@ -105,6 +105,14 @@ class Conversation(WorkspaceScoped, Base):
             "id",
         ),
         Index(
+            "ix_messenger_conversations_comments",
+            "workspace_id",
+            "last_message_at",
+            "id",
+            postgresql_where=text("kind = 'comments'"),
+            sqlite_where=text("kind = 'comments'"),
+        ),
+        Index(
             "ix_messenger_conversations_unread",
             "workspace_id",
             "status",

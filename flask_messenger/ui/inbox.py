@@ -25,8 +25,11 @@ from flask_messenger.inbox.queries import (
     read_attachment_types,
 )
 from flask_messenger.inbox.settings import read_settings
+from flask_messenger.models.conversations import COMMENTS
 from flask_messenger.models.messages import BY_PERSON
-from flask_messenger.outbox.policy import Decision, decide, last_close
+from flask_messenger.outbox.circumstances import Circumstances, our_app_ids
+from flask_messenger.outbox.policy import Decision, last_close
+from flask_messenger.outbox.policy_table import MESSAGE, PUBLIC_REPLY
 from flask_messenger.state import state
 from flask_messenger.tiers import feature_access
 from flask_messenger.ui.blueprint import bp
@@ -314,7 +317,9 @@ def _thread_view(
 
 
 def _last_close(reader: Reader, row: ConversationRow) -> datetime | None:
-    """Return until when an answer may be put off."""
+    """Return until when an answer may be put off; None where it always may, as in public."""
+    if row.conversation.kind == COMMENTS:
+        return None
     return last_close(
         channel=row.conversation.channel,
         last_inbound_at=row.conversation.last_inbound_at,
@@ -331,14 +336,22 @@ def _human_agent_enabled(reader: Reader) -> bool:
 
 def _decide(reader: Reader, row: ConversationRow, *, human_agent_enabled: bool) -> Decision:
     """Ask the policy about an answer of a person, now."""
-    return decide(
-        channel=row.conversation.channel,
-        last_inbound_at=row.conversation.last_inbound_at,
+    return _circumstances(row, human_agent_enabled=human_agent_enabled).decide(
         sender=BY_PERSON,
-        human_agent_enabled=human_agent_enabled,
+        our_app_ids=our_app_ids(state().settings.apps, row.account.app_name),
         now=reader.now,
         margin=timedelta(seconds=state().settings.window_margin_seconds),
+        content_class=_content_class(row),
     )
+
+
+def _circumstances(row: ConversationRow, *, human_agent_enabled: bool) -> Circumstances:
+    return Circumstances.of(row.conversation, row.account, human_agent_enabled=human_agent_enabled)
+
+
+def _content_class(row: ConversationRow) -> str:
+    """Return what the policy calls an answer here: a message, or one in public."""
+    return PUBLIC_REPLY if row.conversation.kind == COMMENTS else MESSAGE
 
 
 def _person_view(reader: Reader, row: ConversationRow) -> PersonView:

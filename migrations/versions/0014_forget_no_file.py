@@ -1,4 +1,4 @@
-"""Forget no file; let a workspace know which Pages carry another one's Instagram account.
+"""Forget no file; find comments; tell which Pages carry an Instagram account of somebody else.
 
 - `messenger_discarded_files` names each file of the store that no row may name any more; which
   attachments name an upload, an index says.
@@ -21,6 +21,8 @@ depends_on = None
 TABLE = "messenger_discarded_files"
 UPLOADED = "ix_messenger_attachments_upload"
 IS_UPLOADED = sa.text("upload_id is not null")
+COMMENTS = "ix_messenger_conversations_comments"
+IS_COMMENTS = sa.text("kind = 'comments'")
 FUNCTION = "messenger_carried_pages(text, text[])"
 
 CARRIED_PAGES = """
@@ -67,6 +69,13 @@ def upgrade() -> None:
         postgresql_where=IS_UPLOADED,
         sqlite_where=IS_UPLOADED,
     )
+    op.create_index(
+        COMMENTS,
+        "messenger_conversations",
+        ["workspace_id", "last_message_at", "id"],
+        postgresql_where=IS_COMMENTS,
+        sqlite_where=IS_COMMENTS,
+    )
     connection = op.get_bind()
     protect(connection, TABLE)
     if connection.dialect.name == "postgresql":
@@ -77,6 +86,7 @@ def downgrade() -> None:
     """Take back."""
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"DROP FUNCTION IF EXISTS {FUNCTION}")
+    op.drop_index(COMMENTS, table_name="messenger_conversations")
     op.drop_index(UPLOADED, table_name="messenger_attachments")
     op.drop_table(TABLE)
 

@@ -61,7 +61,7 @@ def test_a_notice_is_a_line_with_what_happened() -> None:
 
     assert (view.look, view.text) == (
         "notice",
-        "The conversation was passed to the Page inbox",
+        "The conversation was passed to the Page's inbox at Meta",
     )
     assert (view.author, view.state, view.actions) == ("", None, ())
 

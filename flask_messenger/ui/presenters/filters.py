@@ -7,7 +7,7 @@ from typing import Final
 from flask_messenger.channels.registry import CHANNELS
 from flask_messenger.inbox.filters import ME, NONE, STATUSES, ConversationFilters
 from flask_messenger.inbox.queries import COUNT_LIMIT, ConversationCounts
-from flask_messenger.models.conversations import CLOSED, OPEN, SNOOZED
+from flask_messenger.models.conversations import CLOSED, COMMENTS, DIRECT, OPEN, SNOOZED
 from flask_messenger.ui.presenters.inbox import Choice, Filter, Tab
 from flask_messenger.ui.presenters.reader import Reader
 
@@ -17,6 +17,7 @@ ALL: Final = "all"
 ASSIGNEES: Final = {MINE: ME, UNASSIGNED: NONE, ALL: None}
 ANY: Final = "any"
 STATUS_WORDS: Final = {OPEN: "Open", SNOOZED: "Snoozed", CLOSED: "Closed", ANY: "Any status"}
+KIND_WORDS: Final = {"": "Messages and comments", DIRECT: "Messages", COMMENTS: "Comments"}
 LONGEST_SEARCH: Final = 200
 
 
@@ -27,6 +28,7 @@ class Narrowing:
     tab: str
     status: str = OPEN
     channel: str = ""
+    kind: str = ""
     location: str = ""
     query: str = field(default="", repr=False)
 
@@ -35,6 +37,7 @@ class Narrowing:
         """The same for the query."""
         return ConversationFilters(
             channel=self.channel or None,
+            kind=self.kind or None,
             location_id=self.location or None,
             status=None if self.status == ANY else self.status,
             assignee=ASSIGNEES[self.tab],
@@ -48,6 +51,7 @@ class Narrowing:
             "tab": self.tab,
             "status": "" if self.status == OPEN else self.status,
             "channel": self.channel,
+            "kind": self.kind,
             "location": self.location,
             "q": self.query,
         }
@@ -65,6 +69,7 @@ def read_narrowing(
         tab=given.get("tab", "") if given.get("tab") in ASSIGNEES else first_tab(count()),
         status=_one_of(given.get("status"), (*STATUSES, ANY)) or OPEN,
         channel=_one_of(given.get("channel"), CHANNELS),
+        kind=_one_of(given.get("kind"), KIND_WORDS),
         location=_one_of(given.get("location"), reader.locations),
         query=_searchable(given.get("q", "")),
     )
@@ -114,6 +119,8 @@ def chips(chosen: Narrowing, reader: Reader) -> list[Filter]:
         _filter("status", "Status", STATUS_WORDS, chosen.status, is_set=chosen.status != ANY),
         _filter("channel", "Channel", channels, chosen.channel, is_set=bool(chosen.channel)),
     ]
+    is_set = bool(chosen.kind)
+    found.append(_filter("kind", "Kind", KIND_WORDS, chosen.kind, is_set=is_set))
     if len(reader.locations) > 1:
         is_set = bool(chosen.location)
         found.append(_filter("location", "Location", locations, chosen.location, is_set=is_set))
@@ -135,7 +142,7 @@ def nothing_words(chosen: Narrowing, *, has_accounts: bool) -> tuple[str, str]:
         return "Nothing found", "No person and no message has these words."
     if not has_accounts:
         return "No account is connected yet", "Connect one, and its messages arrive here."
-    if chosen.channel or chosen.location or chosen.status != OPEN:
+    if chosen.channel or chosen.kind or chosen.location or chosen.status != OPEN:
         return "Nothing here", "No conversation fits what you chose above."
     return {
         MINE: ("Nothing is yours to answer", "Conversations assigned to you come here."),

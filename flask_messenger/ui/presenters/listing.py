@@ -5,7 +5,7 @@ from typing import Final
 
 from flask_messenger.inbox.queries import ConversationRow
 from flask_messenger.models import Message
-from flask_messenger.models.conversations import CLOSED, SNOOZED
+from flask_messenger.models.conversations import CLOSED, COMMENTS, SNOOZED
 from flask_messenger.models.messages import BY_PERSON, INBOUND
 from flask_messenger.outbox.policy import STANDARD, Decision
 from flask_messenger.ui.presenters.attachments import attachment_words
@@ -130,6 +130,8 @@ def pills(row: ConversationRow, reader: Reader, *, closes_in: timedelta | None) 
     """Return what an agent has to know before opening the row, the most urgent first."""
     found = []
     conversation = row.conversation
+    if conversation.kind == COMMENTS:
+        found.append(Pill(text="Comment", icon="comment"))
     if row.has_failed:
         found.append(Pill(text="Not delivered", icon="warn", kind="bad"))
     elif closes_in is not None and closes_in < SOON and conversation.status != CLOSED:

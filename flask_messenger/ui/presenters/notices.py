@@ -4,14 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flask_messenger.models import Message
-
-KNOWN_APPS: Final = {
-    "263902037430900": "the Page inbox",
-    "26390203743090": "the Page inbox",
-    "1217981644879628": "the Instagram inbox",
-    "413038776280800": "Meta's lead forms",
-}
-"""Apps of Meta's own, by the ids its documentation names; one of them in two spellings."""
+from flask_messenger.outbox.ownership import NAMES
 
 
 def notice_words(message: Message) -> tuple[str, str]:
@@ -46,7 +39,7 @@ _SOURCES: Final = {
 
 
 def _app(app_id: Any) -> str:
-    return KNOWN_APPS.get(str(app_id), "another app") if app_id else "nobody"
+    return NAMES.get(str(app_id), "another app") if app_id else "nobody"
 
 
 def _passed(content: Mapping[str, Any]) -> str:

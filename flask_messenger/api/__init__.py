@@ -12,11 +12,15 @@ from flask_messenger.api import (
     me,
     media,
     messages,
+    presence,
     privacy,
     routing,
+    saved_replies,
     send,
     settings,
+    templates,
     uploads,
+    utility_templates,
 )
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.security import protect_blueprint
@@ -34,10 +38,14 @@ __all__ = [
     "me",
     "media",
     "messages",
+    "presence",
     "privacy",
     "protect_blueprint",
     "routing",
+    "saved_replies",
     "send",
     "settings",
+    "templates",
     "uploads",
+    "utility_templates",
 ]

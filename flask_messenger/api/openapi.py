@@ -46,7 +46,7 @@ PROBLEM_TEXTS: Final = {
     416: "The file has no such bytes.",
     422: "The request is not valid; the problem names each wrong field.",
     429: "Meta would refuse another call now; `Retry-After` says when to try again.",
-    502: "Meta did not accept it, or did not answer.",
+    502: "Meta did not accept the request, or did not answer; the problem says what to do.",
     503: "The database does not answer.",
 }
 DESCRIPTION: Final = """\

@@ -10,7 +10,12 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
-from flask_messenger.errors import InvalidRequestError, MessengerError, RateLimitedError
+from flask_messenger.errors import (
+    InvalidRequestError,
+    MessengerError,
+    RateLimitedError,
+    TooManyRequestsError,
+)
 from flask_messenger.models.outage import is_database_away
 
 logger = logging.getLogger(__name__)
@@ -76,7 +81,8 @@ def _answer_messenger_error(error: MessengerError) -> ResponseReturnValue:
         type_url=url_for("messenger_api.show_docs", _anchor=f"problem-{error.slug}"),
         **shown,
     )
-    if isinstance(error, RateLimitedError) and error.retry_after_seconds is not None:
+    is_limit = isinstance(error, RateLimitedError | TooManyRequestsError)
+    if is_limit and error.retry_after_seconds is not None:
         answer.headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
     return answer
 

@@ -29,6 +29,7 @@ MAX_QUESTION: Final = 1000
 HEIGHTS: Final = ("compact", "tall", "full")
 NAMES_IN_GREETING: Final = ("user_first_name", "user_last_name", "user_full_name")
 _LOCALE: Final = re.compile(r"[a-z]{2,3}_[A-Z]{2}")
+_WORD: Final = re.compile(r"[A-Za-z_]{1,64}")
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*([^}]*?)\s*\}\}")
 
 
@@ -137,8 +138,10 @@ def check_menu(value: Any, field: str, trouble: Trouble) -> Any:
             for name in ("composer_input_disabled", "disabled_surfaces")
             if name in given
         }
-        if not isinstance(switches.get("composer_input_disabled", False), bool):
-            trouble.add(f"{place}.composer_input_disabled", "This is true or false.")
+        _check_switch(switches, "composer_input_disabled", place, trouble)
+        surfaces = switches.get("disabled_surfaces", [])
+        if not isinstance(surfaces, list) or not all(map(_is_word, surfaces)):
+            trouble.add(f"{place}.disabled_surfaces", "This has to be a list of Meta's words.")
         return {**switches, **_read_menu_items(given, place, trouble, shown)}
 
     known = ("call_to_actions", "composer_input_disabled", "disabled_surfaces")
@@ -187,7 +190,21 @@ def _read_menu_item(
     url = trouble.url(given.get("url"), f"{place}.url")
     if given.get("webview_height_ratio", HEIGHTS[0]) not in HEIGHTS:
         trouble.add(f"{place}.webview_height_ratio", f"One of {', '.join(HEIGHTS)}.")
+    if "fallback_url" in given:
+        trouble.url(given["fallback_url"], f"{place}.fallback_url")
+    if not _is_word(given.get("webview_share_button", "show")):
+        trouble.add(f"{place}.webview_share_button", "This is show or hide.")
+    _check_switch(given, "messenger_extensions", place, trouble)
     return {**given, "title": title, "url": url}
+
+
+def _check_switch(given: Mapping[str, Any], name: str, place: str, trouble: Trouble) -> None:
+    if not isinstance(given.get(name, False), bool):
+        trouble.add(f"{place}.{name}", "This is true or false.")
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
 
 
 def check_ice_breakers(value: Any, field: str, trouble: Trouble) -> Any:

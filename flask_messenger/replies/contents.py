@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flask_messenger.content import CONTENTS, Content, content_of
+from flask_messenger.content.checks import is_storable
 from flask_messenger.errors import ContentError
 from flask_messenger.replies.rendering import MAX_DEPTH, check_source, render
 
@@ -78,8 +79,11 @@ def _walk(
             left -= 1
             if left < 0:
                 raise ContentError(f"It has more than {MAX_TEXTS} texts.", field=CONTENT)
+            _check_storable(part)
             return change(part, field)
         if isinstance(part, Mapping):
+            for key in part:
+                _check_storable(str(key))
             return {
                 key: walk(each, f"{field}.{key}" if field else str(key), depth + 1)
                 for key, each in part.items()
@@ -88,5 +92,13 @@ def _walk(
             return [walk(each, f"{field}[{place}]", depth + 1) for place, each in enumerate(part)]
         return part
 
+    if text is not None:
+        _check_storable(text, field=TEXT)
     changed_text = None if text is None else change(text, TEXT)
     return changed_text, walk(content, "", 0)
+
+
+def _check_storable(text: str, *, field: str = CONTENT) -> None:
+    if not is_storable(text):
+        message = "It contains a character that cannot be sent or stored."
+        raise ContentError(message, field=field)

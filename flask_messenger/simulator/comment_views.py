@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_messenger.simulator.accounts import Account
-from flask_messenger.simulator.fields import Field, expand, limit_of, parse_fields, pick
+from flask_messenger.simulator.fields import (
+    Field,
+    expand,
+    limit_of,
+    parse_fields,
+    pick,
+    require_names,
+)
 from flask_messenger.simulator.seeds import commenter_id_of
 from flask_messenger.simulator.times import graph_time
 
@@ -16,6 +23,21 @@ PAGE_COMMENT = "created_time,from,message,id"
 INSTAGRAM_COMMENT = "timestamp,text,id"
 PAGE_POST = "created_time,message,id"
 MEDIA = "id"
+PAGE_COMMENT_NAMES = (
+    "id,message,created_time,from,is_hidden,can_hide,can_remove,can_comment,can_reply_privately,"
+    "is_private,like_count,comment_count,parent,object,attachment,permalink_url,comments"
+)
+INSTAGRAM_COMMENT_NAMES = (
+    "id,text,timestamp,username,from,hidden,like_count,media,parent_id,user,replies"
+)
+POST_NAMES = (
+    "id,message,created_time,updated_time,from,permalink_url,full_picture,picture,status_type,"
+    "is_published,is_hidden,can_reply_privately,promotion_status,shares,likes,comments"
+)
+MEDIA_NAMES = (
+    "id,caption,media_type,media_product_type,media_url,thumbnail_url,permalink,timestamp,username,"
+    "owner,like_count,comments_count,is_comment_enabled,shortcode,comments"
+)
 MEDIA_TYPES = {"photo": "IMAGE", "post": "IMAGE", "ad": "IMAGE"}
 PRODUCT_TYPES = {"reel": "REELS", "story": "STORY", "ad": "AD", "live": "LIVE"}
 
@@ -57,6 +79,22 @@ def show_post(
 
     left = expand(values, wanted, {"comments": comments})
     return pick(values, left, "IGMedia" if account.is_instagram else "Post")
+
+
+def check_comment_fields(account: Account, wanted: tuple[Field, ...]) -> None:
+    """Pass where comments have every wanted field."""
+    names, node = (
+        (INSTAGRAM_COMMENT_NAMES, "IGComment")
+        if account.is_instagram
+        else (PAGE_COMMENT_NAMES, "Comment")
+    )
+    require_names(wanted, names.split(","), node)
+
+
+def check_post_fields(account: Account, wanted: tuple[Field, ...]) -> None:
+    """Pass where posts or media have every wanted field."""
+    names, node = (MEDIA_NAMES, "IGMedia") if account.is_instagram else (POST_NAMES, "Post")
+    require_names(wanted, names.split(","), node)
 
 
 def default_comment_fields(account: Account) -> str:

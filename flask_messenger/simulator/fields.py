@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +73,18 @@ def expand(
             field = replace(field, children=())  # noqa: PLW2901
         left.append(field)
     return tuple(left)
+
+
+def require_names(wanted: tuple[Field, ...], known: Iterable[str], node_type: str) -> None:
+    """Pass where a list's items have every wanted field, though the list may be empty.
+
+    Raises:
+        GraphError: a wanted field does not exist on the node type.
+    """
+    names = set(known)
+    for field in wanted:
+        if field.name not in names:
+            raise errors.no_field(field.name, node_type)
 
 
 def limit_of(field: Field, default: int) -> int:

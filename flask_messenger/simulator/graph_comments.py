@@ -9,6 +9,7 @@ from flask_messenger.simulator import errors, posts, shapes
 from flask_messenger.simulator.access import BASIC, COMMENTS, known_account, require_access
 from flask_messenger.simulator.accounts import Account
 from flask_messenger.simulator.comment_views import (
+    check_comment_fields,
     default_comment_fields,
     list_answers,
     list_comments,
@@ -125,6 +126,7 @@ def _listed(
 ) -> dict[str, Any]:
     account = _readable(db, call, account_id)
     wanted = call.wanted_fields(default_comment_fields(account))
+    check_comment_fields(account, wanted)
     by_id = {row["id"]: row for row in rows}
     part = take_part(call, list(by_id))
     return part.answer([show_comment(db, account, by_id[one], wanted) for one in part.shown])

@@ -10,7 +10,14 @@ from flask_messenger.simulator.access import BASIC, MESSAGES, known_account, req
 from flask_messenger.simulator.accounts import Account, linked_instagram
 from flask_messenger.simulator.constants import INSTAGRAM, MESSENGER
 from flask_messenger.simulator.endpoints import Call, endpoint
-from flask_messenger.simulator.fields import Field, expand, limit_of, parse_fields, pick
+from flask_messenger.simulator.fields import (
+    Field,
+    expand,
+    limit_of,
+    parse_fields,
+    pick,
+    require_names,
+)
 from flask_messenger.simulator.message_views import (
     DEFAULT_FIELDS,
     NEWEST,
@@ -32,6 +39,24 @@ INSTAGRAM_LIMIT = 2534040
 REQUEST_MS = 30 * 24 * threads.HOUR_MS  # an unanswered request on Instagram is listed no longer
 DEFAULT_MESSAGES = 25
 CONVERSATION_FIELDS = {MESSENGER: "id,link,updated_time", INSTAGRAM: "id,updated_time"}
+NODE = "UnifiedThread"
+NAMES = (
+    "id",
+    "link",
+    "updated_time",
+    "message_count",
+    "unread_count",
+    "participants",
+    "senders",
+    "can_reply",
+    "is_owner",
+    "is_subscribed",
+    "snippet",
+    "name",
+    "subject",
+    "scoped_thread_key",
+    "messages",
+)
 FOLDERS = {"inbox": 0, "spam": 1}
 
 
@@ -47,6 +72,7 @@ def list_conversations(call: Call) -> dict[str, Any]:
         _check(db, call, account)
         rows = _list_threads(db, account, call.text("user_id"), is_spam=FOLDERS[folder])
         wanted = call.wanted_fields(CONVERSATION_FIELDS[account.channel])
+        require_names(wanted, NAMES, NODE)
         by_id = {row["conversation_id"]: row for row in rows}
         part = take_part(call, list(by_id))
         return part.answer([_show(db, call, account, by_id[one], wanted) for one in part.shown])
@@ -189,4 +215,4 @@ def _show(
             ]
         }
 
-    return pick(values, expand(values, wanted, {"messages": messages}), "UnifiedThread")
+    return pick(values, expand(values, wanted, {"messages": messages}), NODE)

@@ -8,7 +8,11 @@ from typing import Any
 from flask_messenger.simulator import errors, ids
 from flask_messenger.simulator.access import BASIC, known_account, permits, require_access
 from flask_messenger.simulator.accounts import Account
-from flask_messenger.simulator.comment_views import default_post_fields, show_post
+from flask_messenger.simulator.comment_views import (
+    check_post_fields,
+    default_post_fields,
+    show_post,
+)
 from flask_messenger.simulator.endpoints import Call, Handler, endpoint
 from flask_messenger.simulator.graph_instagram import ANY_LOGIN
 from flask_messenger.simulator.paging import PAGING_PARAMETERS, take_part
@@ -50,6 +54,7 @@ def _lister(edge: str, where: str) -> Handler:
 
 def _answer(db: sqlite3.Connection, call: Call, account: Account, where: str) -> dict[str, Any]:
     wanted = call.wanted_fields(default_post_fields(account))
+    check_post_fields(account, wanted)
     values = {
         "account": account.id,
         "now": ids.now_ms(),

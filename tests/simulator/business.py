@@ -6,22 +6,37 @@ from typing import Any
 
 import requests
 
+from flask_messenger.simulator import tokens
+from flask_messenger.simulator.grants import GRANTED, record_grant
 from flask_messenger.simulator.seeds import instagram_id_of, page_id_of
+from flask_messenger.simulator.state import KEY
 from flask_messenger.simulator.vocabulary import PERMISSIONS
-from tests.simulator.driver import Graph
+from tests.simulator.conftest import Running
+from tests.simulator.driver import APP_ID
 
 PAGE, OTHER_PAGE = page_id_of("Iron Gym Downtown"), page_id_of("Iron Gym Riverside")
 INSTAGRAM = instagram_id_of("irongym.downtown")
-ALL = ",".join(PERMISSIONS)
 
 
 class Business:
     """The Page's token, and what is done with it."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Running) -> None:
         self.graph = graph
-        self.user_token = graph.log_in(pages=[PAGE], permissions=ALL.split(","), scope=ALL)
-        self.token = graph.page_token(self.user_token, PAGE)
+        # Its login is not what these tests are about: straight to what a login leaves behind.
+        with graph.app.extensions[KEY].storage.writing() as db:
+            record_grant(
+                db,
+                person="sam-reyes",
+                app_id=APP_ID,
+                permissions=dict.fromkeys(PERMISSIONS, GRANTED),
+                page_ids=[PAGE],
+            )
+            user = tokens.issue_user_token(
+                db, app_id=APP_ID, person="sam-reyes", life_seconds=tokens.LONG_LIFE_SECONDS
+            )
+            self.user_token = user.value
+            self.token = tokens.page_token(db, user, PAGE).value
 
     def get(self, path: str, **more: Any) -> requests.Response:
         return self.graph.get(path, self.token, **more)

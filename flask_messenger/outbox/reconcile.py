@@ -15,7 +15,7 @@ from flask import Flask
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
-from flask_messenger.errors import ConflictError, NotFoundError
+from flask_messenger.errors import ConflictError
 from flask_messenger.hooks import Tenant
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.models import Account, Conversation, Identity, Message
@@ -35,7 +35,7 @@ from flask_messenger.outbox.compose import check_may_send
 from flask_messenger.outbox.drafts import Draft
 from flask_messenger.outbox.lane import Lane, lock_conversation
 from flask_messenger.outbox.records import SETTLED
-from flask_messenger.outbox.threads import Thread
+from flask_messenger.outbox.threads import find_message
 from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import system_scope
 
@@ -126,7 +126,7 @@ def retry_message(
         ConflictError: it is neither failed nor unknown, or the account is disconnected.
         TierError, ContentError, PolicyError: it could not go out now; see `compose.compose`.
     """
-    message, thread = _find(session, tenant, message_id)
+    message, thread = find_message(session, tenant=tenant, message_id=message_id)
     _check_state(message, UNDECIDED)
     decision = check_may_send(
         session,
@@ -159,7 +159,7 @@ def discard_message(
     Raises:
         NotFoundError, ConflictError: as of `retry_message`.
     """
-    message, thread = _find(session, tenant, message_id)
+    message, thread = find_message(session, tenant=tenant, message_id=message_id)
     lock_conversation(session, thread.conversation.id)
     values = {"status": DISCARDED, "next_attempt_at": None}
     changed = _change(
@@ -181,7 +181,7 @@ def cancel_message(
         NotFoundError: no such message for this tenant.
         ConflictError: it is on its way, or further, or was cancelled before.
     """
-    message, thread = _find(session, tenant, message_id)
+    message, thread = find_message(session, tenant=tenant, message_id=message_id)
     lock_conversation(session, thread.conversation.id)
     if message.status != QUEUED:
         raise ConflictError(TOO_LATE)
@@ -203,7 +203,7 @@ def mark_as_sent(
     Raises:
         NotFoundError, ConflictError: as of `retry_message`; a failed one did not arrive.
     """
-    message, thread = _find(session, tenant, message_id)
+    message, thread = find_message(session, tenant=tenant, message_id=message_id)
     lock_conversation(session, thread.conversation.id)
     values = {**SETTLED, "status": SENT}
     changed = _change(
@@ -212,22 +212,6 @@ def mark_as_sent(
     refresh_statuses(session, [thread.conversation.id])
     session.refresh(changed)
     return changed
-
-
-def _find(session: Session, tenant: Tenant, message_id: uuid.UUID) -> tuple[Message, Thread]:
-    statement = (
-        select(Message, Conversation, Identity, Account)
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .join(Identity, Identity.id == Conversation.identity_id)
-        .join(Account, Account.id == Message.account_id)
-        .where(Message.id == message_id, Message.workspace_id == tenant.workspace_id)
-    )
-    if tenant.location_ids is not None:
-        statement = statement.where(Account.location_id.in_(sorted(tenant.location_ids)))
-    row = session.execute(statement).one_or_none()
-    if row is None:
-        raise NotFoundError("There is no such message.")
-    return row[0], Thread(conversation=row[1], identity=row[2], account=row[3])
 
 
 def _check_state(message: Message, states: Collection[str]) -> None:

@@ -88,17 +88,17 @@ def find_message(
     Raises:
         NotFoundError: there is none that this tenant sees.
     """
-    message = session.scalars(
-        select(Message)
+    statement = (
+        select(Message, Conversation, Identity, Account)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .join(Identity, Identity.id == Conversation.identity_id)
+        .join(Account, Account.id == Conversation.account_id)
         .where(Message.id == message_id, Message.workspace_id == tenant.workspace_id)
         .execution_options(populate_existing=True)
-    ).one_or_none()
-    if message is None or message.conversation_id is None:
-        raise NotFoundError("There is no such message.")
-    thread = find_thread(
-        session,
-        workspace_id=tenant.workspace_id,
-        conversation_id=message.conversation_id,
-        location_ids=tenant.location_ids,
     )
-    return message, thread
+    if tenant.location_ids is not None:
+        statement = statement.where(Account.location_id.in_(sorted(tenant.location_ids)))
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such message.")
+    return row[0], Thread(conversation=row[1], identity=row[2], account=row[3])

@@ -93,7 +93,12 @@ class Talk:
 
     def __init__(self, app: Flask, factory: Factory, meta: Meta, **values: Any) -> None:
         self.app, self.meta = app, meta
-        self.account = factory.account(values.pop("workspace_id", "w1"))
+        of_account = {
+            name: values.pop(name)
+            for name in ("channel", "external_id", "login", "page_external_id")
+            if name in values
+        }
+        self.account = factory.account(values.pop("workspace_id", "w1"), **of_account)
         self.identity = factory.identity(self.account, external_id="7")
         values.setdefault("last_inbound_at", utc_now() - timedelta(minutes=5))
         self.conversation = factory.conversation(self.account, self.identity, **values)

@@ -75,6 +75,8 @@ def test_from_the_webhook_to_the_hosts_signal(
         "message_id": message.id,
         "contact_ref": "lead-1",
         "channel": "facebook",
+        "kind": "text",
+        "is_standby": False,
     }
     assert [each.name for each in host.resolved] == ["Maya Okafor"]
 

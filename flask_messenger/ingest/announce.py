@@ -25,13 +25,23 @@ from flask_messenger.hooks import IdentityInfo
 from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.conversations import (
+    COMMENTS,
+    PERSON,
     PROFILE_FETCHED,
     PROFILE_UNAVAILABLE,
     PROFILE_UNKNOWN,
 )
-from flask_messenger.models.messages import BY_PAGE_INBOX, INBOUND
+from flask_messenger.models.messages import BY_OTHER_APP, BY_PAGE_INBOX, INBOUND, NOTICE
 from flask_messenger.realtime import Change, publish
-from flask_messenger.signals import emit, message_received, message_sent, message_status_changed
+from flask_messenger.signals import (
+    comment_received,
+    emit,
+    message_changed,
+    message_received,
+    message_sent,
+    message_status_changed,
+    notice_received,
+)
 from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import workspace_scope
 
@@ -39,6 +49,8 @@ logger = logging.getLogger(__name__)
 
 BUDGET_SECONDS: Final = 60.0
 LOST_AFTER: Final = timedelta(minutes=2)
+ELSEWHERE: Final = frozenset({BY_OTHER_APP, BY_PAGE_INBOX})
+"""Who sent what is not ours: we know no more of it than that it is there."""
 PROFILE_RETRY: Final = timedelta(hours=6)
 """How long a profile that could not be read is left alone."""
 
@@ -130,6 +142,20 @@ def announce_statuses(app: Flask, message_ids: Sequence[uuid.UUID]) -> None:
                 session.rollback()
 
 
+def announce_changes(app: Flask, message_ids: Sequence[uuid.UUID]) -> None:
+    """Tell the host of messages that were edited, taken back, hidden or reacted to."""
+    session: Session = state_of(app).db.session
+    for message_id in message_ids:
+        row = _load(session, message_id, is_told=True)
+        if row is not None:
+            message, conversation, identity, account = row
+            with workspace_scope(message.workspace_id):
+                arguments = _arguments(message, conversation, identity, account)
+                is_deleted = message.deleted_at is not None
+                emit(message_changed, app, is_deleted=is_deleted, **arguments)
+                session.rollback()
+
+
 def _load(session: Session, message_id: uuid.UUID, *, is_told: bool = False) -> Any:
     """Return the message with its thread, or None where it is gone or was told of already."""
     statement = (
@@ -157,8 +183,8 @@ def introduce(app: Flask, session: Session, *, identity: Identity, account: Acco
 
 
 def _profile_is_due(identity: Identity) -> bool:
-    if identity.profile_state == PROFILE_FETCHED:
-        return False
+    if identity.kind != PERSON or identity.profile_state == PROFILE_FETCHED:
+        return False  # of others Meta tells nothing
     checked_at = identity.profile_checked_at
     return checked_at is None or utc_now() - checked_at > PROFILE_RETRY
 
@@ -270,11 +296,15 @@ def _emit(
     account: Account,
 ) -> None:
     arguments = _arguments(message, conversation, identity, account)
+    if message.direction == NOTICE:
+        emit(notice_received, app, **arguments)
+        return
     if message.direction == INBOUND:
-        emit(message_received, app, **arguments)
+        is_comment = conversation.kind == COMMENTS
+        emit(comment_received if is_comment else message_received, app, **arguments)
         return
     emit(message_sent, app, sent_by=message.sent_by, **arguments)
-    if message.sent_by != BY_PAGE_INBOX:
+    if message.sent_by not in ELSEWHERE:
         emit(message_status_changed, app, status=message.status, **arguments)
 
 
@@ -289,4 +319,6 @@ def _arguments(
         "message_id": message.id,
         "contact_ref": identity.contact_ref,
         "channel": account.channel,
+        "kind": message.kind,
+        "is_standby": message.content.get("standby") is True,
     }

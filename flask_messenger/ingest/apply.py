@@ -30,10 +30,10 @@ from flask_messenger.ingest.entries import (
     route,
 )
 from flask_messenger.ingest.erased import Erased, clean_entries, find_erased
-from flask_messenger.ingest.messages import store_messages
+from flask_messenger.ingest.messages import Stored, store_messages
 from flask_messenger.ingest.names import fill_in
 from flask_messenger.ingest.opt_ins import apply_opt_ins
-from flask_messenger.ingest.people import find_people
+from flask_messenger.ingest.people import People, find_people
 from flask_messenger.ingest.receipts import apply_receipts
 from flask_messenger.ingest.summaries import (
     grow_summaries,
@@ -47,6 +47,7 @@ from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.upsert import match_many
 from flask_messenger.outbox.holds import release_held
+from flask_messenger.outbox.private_replies import settle_private_replies
 
 _accounts: Final = Account.__table__
 _KEY: Final = (_accounts.c.channel, _accounts.c.external_id)
@@ -68,6 +69,7 @@ def apply_batch(session: Session, entries: Sequence[ReadEntry], terms: Terms = N
     people = find_people(session, batch)
     fill_in(session, batch.authors, people)
     stored = store_messages(session, batch, people)
+    _settle_private_replies(session, people, stored)
     note_pauses(session, batch, people, stored, terms)
     released = note_threads(session, batch, people, terms)
     apply_opt_ins(session, batch, people, terms)
@@ -97,6 +99,15 @@ def apply_batch(session: Session, entries: Sequence[ReadEntry], terms: Terms = N
             for conversation_id in touched
         },
     )
+
+
+def _settle_private_replies(session: Session, people: People, stored: Stored) -> None:
+    """Move private answers to comments to whom they went: only their echo says who that is."""
+    if not stored.private_replies:
+        return
+    moved = settle_private_replies(session, stored.private_replies, now=utc_now())
+    # What was read of these threads when they were locked is no longer so.
+    stored.rearranged |= {each for each in moved.values() if each in people.account_of}
 
 
 def forget_erased(session: Session, entries: Sequence[ReadEntry]) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.waiting import ANSWERED, DELETED, EDITED, HIDDEN, REACTED, Item
-from flask_messenger.media.discard import discard_files
+from flask_messenger.media.discard import discard_attachments
 from flask_messenger.models import Attachment, Message, Reaction
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import new_id, utc_now
@@ -58,7 +58,10 @@ _SAID: Final = select(
     _reactions.c.name,
 )
 _DROP_FILES: Final = delete(_attachments).returning(
-    _attachments.c.workspace_id, _attachments.c.storage_key, _attachments.c.thumbnail_key
+    _attachments.c.workspace_id,
+    _attachments.c.storage_key,
+    _attachments.c.thumbnail_key,
+    _attachments.c.upload_id,
 )
 _DROP_REACTIONS: Final = delete(_reactions).returning(_reactions.c.id)
 
@@ -169,7 +172,7 @@ def _delete(
     update_many(session, Message.__table__, rows)
     ids = {row["id"] for row in rows}
     files = match_many(session, _DROP_FILES, (_attachments.c.message_id,), ids)
-    discard_files(session, [(row[0], key) for row in files for key in row[1:]])
+    discard_attachments(session, files)
     match_many(session, _DROP_REACTIONS, (_reactions.c.message_id,), ids)
     return gone | ids
 

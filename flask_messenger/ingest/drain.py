@@ -54,6 +54,14 @@ class News(Protocol):
         """Hear of messages of our side that were delivered or read."""
         ...
 
+    def attached(self, workspace_ids: Iterable[str]) -> None:
+        """Hear in which workspaces there are files to fetch."""
+        ...
+
+    def changed(self, message_ids: Iterable[uuid.UUID]) -> None:
+        """Hear of messages that were edited, taken back, hidden or reacted to."""
+        ...
+
 
 def _never() -> bool:
     return False
@@ -179,6 +187,9 @@ def _tell(held: MessengerState, outcome: Outcome, news: News) -> None:
         {each.id: each.account.workspace_id for each in (*outcome.messages, *outcome.settled)}
     )
     news.lifted(outcome.lifted)
+    news.changed(outcome.changed)
+    if outcome.attached_in:
+        news.attached(outcome.attached_in)
     for lane in outcome.released:
         publish_wake(held.get(redis.Redis), lane)
 

@@ -42,6 +42,10 @@ class Heard:
         elif self._waits and len(self.message_ids) > COUNT // 4:
             assert self._other.wait(60)
 
+    def attached(self, workspace_ids: Iterable[str]) -> None: ...
+
+    def changed(self, message_ids: Iterable[uuid.UUID]) -> None: ...
+
     def lifted(self, message_ids: Iterable[uuid.UUID]) -> None:
         """Hear nothing of receipts: there are none."""
 

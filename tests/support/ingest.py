@@ -27,9 +27,17 @@ class Heard:
     def __init__(self) -> None:
         self.message_ids: list[uuid.UUID] = []
         self.lifted_ids: set[uuid.UUID] = set()
+        self.changed_ids: set[uuid.UUID] = set()
+        self.attached_in: set[str] = set()
 
     def stored(self, message_ids: Iterable[uuid.UUID]) -> None:
         self.message_ids.extend(message_ids)
+
+    def attached(self, workspace_ids: Iterable[str]) -> None:
+        self.attached_in.update(workspace_ids)
+
+    def changed(self, message_ids: Iterable[uuid.UUID]) -> None:
+        self.changed_ids.update(message_ids)
 
     def lifted(self, message_ids: Iterable[uuid.UUID]) -> None:
         self.lifted_ids.update(message_ids)

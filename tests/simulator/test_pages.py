@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flask_messenger.simulator.seeds import page_id_of
-from tests.simulator.driver import SCOPE, Callback, Graph, wait_until
+from tests.simulator.driver import FIELDS, SCOPE, Callback, Graph, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -230,3 +230,120 @@ def test_control_page_steers(
     expect(page.get_by_text("Done. verified: true")).to_be_visible()
 
     assert graph.control("GET", "threads")["threads"][0]["psid"] == talk[1]
+
+
+def test_customer_changes_takes_back_and_answers_one_message(
+    graph: Graph, callback: Callback, open_page: Callable[..., Page], talk: tuple[str, str]
+) -> None:
+    graph.post(f"{DOWNTOWN}/subscribed_apps", talk[0], subscribed_fields=FIELDS + ",message_edits")
+    graph.chat(f"{CHAT}/messages", text="Wrong")
+    page = open_page(f"/chat/{CHAT}", 375)
+
+    page.get_by_test_id("message-more").nth(1).click()
+    page.get_by_test_id("tool-unsend").click()
+    expect(page.get_by_text("You unsent a message")).to_be_visible()
+    page.get_by_test_id("message-more").click()
+    page.get_by_test_id("tool-edit").click()
+    page.get_by_test_id("chat-input").fill("Hi there")
+    page.get_by_test_id("chat-send").click()
+    expect(page.get_by_text("Edited")).to_be_visible()
+    page.get_by_test_id("message-more").click()
+    page.get_by_test_id("tool-reply").click()
+    page.get_by_test_id("chat-input").fill("It is me")
+    page.get_by_test_id("chat-send").click()
+    callback.wait(lambda got: "It is me" in str(got.events()))
+
+    assert set(callback.events()[-1]["message"]) == {"mid", "text", "reply_to"}
+    assert no_sideways_scroll(page)
+
+
+@pytest.mark.usefixtures("talk")
+def test_customer_does_everything_else(callback: Callback, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"/chat/{CHAT}", 375)
+    for name in ("location", "ig_reel", "unsupported", "ad"):
+        page.get_by_test_id("chat-more-open").click()
+        assert no_sideways_scroll(page)
+        page.get_by_test_id(f"act-{name}").click()
+        expect(page.get_by_test_id(f"act-{name}")).to_be_hidden()
+    callback.wait(lambda got: len(got.events()) == 5)
+
+    kinds = [each["message"].get("attachments", [{}])[0].get("type") for each in callback.events()]
+    assert kinds == [None, "location", "ig_reel", None, None]
+    assert callback.events()[-1]["message"]["referral"]["source"] == "ADS"
+
+
+def test_customer_answers_a_story_and_taps_an_ice_breaker(
+    graph: Graph, callback: Callback, open_page: Callable[..., Page]
+) -> None:
+    scope = f"{SCOPE},instagram_basic,instagram_manage_messages"
+    login = graph.log_in(pages=[DOWNTOWN], permissions=scope.split(","), scope=scope)
+    token = graph.page_token(login, DOWNTOWN)
+    graph.post(f"{DOWNTOWN}/subscribed_apps", token, subscribed_fields="messages")
+    account = "irongym.downtown"
+    graph.post_json(f"/posts/api/{account}/posts", kind="story", picture="hills", text="Open day")
+    questions = [{"question": "Your hours?", "payload": "HOURS"}]
+    profile = {"ice_breakers": [{"locale": "default", "call_to_actions": questions}]}
+    answer = graph.post("me/messenger_profile", token, json=profile, platform="instagram")
+    assert answer.ok, answer.text
+    page = open_page(f"/chat/{account}/lena-vogel", 375)
+
+    page.get_by_test_id("ice-breaker").click()
+    page.get_by_test_id("story").click()
+    page.get_by_test_id("chat-input").fill("Is it free?")
+    page.get_by_test_id("chat-send").click()
+    callback.wait(lambda got: "Is it free?" in str(got.events()))
+
+    tap, reply = callback.events()
+    assert tap["postback"]["payload"] == "HOURS"
+    assert reply["message"]["reply_to"]["story"]["id"]
+    expect(page.get_by_text("You answered their story")).to_be_visible()
+    assert no_sideways_scroll(page)
+
+
+def test_customer_comments(
+    graph: Graph, callback: Callback, open_page: Callable[..., Page]
+) -> None:
+    graph.connect(DOWNTOWN, fields="feed")
+    page = open_page("/posts/iron-gym-downtown?as=lena-vogel", 375)
+
+    page.get_by_text("Publish something").click()
+    page.get_by_test_id("publish").click()
+    page.get_by_test_id("comment-text").fill("How much is it?")
+    page.get_by_test_id("comment-send").click()
+    expect(page.get_by_test_id("comment")).to_contain_text("Lena Vogel")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_test_id("comment")).to_have_count(0)
+    callback.wait(lambda got: len(got.received) == 2)
+
+    verbs = [body["entry"][0]["changes"][0]["value"]["verb"] for body in callback.bodies()]
+    assert verbs == ["add", "remove"]
+    assert no_sideways_scroll(page)
+
+
+def test_cards_forms_and_coupons_can_be_tapped(
+    graph: Graph, callback: Callback, open_page: Callable[..., Page], talk: tuple[str, str]
+) -> None:
+    token, psid = talk
+    buttons = [{"type": "postback", "title": "Buy", "payload": "BUY"}]
+    cards = [{"title": f"Pass {number}", "buttons": buttons} for number in (1, 2)]
+    question = {"id": "q1", "type": "csat", "title": "How was it?"}
+    survey = {
+        "template_type": "customer_feedback",
+        "title": "Rate us",
+        "button_title": "Rate",
+        "feedback_screens": [{"questions": [question]}],
+        "business_privacy": {"url": "https://shop.example/privacy"},
+    }
+    for payload in ({"template_type": "generic", "elements": cards}, survey):
+        attachment = {"type": "template", "payload": payload}
+        sent = graph.send(DOWNTOWN, token, psid, attachment=attachment)
+        assert sent.ok, sent.text
+    fields = FIELDS + ",messaging_feedback"
+    graph.post(f"{DOWNTOWN}/subscribed_apps", token, subscribed_fields=fields)
+    page = open_page(f"/chat/{CHAT}", 375)
+
+    page.get_by_test_id("chat-button").last.click()
+    page.get_by_test_id("feedback-4").click()
+    callback.wait_for_kinds("postback", "messaging_feedback")
+
+    assert no_sideways_scroll(page)

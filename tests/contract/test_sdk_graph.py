@@ -20,7 +20,7 @@ BY_ITSELF = Endpoint(external_id="17841", login="instagram")
 ACCOUNTS = [
     pytest.param(FACEBOOK, PAGE, "page", id="facebook"),
     pytest.param(INSTAGRAM, BY_PAGE, "page", id="instagram"),
-    pytest.param(INSTAGRAM, BY_ITSELF, "instagram", id="instagram_login"),
+    pytest.param(INSTAGRAM, BY_ITSELF, "instagram_login", id="instagram_login"),
 ]
 NO_OPTIONS = SendOptions()
 ALL_OPTIONS = SendOptions(
@@ -33,8 +33,8 @@ ALL_OPTIONS = SendOptions(
 )
 
 
-def assert_taken(request, *, node="page"):
-    assert_edge_takes(request.method, request.path, request.body, node=node)
+def assert_taken(request, *, node="page", documented=()):
+    assert_edge_takes(request.method, request.path, request.body, node=node, documented=documented)
 
 
 CARRIED = [
@@ -111,6 +111,71 @@ def test_reaction_is_taken(channel, endpoint, node, emoji):
 )
 def test_public_answer_is_taken(channel, endpoint, node, content):
     assert_taken(build(content, channel, endpoint, public_reply_to="1_2"), node=node)
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+@pytest.mark.parametrize(
+    ("channel", "endpoint", "node"),
+    [
+        (FACEBOOK, PAGE, "comment"),
+        (INSTAGRAM, BY_PAGE, "instagram_comment"),
+        (INSTAGRAM, BY_ITSELF, "instagram_comment"),
+    ],
+)
+def test_what_is_done_to_a_comment_is_taken(channel, endpoint, node, hidden):
+    assert_taken(channel.build_hiding("1_2", hidden=hidden, endpoint=endpoint), node=node)
+    assert_taken(channel.build_deletion("1_2", endpoint=endpoint), node=node)
+
+
+@pytest.mark.parametrize(
+    ("edge", "fields"),
+    [
+        ("pass_thread_control", {"target_app_id": "42", "metadata": "x"}),
+        ("take_thread_control", {"metadata": "x"}),
+        ("request_thread_control", {"metadata": "x"}),
+        ("release_thread_control", {}),
+        ("extend_thread_control", {"duration": 3600}),
+        ("thread_owner", {}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("channel", "endpoint", "node"),
+    [(FACEBOOK, PAGE, "page"), (INSTAGRAM, BY_PAGE, "page"), (INSTAGRAM, BY_ITSELF, "instagram")],
+)
+def test_routing_is_taken(channel, endpoint, node, edge, fields):
+    to = Recipient(id="7")
+
+    assert_taken(channel.build_control(edge, endpoint=endpoint, recipient=to, **fields), node=node)
+
+
+@pytest.mark.parametrize("type_", ["audio", "file", "image", "video"])
+@pytest.mark.parametrize(("channel", "endpoint", "node"), ACCOUNTS)
+def test_upload_is_taken(channel, endpoint, node, type_):
+    assert_taken(channel.build_upload(type_, endpoint=endpoint), node=node)
+
+
+OTHER_PROPERTIES = {
+    "get_started": {"payload": "START"},
+    "whitelisted_domains": ["https://shop.example"],
+    "account_linking_url": "https://shop.example/link",
+}
+
+
+@pytest.mark.parametrize(("channel", "endpoint", "node"), ACCOUNTS)
+def test_profile_is_taken(channel, endpoint, node):
+    rules = channel.profile
+    given = {name: [{"locale": "default"}] for name in rules.names}
+    given |= {name: value for name, value in OTHER_PROPERTIES.items() if name in rules.names}
+    requests = [
+        rules.read(endpoint),
+        rules.write(endpoint, given),
+        rules.remove(endpoint, list(given)),
+    ]
+
+    # https://developers.facebook.com/docs/messenger-platform/reference/messenger-profile-api
+    documented = {"greeting"} if node == "page" else {"platform"}
+    for request in requests:
+        assert_taken(request, node=node, documented=documented)
 
 
 @pytest.mark.parametrize("node", NODES)

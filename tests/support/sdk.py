@@ -22,6 +22,7 @@ NODES = {
     "comment": "comment.Comment",
     "instagram": "iguser.IGUser",
     "instagram_comment": "igcomment.IGComment",
+    "instagram_login": "iguserforigonlyapi.IGUserForIGOnlyAPI",
     "instagram_media": "igmedia.IGMedia",
     "page": "page.Page",
     "persona": "persona.Persona",
@@ -44,38 +45,44 @@ class Edge:
         self.types = self.checker._type_check_info
         self.enums = {name: list(values) for name, values in self.checker._enum_data.items()}
 
-    def problems(self, params, *, is_listing):
+    def problems(self, params, *, is_listing, documented=()):
         """Yield what Meta would not know or not take."""
-        known = EVERYWHERE | (LISTINGS if is_listing else set())
+        known = {*EVERYWHERE, *documented, *(LISTINGS if is_listing else ())}
         for name, value in params.items():
             if name in self.types:
-                if not self._takes(self.types[name], value):
+                if not self._takes(self.types[name], value, documented):
                     yield f"{name}: {value!r} is no {self.types[name]}"
             elif name not in known:
                 yield f"{name}: not a parameter; there are {', '.join(sorted(self.types))}"
-        yield from self._unknown_fields(params.get("fields"))
+        if "fields" not in self.types:
+            yield from self._unknown_fields(params.get("fields"), documented)
 
-    def _takes(self, type_, value):
+    def _takes(self, type_, value, documented):
         if type_ in self.enums:
-            return str(value).upper() in {str(each).upper() for each in self.enums[type_]}
+            return value in documented or str(value).upper() in {
+                str(each).upper() for each in self.enums[type_]
+            }
         if type_ == "Object":  # Meta's word for whatever the table does not describe
             return True
         if type_ == "string" and isinstance(value, dict):  # a form has it as JSON
             return isinstance(json.dumps(value), str)
-        if type_.startswith("list<") and isinstance(value, str):  # a form has it with commas
-            value = value.split(",")
+        if type_.startswith("list<") and isinstance(value, str):  # in an address, as JSON or so
+            value = json.loads(value) if value.startswith("[") else value.split(",")
         if type_.startswith("list<"):
-            return isinstance(value, list) and all(self._takes(type_[5:-1], each) for each in value)
+            kind = type_.removeprefix("list<").removesuffix(">")
+            return isinstance(value, list) and all(
+                self._takes(kind, each, documented) for each in value
+            )
         return self.checker.is_type(type_, value)
 
-    def _unknown_fields(self, fields):
+    def _unknown_fields(self, fields, documented):
         known = _fields_of(self.target)
         for field in _top_level(fields or ""):
-            if known and field not in known:
+            if known and field not in {*known, *documented}:
                 yield f"fields: {field} is no field of {self.target.__name__}"
 
 
-def assert_edge_takes(method, path, params, *, node="page"):
+def assert_edge_takes(method, path, params, *, node="page", documented=()):
     """Fail where Meta's SDK knows no such edge, or the edge not one of the parameters.
 
     Args:
@@ -83,11 +90,12 @@ def assert_edge_takes(method, path, params, *, node="page"):
         path: as in a `GraphRequest`: `1001/messages`, `1001` for the node itself.
         params: of the address or the body.
         node: what `1001` is the id of: one of `NODES`.
+        documented: parameters and fields that Meta's pages describe and its SDK does not know.
     """
     endpoint = "/" + path.partition("/")[2]
-    edge = edges_of(node).get((method, endpoint))
+    edge = edges_of(node).get((method, _name_of(endpoint)))
     assert edge is not None, f"the SDK knows no {method} {endpoint} of a {node}"
-    problems = list(edge.problems(params, is_listing=method == "GET"))
+    problems = list(edge.problems(params, is_listing=method == "GET", documented=documented))
     assert not problems, f"{method} {path}: {'; '.join(problems)}"
 
 
@@ -96,7 +104,12 @@ def edges_of(node):
     """Return what can be asked of a kind of node: by verb and edge."""
     module, _, name = NODES[node].partition(".")
     kind = getattr(import_module(f"facebook_business.adobjects.{module}"), name)
-    return {(each._method, "/" + each._endpoint.strip("/")): Edge(each) for each in _requests(kind)}
+    return {(each._method, _name_of(each._endpoint)): Edge(each) for each in _requests(kind)}
+
+
+def _name_of(endpoint):
+    """Return an edge's name, as its tables have it with underscores here and without them there."""
+    return endpoint.strip("/").replace("_", "")
 
 
 def _requests(kind):

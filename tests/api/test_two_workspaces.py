@@ -8,7 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,15 @@ from werkzeug.test import TestResponse
 from flask_messenger.connect.login import Login
 from flask_messenger.crypto import KeyRing
 from flask_messenger.graph.users import Permissions, Person
-from flask_messenger.models import Base, DataRequest, PendingConnection, WebhookEntry
+from flask_messenger.models import (
+    Base,
+    DataRequest,
+    PendingConnection,
+    Persona,
+    SavedReply,
+    Template,
+    WebhookEntry,
+)
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
@@ -33,6 +41,16 @@ BELONGS_TO_NOBODY = {
     "messenger_ui.deletion_status",  # a confirmation code that Meta hands to the person
 }
 CALLS_META = {
+    "messenger_api.apply_profile",
+    "messenger_api.clone_utility_template",
+    "messenger_api.create_persona",
+    "messenger_api.delete_persona",
+    "messenger_api.diff_profile",
+    "messenger_api.list_library",
+    "messenger_api.propose_utility_template",
+    "messenger_api.refresh_profile",
+    "messenger_api.sync_personas",
+    "messenger_api.sync_utility_templates",
     "messenger_api.change_thread_control",
     "messenger_api.delete_comment",
     "messenger_api.set_reaction",
@@ -46,7 +64,26 @@ FRESH_EACH_TIME = re.compile(
     r'(?<=name="fm-csrf" content=")[^"]*|(?<=name="csrf_token" value=")[^"]*'
 )
 UNTIL = (utc_now() + timedelta(hours=2)).isoformat()
+THAT_CONVERSATION = "the conversation"
+COMPONENTS = [{"type": "BODY", "text": "Hi"}]
 BODIES: dict[str, dict[str, Any]] = {
+    "messenger_api.change_template": {"json": {"name": "New"}},
+    "messenger_api.preview_template": {"json": {"conversation_id": THAT_CONVERSATION}},
+    "messenger_api.preview_new_template": {"json": {"text": "Hi"}},
+    "messenger_api.change_saved_reply": {"json": {"title": "New"}},
+    "messenger_api.preview_saved_reply": {"json": {"conversation_id": THAT_CONVERSATION}},
+    "messenger_api.propose_utility_template": {
+        "json": {"name": "hi", "language": "en", "components": COMPONENTS}
+    },
+    "messenger_api.clone_utility_template": {
+        "json": {"library_name": "hi", "name": "hi", "language": "en"}
+    },
+    "messenger_api.diff_profile": {"json": {"properties": {}}},
+    "messenger_api.apply_profile": {"json": {"properties": {}}},
+    "messenger_api.create_persona": {
+        "json": {"name": "Sam", "picture_url": "https://cdn.example/sam.jpg"}
+    },
+    "messenger_api.change_persona": {"json": {"user_id": None}},
     "messenger_api.change_conversation": {"json": {"status": "closed", "assignee": "me"}},
     "messenger_api.mark_seen": {"json": {}},
     "messenger_api.change_thread_control": {"json": {"action": "take"}},
@@ -76,11 +113,15 @@ class Foreign:
     identity_id: uuid.UUID
     entry_id: uuid.UUID
     request_id: uuid.UUID
+    template_id: uuid.UUID
+    saved_reply_id: uuid.UUID
+    persona_id: uuid.UUID
     recipient_id: str
 
     @classmethod
     def unknown(cls) -> "Foreign":
-        return cls(*(uuid.uuid4() for _ in range(7)), recipient_id="31337")
+        names = [each.name for each in fields(cls) if each.name != "recipient_id"]
+        return cls(**{name: uuid.uuid4() for name in names}, recipient_id="31337")
 
     def hide(self, text: str) -> str:
         """Return `text` without the ids, to compare it with the answer about other ids."""
@@ -131,7 +172,8 @@ def theirs(app: Flask, factory: Factory, threads: Threads) -> Foreign:
     )
     with system_scope("test"):
         pending.seal_payload(state_of(app).get(KeyRing), json.dumps(login.as_dict()))
-        factory.session.add_all([pending, entry, request])
+        replies = make_replies(account.id)
+        factory.session.add_all([pending, entry, request, *replies.values()])
         factory.session.commit()
         return Foreign(
             account_id=account.id,
@@ -141,8 +183,32 @@ def theirs(app: Flask, factory: Factory, threads: Threads) -> Foreign:
             identity_id=identity_id,
             entry_id=entry.id,
             request_id=request.id,
+            **{name: row.id for name, row in replies.items()},
             recipient_id=recipient_id,
         )
+
+
+def make_replies(account_id: uuid.UUID) -> dict[str, Any]:
+    """Return rows of an account of `w2` that are not kept yet, by the name of their ids."""
+    common = {"workspace_id": "w2", "account_id": account_id}
+    return {
+        "template_id": Template(
+            id=new_id(), name="Their Template", content_kind="text", text="their secret", **common
+        ),
+        "saved_reply_id": SavedReply(
+            id=new_id(), shortcut="theirs", title="", text="their secret", **common
+        ),
+        "persona_id": Persona(id=new_id(), external_id="38", name="Their Agent", **common),
+    }
+
+
+def body_of(rule: Rule, ids: Foreign) -> dict[str, Any]:
+    """Return what a route is sent: what is in BODIES, with these ids in it."""
+    body = BODIES.get(rule.endpoint, {})
+    if THAT_CONVERSATION not in body.get("json", {}).values():
+        return body
+    given = {"conversation_id": str(ids.conversation_id)}
+    return {"json": {**body["json"], **given}}
 
 
 def routes_with_ids(app: Flask) -> Iterator[tuple[str, Rule]]:
@@ -190,9 +256,8 @@ def test_ids_of_others_are_like_ids_that_do_not_exist(
 
     for method, rule in routes_with_ids(app):
         unknown = Foreign.unknown()
-        body = BODIES.get(rule.endpoint, {})
-        foreign_answer = api.call(method, path_of(app, rule, theirs), **body)
-        unknown_answer = api.call(method, path_of(app, rule, unknown), **body)
+        foreign_answer = api.call(method, path_of(app, rule, theirs), **body_of(rule, theirs))
+        unknown_answer = api.call(method, path_of(app, rule, unknown), **body_of(rule, unknown))
 
         place = f"{method} {rule}"
         assert foreign_answer.status_code == 404, place
@@ -210,7 +275,7 @@ def test_the_same_requests_reach_ones_own_rows(
 
     for method, rule in routes_with_ids(app):
         if rule.endpoint not in CALLS_META:
-            answer = api.call(method, path_of(app, rule, theirs), **BODIES.get(rule.endpoint, {}))
+            answer = api.call(method, path_of(app, rule, theirs), **body_of(rule, theirs))
             assert answer.status_code not in {404, 422, 500}, f"{method} {rule}: {answer.text}"
 
 
@@ -225,6 +290,16 @@ IN_REQUESTS: dict[str, Callable[[Api, Foreign], TestResponse]] = {
             "recipient_id": ids.recipient_id,
             "text": "Hi",
         },
+    ),
+    "templates of an account": lambda api, ids: api.get(f"/templates?account_id={ids.account_id}"),
+    "saved replies of an account": lambda api, ids: api.get(
+        f"/saved-replies?account_id={ids.account_id}"
+    ),
+    "template for an account": lambda api, ids: api.post(
+        "/templates", json={"name": "x", "text": "Hi", "account_id": str(ids.account_id)}
+    ),
+    "saved reply for an account": lambda api, ids: api.post(
+        "/saved-replies", json={"shortcut": "x", "text": "Hi", "account_id": str(ids.account_id)}
     ),
     "filter by account": lambda api, ids: api.get(f"/conversations?account_id={ids.account_id}"),
     "journal by account": lambda api, ids: api.get(f"/journal?account_id={ids.account_id}"),

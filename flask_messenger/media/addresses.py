@@ -18,6 +18,9 @@ from flask_messenger.media import words
 
 PORTS: Final = {"http": 80, "https": 443}
 LONGEST: Final = 8_192
+IPV4: Final = 4
+NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+"""IPv4 written as IPv6, for networks that have no IPv4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,9 @@ def _split(url: str) -> SplitResult:
     # What cannot be in a request line cannot be in an address: no second request hides there.
     if len(url) <= LONGEST and url.isascii() and url.isprintable() and " " not in url:
         with contextlib.suppress(ValueError):
-            parts = urlsplit(url)
-            _ = parts.port  # raises where it is no number
+            found = urlsplit(url)
+            _ = found.port  # raises where it is no number
+            parts = found
     if parts is None:
         raise FileRefusedError("The address of the file is none.", reason=words.HOST_REFUSED)
     return parts
@@ -116,6 +120,10 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def _resolve(host: str, port: int) -> tuple[tuple[int, Any], ...]:
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        family = socket.AF_INET if address.version == IPV4 else socket.AF_INET6
+        return ((family, (str(address), port)),)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -134,7 +142,3 @@ def _is_public(text: str) -> bool:
         if address in NAT64:
             return _is_public(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
     return address.is_global and not address.is_multicast
-
-
-NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-"""IPv4 written as IPv6, for networks that have no IPv4."""

@@ -18,7 +18,7 @@ from typing import IO, Final
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from flask_messenger.errors import FileRefusedError, FileUnavailableError
+from flask_messenger.errors import FileError, FileRefusedError, FileUnavailableError
 from flask_messenger.media import words
 from flask_messenger.media.addresses import PORTS, Hosts, Target, find_target, follow
 
@@ -145,9 +145,14 @@ def _asked(target: Target, ends_at: float) -> Iterator[http.client.HTTPResponse]
         client = http.client.HTTPConnection(target.host, target.port)
         client.sock = line.open(target)
         client.request("GET", target.path, headers={**HEADERS, "Host": _host_header(target)})
-        yield client.getresponse()
+        with contextlib.closing(client.getresponse()) as answer:
+            yield answer
         if line.is_late:  # a body without a length looks whole when its line is cut
             raise TimeoutError
+    except FileError as error:
+        if line.is_late:  # what came may be wrong because it was cut
+            raise _unavailable(error, is_late=True) from None
+        raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _unavailable(error, is_late=line.is_late) from None
     finally:

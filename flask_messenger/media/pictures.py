@@ -25,6 +25,10 @@ class Size:
     height: int
 
 
+BOMB: Final = Size(2**31, 2**31)
+"""A picture so large that the library does not say how large."""
+
+
 def measure(source: IO[bytes]) -> Size | None:
     """Return how large a picture says it is, without unpacking it; None where it is none."""
     try:
@@ -34,6 +38,8 @@ def measure(source: IO[bytes]) -> Size | None:
             with Image.open(source, formats=FORMATS) as picture:
                 width, height = picture.size
                 turned = picture.getexif().get(ORIENTATION, 1) in TURNED
+    except Image.DecompressionBombError:
+        return BOMB
     except Exception:  # noqa: BLE001 - whatever a decoder says of bytes that anybody may send
         return None
     return Size(height, width) if turned else Size(width, height)

@@ -9,7 +9,6 @@ from flask_messenger.api.schemas.accounts import (
     Accounts,
     AccountsQuery,
     Diagnosis,
-    DoctorQuery,
 )
 from flask_messenger.connect.doctor import diagnose, read_diagnosis
 from flask_messenger.inbox import queries
@@ -39,19 +38,25 @@ def get_account(account_id: uuid.UUID) -> Account:
 
 @bp.get("/accounts/<uuid:account_id>/doctor")
 @operation(
+    "getDiagnosis",
+    tag="accounts",
+    answers={200: (Diagnosis, "What was found; each thing with its cause and its fix.")},
+    problems=(404,),
+)
+def get_diagnosis(account_id: uuid.UUID) -> Diagnosis:
+    """Return what the last examination of an account found. The worker makes one a day."""
+    found = read_diagnosis(state().db.session, tenant=current_tenant(), account_id=account_id)
+    return Diagnosis.of(found)
+
+
+@bp.post("/accounts/<uuid:account_id>/doctor")
+@operation(
     "examineAccount",
     tag="accounts",
-    answers={200: (Diagnosis, "How the account is; each finding with its cause and its fix.")},
-    problems=(403, 404),
+    answers={200: (Diagnosis, "What was found; each thing with its cause and its fix.")},
+    problems=(404,),
 )
-def examine_account(account_id: uuid.UUID, query: DoctorQuery) -> Diagnosis:
-    """Return how an account is.
-
-    Meta is asked where nobody ever asked, or where `fresh` is `true`; else the answer is what the
-    last examination found.
-    """
+def examine_account(account_id: uuid.UUID) -> Diagnosis:
+    """Examine an account now: Meta is asked, and what it says is kept."""
     tenant = require_permission("connect")
-    found = read_diagnosis(state().db.session, tenant=tenant, account_id=account_id)
-    if query.fresh == "true" or not found.findings:
-        found = diagnose(current_application(), tenant=tenant, account_id=account_id)
-    return Diagnosis.of(found)
+    return Diagnosis.of(diagnose(current_application(), tenant=tenant, account_id=account_id))

@@ -46,6 +46,7 @@ CALLS_META = {
     "messenger_api.create_persona",
     "messenger_api.delete_persona",
     "messenger_api.diff_profile",
+    "messenger_api.examine_account",
     "messenger_api.list_library",
     "messenger_api.propose_utility_template",
     "messenger_api.refresh_profile",
@@ -273,7 +274,8 @@ def test_the_same_requests_reach_ones_own_rows(
 ) -> None:
     host.sign_in("w2")
 
-    for method, rule in routes_with_ids(app):
+    # What is deleted is asked about before.
+    for method, rule in sorted(routes_with_ids(app), key=lambda each: each[0] == "DELETE"):
         if rule.endpoint not in CALLS_META:
             answer = api.call(method, path_of(app, rule, theirs), **body_of(rule, theirs))
             assert answer.status_code not in {404, 422, 500}, f"{method} {rule}: {answer.text}"

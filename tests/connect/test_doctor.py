@@ -81,9 +81,9 @@ def ig_account(make: Callable[..., Any]) -> Account:
 
 @pytest.fixture
 def examine(browser) -> Callable[..., dict[str, Any]]:
-    def ask(account: Account, **query: str) -> dict[str, Any]:
+    def ask(account: Account, *, method: str = "POST") -> dict[str, Any]:
         path = f"/api/messenger/accounts/{account.id}/doctor"
-        answer = browser.client.get(path, query_string={"fresh": "true", **query})
+        answer = browser.client.open(path, method=method)
         assert answer.status_code == 200, answer.data
         return {each["check"]: each for each in answer.json["findings"]} | {"all": answer.json}
 
@@ -254,7 +254,7 @@ def test_kept_findings_are_shown_without_asking(meta, page_account, examine) -> 
     examine(page_account)
     asked = len(meta.calls)
 
-    found = examine(page_account, fresh="false")
+    found = examine(page_account, method="GET")
 
     assert found["token"]["state"] == "ok"
     assert len(meta.calls) == asked
@@ -290,8 +290,9 @@ def test_foreign_account_is_not_found_and_connect_is_needed(browser, host, make)
     path = f"/api/messenger/accounts/{foreign.id}/doctor"
 
     assert browser.client.get(path).status_code == 404
+    assert browser.client.post(path).status_code == 404
     host.sign_in(permissions=frozenset({"reply"}))
-    assert browser.client.get(path).status_code == 403
+    assert browser.client.post(path).status_code == 403
 
 
 def test_account_without_a_token_that_opens(make, meta, examine) -> None:

@@ -74,12 +74,6 @@ class Accounts(Answer):
     items: list[Account]
 
 
-class DoctorQuery(Question):
-    """Whether to ask Meta now."""
-
-    fresh: Literal["true", "false"] = "false"
-
-
 class Finding(Answer):
     """One thing about an account, with its cause and its one fix."""
 

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from flask_messenger.simulator import (
+    accounts,
     error_table,
     faults,
     outbound_queue,
@@ -20,6 +21,7 @@ from flask_messenger.simulator import (
 )
 from flask_messenger.simulator.constants import APP_ID
 from flask_messenger.simulator.errors import DEAD_TOKEN_REASONS, GraphError
+from flask_messenger.simulator.events_changes import TEST_VALUES
 from flask_messenger.simulator.graph_app import verify_callback
 from flask_messenger.simulator.state import simulator
 from flask_messenger.simulator.storage import set_switch, switch
@@ -53,6 +55,9 @@ def show() -> ResponseReturnValue:
     with simulator().storage.reading() as db:
         people = db.execute("SELECT slug, name FROM people ORDER BY position").fetchall()
         pages = db.execute("SELECT id, name FROM pages ORDER BY rowid").fetchall()
+        everyone = accounts.list_accounts(db)
+        apps = db.execute("SELECT id, name FROM apps ORDER BY rowid").fetchall()
+        templates = db.execute("SELECT * FROM message_templates ORDER BY created_at").fetchall()
         customers = db.execute(
             "SELECT slug, first_name || ' ' || last_name AS name FROM customers"
             " WHERE is_seeded = 1 ORDER BY position"
@@ -61,6 +66,11 @@ def show() -> ResponseReturnValue:
         "simulator/control.html",
         people=people,
         pages=pages,
+        accounts=everyone,
+        apps=apps,
+        templates=templates,
+        errors=error_table.NAMED,
+        test_fields=sorted({name for each in TEST_VALUES.values() for name in each}),
         customers=customers,
         permissions=PERMISSIONS,
         reasons=DEAD_TOKEN_REASONS,

@@ -29,10 +29,11 @@ async function submit(form, button) {
   const output = form.querySelector("output");
   const body = {};
   let path = (button && button.dataset.path) || form.dataset.path;
+  const only = button && button.dataset.only; // a button that sends one field of its form
   const method = (button && button.dataset.method) || form.dataset.method || "POST";
   try {
     for (const field of form.elements) {
-      if (!field.name || field.disabled || (button && button.dataset.bare !== undefined && !path.includes(`{${field.name}}`))) continue;
+      if (!field.name || field.disabled || (only && field.name !== only) || (button && button.dataset.bare !== undefined && !path.includes(`{${field.name}}`))) continue;
       const value = valueOf(field);
       if (path.includes(`{${field.name}}`)) path = path.replace(`{${field.name}}`, encodeURIComponent(value ?? ""));
       else if (value !== undefined) body[field.name] = value;

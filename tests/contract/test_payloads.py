@@ -127,7 +127,11 @@ def test_every_instagram_body_gives_the_expected_rows(
     opened = inbound or expected.get("reactions", 0)
     assert (conversation.last_inbound_at is not None) == bool(opened)
     waiting = [(each.kind, each.reference) for each in rows(app, Receipt)]
-    assert waiting == [("reacted", event["reaction"]["mid"])] * expected.get("reactions", 0)
+    assert waiting == [("reacted", event["reaction"]["mid"]) for _ in _reactions(expected)]
+
+
+def _reactions(expected: dict[str, Any]) -> range:
+    return range(expected.get("reactions", 0))
 
 
 def _told_of(

@@ -16,7 +16,16 @@ from flask_messenger.simulator.grants import find_grant
 from flask_messenger.simulator.tokens import Token
 
 COMMON_PARAMETERS = frozenset(
-    {"access_token", "appsecret_proof", "appsecret_time", "pretty", "locale", "format", "debug"}
+    {
+        "access_token",
+        "appsecret_proof",
+        "appsecret_time",
+        "pretty",
+        "locale",
+        "format",
+        "debug",
+        "summary",
+    }
 )
 NOBODY, ANYBODY, OPTIONAL = "nobody", "anybody", "optional"
 
@@ -53,6 +62,11 @@ class Call:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise errors.invalid(f"Param {name} must be a string")
         return str(value)
+
+    def word(self, name: str) -> str | None:
+        """Return a parameter that is one of a few words: Graph takes them in either case."""
+        value = self.text(name)
+        return None if value is None else value.lower()
 
     def required_text(self, name: str) -> str:
         """Return a parameter as text.

@@ -81,6 +81,25 @@ def answer_comment(call: Call) -> dict[str, Any]:
         return _write(db, call, post, comment["id"])
 
 
+@endpoint(
+    "POST", "instagram", "mentions", auth=WRITERS, parameters=("media_id", "comment_id", "message")
+)
+def answer_mention(call: Call) -> dict[str, Any]:
+    """Comment where somebody else named the account: below their media, or their comment there."""
+    media_id, comment_id = call.required_text("media_id"), call.text("comment_id")
+    with simulator().storage.writing() as db:
+        post = db.execute("SELECT * FROM posts WHERE id = ?", [media_id]).fetchone()
+        known = (
+            comment_id is None
+            or db.execute(
+                "SELECT 1 FROM comments WHERE id = ? AND post_id = ?", [comment_id, media_id]
+            ).fetchone()
+        )
+        if post is None or not known:
+            raise errors.invalid("The media or comment does not mention the account")
+        return _write(db, call, post, comment_id)
+
+
 @endpoint("POST", "comment", auth=PAGE, parameters=("is_hidden", "message", "attachment_url"))
 def change(call: Call) -> dict[str, Any]:
     """Hide a comment or show it again; change the text of an own one."""

@@ -33,7 +33,16 @@ from flask_messenger.simulator.times import graph_time
 from flask_messenger.simulator.tokens import INSTAGRAM_USER, PAGE
 
 BOTH = (PAGE, INSTAGRAM_USER)
-LIST_PARAMETERS = ("platform", "user_id", "folder", "tags", "fields", *PAGING_PARAMETERS)
+LIST_PARAMETERS = (
+    "platform",
+    "user_id",
+    "folder",
+    "tags",
+    "updated_after_ms",
+    "updated_before_ms",
+    "fields",
+    *PAGING_PARAMETERS,
+)
 CALLS_PER_SECOND = 2
 INSTAGRAM_LIMIT = 2534040
 REQUEST_MS = 30 * 24 * threads.HOUR_MS  # an unanswered request on Instagram is listed no longer
@@ -70,7 +79,13 @@ def list_conversations(call: Call) -> dict[str, Any]:
     with simulator().storage.reading() as db:
         account = _chosen_account(db, call)
         _check(db, call, account)
-        rows = _list_threads(db, account, call.text("user_id"), is_spam=FOLDERS[folder])
+        rows = [
+            row
+            for row in _list_threads(db, account, call.text("user_id"), is_spam=FOLDERS[folder])
+            if _time(call, "updated_after_ms", 0)
+            <= row["last_at"]
+            <= _time(call, "updated_before_ms", 2**53)
+        ]
         wanted = call.wanted_fields(CONVERSATION_FIELDS[account.channel])
         require_names(wanted, NAMES, NODE)
         by_id = {row["conversation_id"]: row for row in rows}
@@ -120,7 +135,7 @@ def show_one(call: Call) -> dict[str, Any]:
 
 def _chosen_account(db: sqlite3.Connection, call: Call) -> Account:
     account = known_account(db, call.node_id)
-    platform = call.text("platform", account.channel)
+    platform = call.word("platform") or account.channel
     if platform not in {MESSENGER, INSTAGRAM}:
         raise errors.invalid("Param platform must be one of {messenger, instagram}")
     if platform == account.channel:
@@ -157,6 +172,13 @@ def _list_threads(
         [account.id, is_spam, psid, psid, ids.now_ms() - REQUEST_MS],
     ).fetchall()
     return rows
+
+
+def _time(call: Call, name: str, default: int) -> int:
+    text = call.text(name, str(default)) or ""
+    if not text.isdigit():
+        raise errors.invalid(f"Param {name} must be a time in milliseconds")
+    return int(text)
 
 
 def _find(db: sqlite3.Connection, call: Call) -> tuple[Account, sqlite3.Row]:

@@ -52,11 +52,11 @@ HEART_URL = "https://www.instagram.com/heart"
 
 
 @endpoint("POST", "page", "messages", auth=PAGE, parameters=SEND_PARAMETERS)
-@endpoint("POST", "instagram", "messages", auth=INSTAGRAM_USER, parameters=SEND_PARAMETERS)
+@endpoint("POST", "instagram", "messages", auth=(PAGE, INSTAGRAM_USER), parameters=SEND_PARAMETERS)
 def send(call: Call) -> dict[str, Any]:
     """Take a message, or a sender action."""
     send_policy.check_words(call)
-    action, message = call.text("sender_action"), call.thing("message")
+    action, message = call.word("sender_action"), call.thing("message")
     if action is not None and message is not None:
         raise errors.invalid("Cannot provide both message and sender_action", 2018014)
     if action is None and message is None:

@@ -32,12 +32,12 @@ LINKING = "account_linking"
     "POST",
     "instagram",
     "moderate_conversations",
-    auth=INSTAGRAM_USER,
+    auth=(PAGE, INSTAGRAM_USER),
     parameters=("user_ids", "actions"),
 )
 def moderate(call: Call) -> dict[str, Any]:
     """Block, ban or file away people, or take that back."""
-    actions = call.names("actions")
+    actions = [name.lower() for name in call.names("actions") or []]
     if not actions or not set(actions) <= set(MODERATION):
         raise errors.invalid(f"Param actions must be out of {{{', '.join(MODERATION)}}}")
     people = shapes.several(call.items("user_ids"), "user_ids", 1, MAX_USERS)

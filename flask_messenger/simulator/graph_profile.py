@@ -21,7 +21,10 @@ NAMES = tuple(CHECKS_OF[MESSENGER])
 READABLE = (*NAMES, "subject_to_new_eu_privacy_rules")
 WRITE_PARAMETERS = (*NAMES, "platform")
 DELETE_PARAMETERS = ("fields", "platform")
-LOGINS = (("page", PAGE), ("instagram", INSTAGRAM_USER))
+LOGINS: tuple[tuple[str, str | tuple[str, ...]], ...] = (
+    ("page", PAGE),
+    ("instagram", (PAGE, INSTAGRAM_USER)),
+)
 
 
 def write(call: Call) -> dict[str, Any]:
@@ -74,6 +77,7 @@ def remove(call: Call) -> dict[str, Any]:
     wanted = call.names("fields")
     if not wanted:
         raise errors.missing("fields")
+    wanted = [name.lower() for name in wanted]
     unknown = [name for name in wanted if name not in NAMES]
     if unknown:
         raise errors.invalid(f"Param fields must not have {unknown[0]}")
@@ -140,7 +144,7 @@ def read_user_menu(call: Call) -> dict[str, Any]:
 @endpoint("DELETE", "page", "custom_user_settings", auth=PAGE, parameters=("psid", "params"))
 def remove_user_menu(call: Call) -> dict[str, Any]:
     """Take one person's own menu away."""
-    if call.names("params") != ["persistent_menu"]:
+    if [name.lower() for name in call.names("params") or []] != ["persistent_menu"]:
         raise errors.invalid('Param params must be ["persistent_menu"]')
     with simulator().storage.writing() as db:
         psid = _person(db, call)
@@ -151,7 +155,7 @@ def remove_user_menu(call: Call) -> dict[str, Any]:
 
 def _account(db: sqlite3.Connection, call: Call) -> Account:
     account = known_account(db, call.node_id)
-    platform = call.text("platform", account.channel)
+    platform = call.word("platform") or account.channel
     if platform not in {MESSENGER, INSTAGRAM}:
         raise errors.invalid("Param platform must be one of {messenger, instagram}")
     if platform != account.channel:

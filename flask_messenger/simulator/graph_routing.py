@@ -17,7 +17,10 @@ from flask_messenger.simulator.tokens import INSTAGRAM_USER, PAGE
 
 MAX_METADATA = 1000
 WRONG_APP, NOT_FOR_APP = 2018164, 2018171
-BOTH = (("page", PAGE), ("instagram", INSTAGRAM_USER))
+BOTH: tuple[tuple[str, str | tuple[str, ...]], ...] = (
+    ("page", PAGE),
+    ("instagram", (PAGE, INSTAGRAM_USER)),
+)
 
 
 def pass_control(call: Call) -> dict[str, Any]:

@@ -18,7 +18,13 @@ PARAMETERS = ("message", "platform", "filedata")
 
 
 @endpoint("POST", "page", "message_attachments", auth=PAGE, parameters=PARAMETERS)
-@endpoint("POST", "instagram", "message_attachments", auth=INSTAGRAM_USER, parameters=PARAMETERS)
+@endpoint(
+    "POST",
+    "instagram",
+    "message_attachments",
+    auth=(PAGE, INSTAGRAM_USER),
+    parameters=PARAMETERS,
+)
 def upload(call: Call) -> dict[str, Any]:
     """Keep a file for messages to come; its id is good for ninety days."""
     message = call.thing("message")
@@ -31,7 +37,7 @@ def upload(call: Call) -> dict[str, Any]:
         raise errors.invalid("A file that is kept already cannot be uploaded again")
     with simulator().storage.reading() as db:
         account = known_account(db, call.node_id)
-        platform = call.text("platform", account.channel)
+        platform = call.word("platform") or account.channel
         if platform not in {MESSENGER, INSTAGRAM}:
             raise errors.invalid("Param platform must be one of {messenger, instagram}")
         if platform != account.channel:

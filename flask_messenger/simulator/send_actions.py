@@ -16,7 +16,7 @@ MAX_REACTION = 16  # an emoji can be several characters
 
 def act(db: sqlite3.Connection, call: Call, recipient: Recipient) -> dict[str, Any]:
     """Do what `sender_action` says."""
-    action = call.text("sender_action")
+    action = call.word("sender_action")
     if recipient.way != BY_ID:
         raise errors.invalid("A sender_action needs recipient[id]")
     psid = recipient.thread["psid"]
@@ -35,7 +35,7 @@ def _react(db: sqlite3.Connection, call: Call, recipient: Recipient) -> None:
     payload = call.thing("payload")
     if payload is None:
         raise errors.missing("payload")
-    is_reaction = call.text("sender_action") == REACT
+    is_reaction = call.word("sender_action") == REACT
     known = {"message_id", "reaction"} if is_reaction else {"message_id"}
     shapes.only(payload, known, "payload")
     mid = shapes.needed_text(payload, "message_id", "payload", 1000)

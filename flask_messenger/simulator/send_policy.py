@@ -36,7 +36,7 @@ def check_words(call: Call) -> None:
         ("sender_action", SENDER_ACTIONS),
         ("tag", LIVE_TAGS + DEAD_TAGS),
     ):
-        value = call.text(name)
+        value = call.word(name) if name == "sender_action" else call.text(name)
         if value is not None and value not in known:
             raise errors.invalid(
                 f'Param {name} must be one of {{{", ".join(known)}}} - got "{value}".'
@@ -92,7 +92,7 @@ def check_may_send(
     if recipient.is_private_reply or recipient.way == BY_USER_REF:
         return
     is_utility = outgoing is not None and outgoing.utility is not None
-    if call.text("sender_action") != "mark_seen" and not is_utility:
+    if call.word("sender_action") != "mark_seen" and not is_utility:
         _check_window(db, call, recipient)
     routing.check_may_send(db, thread, call.token.app_id)
 

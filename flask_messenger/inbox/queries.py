@@ -31,9 +31,19 @@ from flask_messenger.inbox.pages import Page, Position, check_limit, decode_curs
 from flask_messenger.models import Account, Attachment, Conversation, Identity, Message, Reaction
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.conversations import OPEN
-from flask_messenger.models.messages import FAILED, OUTBOUND, QUEUED, SENDING, UNKNOWN
+from flask_messenger.models.messages import (
+    CANCELLED,
+    DISCARDED,
+    FAILED,
+    OUTBOUND,
+    QUEUED,
+    SENDING,
+    UNKNOWN,
+)
 from flask_messenger.models.upsert import dialect_of
 
+IN_PUBLIC: Final = ("comment", "post")
+"""Kinds of messages that can be answered in private, once."""
 COUNT_LIMIT: Final = 1_000
 """Nobody reads a number beyond it, and counting on would cost more the longer the backlog is."""
 
@@ -64,12 +74,14 @@ class MessageRow:
 
     Attributes:
         quoted: the message it answers, where we have that.
+        private_reply: of a comment, what answered it in private.
     """
 
     message: Message
     attachments: Sequence[Attachment]
     reactions: Sequence[Reaction] = ()
     quoted: Message | None = None
+    private_reply: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,12 +407,14 @@ def _with_attachments(session: Session, messages: Sequence[Message]) -> Sequence
             by_message[attachment.message_id].append(attachment)
     reactions = _reactions_to(session, messages)
     quoted = _quoted_by(session, messages)
+    private_replies = _private_replies_to(session, messages)
     return [
         MessageRow(
             message=message,
             attachments=by_message[message.id],
             reactions=reactions[message.id],
             quoted=quoted.get((message.account_id, message.reply_to_external_id or "")),
+            private_reply=private_replies.get((message.account_id, message.external_id or "")),
         )
         for message in messages
     ]
@@ -420,6 +434,23 @@ def _quoted_by(
         for each in session.scalars(statement):
             found[each.account_id, each.external_id or ""] = each
     return found
+
+
+def _private_replies_to(
+    session: Session, messages: Sequence[Message]
+) -> dict[tuple[uuid.UUID, str], Message]:
+    """Return what answered comments in private; asks nothing where there are no comments."""
+    keys = [(each.account_id, each.external_id) for each in messages if each.kind in IN_PUBLIC]
+    if not keys:
+        return {}
+    statement = select(Message).where(
+        tuple_(Message.account_id, Message.private_reply_to).in_(keys),
+        Message.private_reply_to.is_not(None),
+        Message.status.not_in((FAILED, CANCELLED, DISCARDED)),
+    )
+    return {
+        (each.account_id, each.private_reply_to or ""): each for each in session.scalars(statement)
+    }
 
 
 def _reactions_to(session: Session, messages: Sequence[Message]) -> dict[uuid.UUID, list[Reaction]]:

@@ -2,6 +2,7 @@
 
 from flask_messenger.ui import (
     acting,
+    comments,
     deletion,
     files,
     health,
@@ -9,6 +10,7 @@ from flask_messenger.ui import (
     journal,
     outage,
     privacy,
+    routing,
     sending,
     settings,
 )
@@ -17,6 +19,7 @@ from flask_messenger.ui.blueprint import bp
 __all__ = [
     "acting",
     "bp",
+    "comments",
     "deletion",
     "files",
     "health",
@@ -24,6 +27,7 @@ __all__ = [
     "journal",
     "outage",
     "privacy",
+    "routing",
     "sending",
     "settings",
 ]

@@ -28,6 +28,7 @@ from flask_messenger.inbox.settings import read_settings
 from flask_messenger.models.conversations import COMMENTS
 from flask_messenger.models.messages import BY_PERSON
 from flask_messenger.outbox.circumstances import Circumstances, our_app_ids
+from flask_messenger.outbox.ownership import Control
 from flask_messenger.outbox.policy import Decision, last_close
 from flask_messenger.outbox.policy_table import MESSAGE, PUBLIC_REPLY
 from flask_messenger.state import state
@@ -43,7 +44,7 @@ from flask_messenger.ui.presenters.filters import (
 )
 from flask_messenger.ui.presenters.inbox import InboxView, ListView, PersonView, ThreadView
 from flask_messenger.ui.presenters.listing import row_view
-from flask_messenger.ui.presenters.messages import days_of
+from flask_messenger.ui.presenters.messages import days_of, traits_of
 from flask_messenger.ui.presenters.reader import Reader
 from flask_messenger.ui.presenters.thread import person_view, thread_view
 from flask_messenger.ui.reading import (
@@ -125,6 +126,7 @@ def thread(conversation_id: uuid.UUID) -> ResponseReturnValue:
 def older(conversation_id: uuid.UUID) -> ResponseReturnValue:
     """Return the messages before those that stand on the page."""
     reader = current_reader()
+    row = _load(reader, conversation_id)
     page = list_messages(
         state().db.session,
         tenant=reader.tenant,
@@ -137,7 +139,7 @@ def older(conversation_id: uuid.UUID) -> ResponseReturnValue:
     return fragment(
         "_older_messages.html",
         older_url=url if before else None,
-        days=days_of(page.items, reader),
+        days=days_of(page.items, reader, traits_of(row.conversation)),
         fm_older=True,
     )
 
@@ -312,7 +314,13 @@ def _thread_view(
         ends_at=_last_close(reader, row),
     )
     return thread_view(
-        row, page, reader, composer=composer, kept=chosen.kept, keeps_older=keeps_older
+        row,
+        page,
+        reader,
+        composer=composer,
+        control=_control(reader, row),
+        kept=chosen.kept,
+        keeps_older=keeps_older,
     )
 
 
@@ -347,6 +355,13 @@ def _decide(reader: Reader, row: ConversationRow, *, human_agent_enabled: bool) 
 
 def _circumstances(row: ConversationRow, *, human_agent_enabled: bool) -> Circumstances:
     return Circumstances.of(row.conversation, row.account, human_agent_enabled=human_agent_enabled)
+
+
+def _control(reader: Reader, row: ConversationRow) -> Control:
+    """Say whose the thread is."""
+    return _circumstances(row, human_agent_enabled=False).control(
+        our_app_ids=our_app_ids(state().settings.apps, row.account.app_name), now=reader.now
+    )
 
 
 def _content_class(row: ConversationRow) -> str:

@@ -146,7 +146,8 @@ def test_pages_say_what_may_run(client: FlaskClient) -> None:
     assert "script-src 'self';" in policy
     assert "style-src 'self';" in policy
     assert "unsafe" not in policy
-    assert "img-src 'self' data: https: http://127.0.0.1:5001;" in policy
+    assert "img-src 'self' data: blob: https: http://127.0.0.1:5001;" in policy
+    assert "media-src 'self' blob: https: http://127.0.0.1:5001;" in policy
     assert "form-action 'self' http://127.0.0.1:5001;" in policy
 
 

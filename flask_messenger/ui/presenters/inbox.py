@@ -155,6 +155,14 @@ class ReactionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionChoice:
+    """A reaction of ours that can be chosen, or was: choosing it again takes it back."""
+
+    emoji: str
+    is_ours: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateView:
     """How far an outbound message came, in a word and a shape.
 
@@ -190,6 +198,9 @@ class MessageView:
             line that nobody said; `author_icon` is its icon).
         note: what happened other than writing: "tapped “Classes”", "edited".
         replies: what it offers to be tapped.
+        can_answer: whether an answer can name it.
+        react_url: where a reaction of ours goes; None where there can be none.
+        emojis: what it can be.
     """
 
     id: str
@@ -209,6 +220,10 @@ class MessageView:
     reactions: Sequence[ReactionView] = ()
     state: StateView | None = None
     actions: Sequence[ActionView] = ()
+    can_answer: bool = False
+    can_answer_privately: bool = False
+    react_url: str | None = None
+    emojis: Sequence[ReactionChoice] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,10 +271,26 @@ class ComposerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BannerView:
+    """What stands above a conversation: another app has it, or the post it is under."""
+
+    text: str = field(repr=False)
+    icon: str
+    kind: str = ""
+    detail: str = field(default="", repr=False)
+    picture_url: str | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
+    url_label: str = ""
+    actions: Sequence[tuple[str, str, dict[str, str]]] = ()
+    """Labels, addresses to post to, and fields."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadView:
     """The middle pane.
 
     Attributes:
+        banners: what one has to know of the whole conversation.
         keeps_older: whether what "Load older messages" brought stays when this is morphed in.
     """
 
@@ -272,6 +303,7 @@ class ThreadView:
     back_url: str
     days: Sequence[DayView]
     composer: ComposerView
+    banners: Sequence[BannerView] = ()
     unread: int = 0
     older_url: str | None = None
     keeps_older: bool = False
@@ -288,7 +320,13 @@ class ThreadView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonView:
-    """The right pane; `panel` is the host's own HTML about its contact."""
+    """The right pane; `panel` is the host's own HTML about its contact.
+
+    Attributes:
+        origins: where the person came from, first and last.
+        bot_paused: until when bots are quiet, in words; "" where they are not.
+        linked_url: the same person's other conversation: of a comment the direct one, and back.
+    """
 
     name: str = field(repr=False)
     avatar: Avatar
@@ -296,6 +334,11 @@ class PersonView:
     channel_label: str
     subtitle: str
     facts: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    origins: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    bot_paused: str = ""
+    resume_bot_url: str | None = None
+    linked_url: str | None = None
+    linked_label: str = ""
     panel: object = field(default=None, repr=False)
     panel_note: str = ""
     data_url: str | None = None

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
-from flask_messenger.inbox.queries import MessageRow
-from flask_messenger.models import Message, Reaction
+from flask_messenger.channels.registry import channel_named
+from flask_messenger.content import HEART
+from flask_messenger.inbox.queries import IN_PUBLIC, MessageRow
+from flask_messenger.models import Conversation, Message, Reaction
+from flask_messenger.models.conversations import COMMENTS as IN_COMMENTS
 from flask_messenger.models.messages import (
     BY_BOT,
     BY_OTHER_APP,
@@ -28,6 +31,7 @@ from flask_messenger.ui.presenters.inbox import (
     DayView,
     MessageView,
     QuoteView,
+    ReactionChoice,
     ReactionView,
     StateView,
 )
@@ -49,6 +53,17 @@ PAGE_KEY: Final = re.compile(r"[0-9a-f]{32}")
 TAPS: Final = ("postback", "quick_reply")
 COMMENTS: Final = ("comment", "mention", "post")
 QUOTED_LENGTH: Final = 160
+PRIVATE_REPLY_LASTS: Final = timedelta(days=7)
+"""How long a way to answer in private is shown; the policy decides."""
+EMOJIS: Final = (
+    HEART,
+    "\N{THUMBS UP SIGN}",
+    "\N{FACE WITH TEARS OF JOY}",
+    "\N{FACE WITH OPEN MOUTH}",
+    "\N{CRYING FACE}",
+    "\N{PERSON WITH FOLDED HANDS}",
+)
+"""What is offered where any emoji would do."""
 KIND_NOTES: Final = {
     "ephemeral": "seen once",
     "mention": "mentioned you",
@@ -73,7 +88,31 @@ WORDLESS: Final = {
 AUTHOR_ICONS: Final = {BY_PAGE_INBOX: "page", BY_BOT: "bot", BY_OTHER_APP: "page"}
 
 
-def days_of(rows: Sequence[MessageRow], reader: Reader) -> list[DayView]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What a conversation says of all its messages.
+
+    Attributes:
+        is_public: whether they stand under a post, for everybody to read.
+        emojis: what one of our side can react with; empty where nobody can.
+    """
+
+    is_public: bool = False
+    emojis: tuple[str, ...] = ()
+
+
+DIRECT: Final = Traits()
+
+
+def traits_of(conversation: Conversation) -> Traits:
+    """Return what a conversation says of its messages."""
+    if conversation.kind == IN_COMMENTS:
+        return Traits(is_public=True)
+    limits = channel_named(conversation.channel).limits
+    return Traits(emojis=EMOJIS if limits.reactions is None else (HEART,))
+
+
+def days_of(rows: Sequence[MessageRow], reader: Reader, traits: Traits = DIRECT) -> list[DayView]:
     """Return the messages by day of the reader's own zone, oldest first.
 
     What somebody discarded is gone from the page.
@@ -88,13 +127,13 @@ def days_of(rows: Sequence[MessageRow], reader: Reader) -> list[DayView]:
         DayView(
             key=when.isoformat(),
             label=day_label(when, today=today),
-            messages=[message_view(row, reader) for row in group],
+            messages=[message_view(row, reader, traits) for row in group],
         )
         for when, group in groupby(shown, key=day)
     ]
 
 
-def message_view(row: MessageRow, reader: Reader) -> MessageView:
+def message_view(row: MessageRow, reader: Reader, traits: Traits = DIRECT) -> MessageView:
     """Return one bubble, or the line of a notice."""
     message = row.message
     if message.direction == NOTICE:
@@ -120,8 +159,54 @@ def message_view(row: MessageRow, reader: Reader) -> MessageView:
         replies=[] if is_inbound else replies_of(message.content or {}),
         reactions=[_reaction(reaction) for reaction in row.reactions],
         state=None if is_inbound else _state(message, reader),
-        actions=_actions(message, reader),
+        actions=[*_actions(message, reader), *_public_actions(row, reader, traits)],
+        **_ways_to_answer(row, reader, traits),
     )
+
+
+def _ways_to_answer(row: MessageRow, reader: Reader, traits: Traits) -> dict[str, Any]:
+    """Return how a message can be answered: by its name, in private, by a reaction."""
+    message = row.message
+    is_there = message.external_id is not None and message.deleted_at is None
+    if not is_there or not reader.tenant.may("reply"):
+        return {}
+    if traits.is_public:
+        is_theirs = message.direction == INBOUND and message.kind in IN_PUBLIC
+        is_recent = reader.now - message.sent_at < PRIVATE_REPLY_LASTS
+        return {
+            "can_answer": is_theirs,
+            "can_answer_privately": is_theirs and is_recent and row.private_reply is None,
+        }
+    ours = {each.emoji for each in row.reactions if each.direction != INBOUND}
+    may_react = message.direction == INBOUND and bool(traits.emojis)
+    return {
+        "can_answer": True,
+        "react_url": (
+            reader.link("messenger_ui.react_to", message_id=message.id) if may_react else None
+        ),
+        "emojis": [ReactionChoice(emoji=each, is_ours=each in ours) for each in traits.emojis],
+    }
+
+
+def _public_actions(row: MessageRow, reader: Reader, traits: Traits) -> list[ActionView]:
+    """Return what can be done about a public comment besides answering it."""
+    message, found = row.message, []
+    if row.private_reply is not None:
+        conversation_id = row.private_reply.conversation_id
+        url = reader.link("messenger_ui.inbox", conversation_id=conversation_id)
+        found.append(ActionView(label="Answered in private", url=url, is_link=True))
+    is_there = message.external_id is not None and message.deleted_at is None
+    if not traits.is_public or not is_there or not reader.tenant.may("reply"):
+        return found
+    if message.direction == INBOUND:
+        label, view = ("Hide", "hide") if message.hidden_at is None else ("Show again", "show")
+        found.append(_action(reader, label, view, message))
+    return [*found, _action(reader, "Delete", "delete", message)]
+
+
+def _action(reader: Reader, label: str, view: str, message: Message) -> ActionView:
+    url = reader.link(f"messenger_ui.{view}", message_id=message.id)
+    return ActionView(label=label, url=url)
 
 
 def _notice(message: Message, reader: Reader) -> MessageView:

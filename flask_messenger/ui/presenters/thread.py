@@ -1,11 +1,14 @@
 """One conversation with what one does about it, and the person beside it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from flask_messenger.inbox.queries import ConversationRow, MessagePage
-from flask_messenger.models.conversations import CLOSED, OPEN, SNOOZED
+from flask_messenger.models import Conversation
+from flask_messenger.models.conversations import CLOSED, COMMENTS, OPEN, SNOOZED
+from flask_messenger.outbox.ownership import THEIRS, Control
 from flask_messenger.ui.presenters.inbox import (
+    BannerView,
     Choice,
     ComposerView,
     PersonView,
@@ -13,15 +16,30 @@ from flask_messenger.ui.presenters.inbox import (
     ThreadView,
 )
 from flask_messenger.ui.presenters.listing import place
-from flask_messenger.ui.presenters.messages import days_of
-from flask_messenger.ui.presenters.people import avatar_of
+from flask_messenger.ui.presenters.messages import days_of, traits_of
+from flask_messenger.ui.presenters.notices import touch_words
+from flask_messenger.ui.presenters.people import avatar_of, safe_url
 from flask_messenger.ui.presenters.reader import YOU, Reader, channel_label, iso, person_name
 from flask_messenger.ui.presenters.times import (
+    moment,
     short_date,
     snooze_choices,
     snoozed_until,
     time_ago_spoken,
 )
+
+POST_TITLES: Final = ("title", "ad_title", "caption", "message", "text")
+POST_KINDS: Final = {
+    "ad": "your ad",
+    "feed": "your post",
+    "live": "your live video",
+    "live_video": "your live video",
+    "photo": "your photo",
+    "post": "your post",
+    "reel": "your reel",
+    "reels": "your reel",
+    "video": "your video",
+}
 
 
 def thread_view(
@@ -30,6 +48,7 @@ def thread_view(
     reader: Reader,
     *,
     composer: ComposerView,
+    control: Control,
     kept: dict[str, str],
     keeps_older: bool = False,
 ) -> ThreadView:
@@ -40,6 +59,7 @@ def thread_view(
         page: its newest messages.
         reader: who reads.
         composer: where one answers.
+        control: who may write here, where several apps share the account.
         kept: the filters of the list, which "Back" returns to.
         keeps_older: whether this continues what the page shows already.
     """
@@ -58,7 +78,8 @@ def thread_view(
         person_url=link("person"),
         seen_url=link("seen") if may_reply else "",
         back_url=reader.link("messenger_ui.inbox", **kept),
-        days=days_of(page.items, reader),
+        banners=banners_of(row, reader, control),
+        days=days_of(page.items, reader, traits_of(conversation)),
         composer=composer,
         unread=conversation.unread_count,
         older_url=link("older", before=page.older_cursor) if page.older_cursor else None,
@@ -73,6 +94,50 @@ def thread_view(
         snooze_url=link("snooze") if may_reply and is_open else None,
         snoozes=snoozes(reader) if may_reply and is_open else (),
     )
+
+
+def banners_of(row: ConversationRow, reader: Reader, control: Control) -> list[BannerView]:
+    """Return what one has to know before one answers."""
+    conversation = row.conversation
+    found = []
+    if conversation.kind == COMMENTS:
+        found.append(_post(conversation))
+    if control.owner == THEIRS:
+        found.append(_taken(row, reader, control))
+    return found
+
+
+def _post(conversation: Conversation) -> BannerView:
+    details = conversation.subject_details or {}
+    kind = str(details.get("media_product_type") or details.get("item") or "post").lower()
+    title = next((str(details[key]) for key in POST_TITLES if details.get(key)), "")
+    return BannerView(
+        text=f"Comments on {POST_KINDS.get(kind, 'your post')}",
+        detail=title[:200],
+        icon="comment",
+        picture_url=safe_url(_text(details.get("picture_url") or details.get("media_url"))),
+        url=safe_url(_text(details.get("permalink_url") or details.get("permalink"))),
+        url_label="Open post",
+    )
+
+
+def _taken(row: ConversationRow, reader: Reader, control: Control) -> BannerView:
+    url = reader.link("messenger_ui.control", conversation_id=row.conversation.id)
+    may = reader.tenant.may("reply")
+    return BannerView(
+        text=f"{control.name[:1].upper()}{control.name[1:]} answers here now.",
+        icon="user",
+        kind="warn",
+        actions=(
+            (("Take over", url, {"action": "take"}), ("Ask for it", url, {"action": "request"}))
+            if may
+            else ()
+        ),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def status_pill(row: ConversationRow, reader: Reader) -> Pill | None:
@@ -140,6 +205,9 @@ def person_view(
         channel_label=label,
         subtitle=f"{label} · since {short_date(first, today)}",
         facts=[(name, value) for name, value in facts if value],
+        origins=_origins(conversation),
+        **_bot(row, reader),
+        **_linked(row, reader),
         panel=panel,
         panel_note=panel_note,
         data_url=(
@@ -148,6 +216,37 @@ def person_view(
             else None
         ),
     )
+
+
+def _origins(conversation: Conversation) -> list[tuple[str, str]]:
+    """Say where the person came from; once, where they came one way only."""
+    first, last = touch_words(conversation.first_touch), touch_words(conversation.last_touch)
+    if conversation.first_touch == conversation.last_touch or not last:
+        return [("From", first)] if first else []
+    return [("First", first), ("Last", last)]
+
+
+def _bot(row: ConversationRow, reader: Reader) -> dict[str, Any]:
+    until = row.conversation.bot_paused_until
+    if until is None or until <= reader.now:
+        return {}
+    words = moment(until, now=reader.now, zone=reader.zone)
+    url = reader.link("messenger_ui.resume_bot", conversation_id=row.conversation.id)
+    return {
+        "bot_paused": f"Quiet until {words}",
+        "resume_bot_url": url if reader.tenant.may("reply") else None,
+    }
+
+
+def _linked(row: ConversationRow, reader: Reader) -> dict[str, Any]:
+    linked_id = row.conversation.linked_conversation_id
+    if linked_id is None:
+        return {}
+    is_comments = row.conversation.kind == COMMENTS
+    return {
+        "linked_url": reader.link("messenger_ui.inbox", conversation_id=linked_id),
+        "linked_label": "Open their messages" if is_comments else "Open their comments",
+    }
 
 
 def _last_wrote(row: ConversationRow, reader: Reader) -> str:

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from flask_messenger.errors import GraphError
 from flask_messenger.models import Message
 from flask_messenger.models.messages import (
     BY_BOT,
@@ -16,9 +15,9 @@ from flask_messenger.models.messages import (
     READ,
     SENDING,
     SENT,
-    UNDELIVERED,
     UNKNOWN,
 )
+from flask_messenger.outbox.reasons import reason_of
 from flask_messenger.ui.presenters.inbox import StateView
 from flask_messenger.ui.presenters.reader import SOMEBODY, Reader
 
@@ -40,30 +39,9 @@ STATES: Final = {
 SCHEDULED: Final = StateView(word="Scheduled", icon="clock")
 
 
-def _causes() -> dict[str, str]:
-    """Collect what agents read about each way Graph refuses, from the errors themselves."""
-    found: dict[str, str] = {}
-    kinds: list[type[GraphError]] = [GraphError]
-    while kinds:
-        kind = kinds.pop()
-        found[kind.slug] = kind.agent_text
-        kinds.extend(kind.__subclasses__())
-    return found
-
-
-CAUSES: Final = {
-    **_causes(),
-    UNDELIVERED: "Meta took it, but it did not reach the person.",
-    "window_closed": "The time to reply was over.",
-    "plan_required": "Your plan does not have this channel.",
-    "invalid_content": "The channel cannot carry this message.",
-    "account_disconnected": "The account is disconnected.",
-}
-
-
 def cause(error_slug: str | None) -> str:
     """Say why a message was not sent, without a full stop: it stands in a line of its own."""
-    return CAUSES.get(error_slug or "", GraphError.agent_text).rstrip(".")
+    return reason_of(error_slug or "").rstrip(".")
 
 
 def author(message: Message, reader: Reader) -> str:

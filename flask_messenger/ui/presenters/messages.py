@@ -21,6 +21,7 @@ from flask_messenger.models.messages import (
     INBOUND,
     NOTICE,
     QUEUED,
+    SENDING,
     UNKNOWN,
 )
 from flask_messenger.ui.presenters.attachments import attachments_of
@@ -167,8 +168,7 @@ def message_view(row: MessageRow, reader: Reader, traits: Traits = DIRECT) -> Me
 def _ways_to_answer(row: MessageRow, reader: Reader, traits: Traits) -> dict[str, Any]:
     """Return how a message can be answered: by its name, in private, by a reaction."""
     message = row.message
-    is_there = message.external_id is not None and message.deleted_at is None
-    if not is_there or not reader.tenant.may("reply"):
+    if not _is_at_meta(message) or not reader.tenant.may("reply"):
         return {}
     if traits.is_public:
         is_theirs = message.direction == INBOUND and message.kind in IN_PUBLIC
@@ -188,6 +188,11 @@ def _ways_to_answer(row: MessageRow, reader: Reader, traits: Traits) -> dict[str
     }
 
 
+def _is_at_meta(message: Message) -> bool:
+    is_on_its_way = message.status in {FAILED, QUEUED, SENDING, UNKNOWN}
+    return message.external_id is not None and message.deleted_at is None and not is_on_its_way
+
+
 def _public_actions(row: MessageRow, reader: Reader, traits: Traits) -> list[ActionView]:
     """Return what can be done about a public comment besides answering it."""
     message, found = row.message, []
@@ -195,8 +200,7 @@ def _public_actions(row: MessageRow, reader: Reader, traits: Traits) -> list[Act
         conversation_id = row.private_reply.conversation_id
         url = reader.link("messenger_ui.inbox", conversation_id=conversation_id)
         found.append(ActionView(label="Answered in private", url=url, is_link=True))
-    is_there = message.external_id is not None and message.deleted_at is None
-    if not traits.is_public or not is_there or not reader.tenant.may("reply"):
+    if not traits.is_public or not _is_at_meta(message) or not reader.tenant.may("reply"):
         return found
     if message.direction == INBOUND:
         label, view = ("Hide", "hide") if message.hidden_at is None else ("Show again", "show")

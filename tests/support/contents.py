@@ -103,7 +103,7 @@ EXAMPLES = {
         FeedbackTemplate(
             "How was it?",
             "Rate",
-            Question("q1", "csat", "Your visit?", "neg_pos", "five_stars", "Tell us more"),
+            Question("q1", "csat", "Your visit?", "neg_pos", "one_to_five", "Tell us more"),
             "https://shop.example/privacy",
             "One question",
             3,

@@ -87,14 +87,8 @@ class Crm:
 
 
 def _is_with(conversation: dict[str, Any], customer: Customer, kind: str) -> bool:
-    """Say whether it is the customer's: by their id, or under a post by their name."""
-    if conversation.get("kind", DIRECT) != kind:
-        return False
-    person = conversation["person"]
-    if kind == DIRECT:
-        return bool(person["recipient_id"] == customer.psid)
-    plain = re.sub(r"[^a-z]+", "-", str(person["name"] or "").lower())
-    return plain == customer.name
+    known_as = customer.psid if kind == DIRECT else customer.commenter_id
+    return bool(conversation["kind"] == kind and conversation["person"]["recipient_id"] == known_as)
 
 
 def _token(page: str) -> str:

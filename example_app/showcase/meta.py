@@ -39,10 +39,6 @@ class Meta:
         """Publish something as the account; return its id."""
         return str(self.post(f"/posts/api/{account}/posts", **wanted)["id"])
 
-    def comment(self, account: str, post_id: str, **wanted: Any) -> str:
-        """Comment on a post; return the comment's id."""
-        return str(self.post(f"/posts/api/{account}/posts/{post_id}/comments", **wanted)["id"])
-
     def allow_everything(self, dialog_url: str, *, person: str, page_ids: list[str]) -> str:
         """Answer the login dialog as `person`; return the query it leads back with."""
         asked = dict(parse_qsl(urlsplit(dialog_url).query))
@@ -77,7 +73,8 @@ class Customer:
         self._meta = meta
         self.account = account
         self.name = name
-        self.psid = ""
+        self.psid = ""  # what the account calls them
+        self.commenter_id = ""  # and below its posts
 
     def does(self, act: str, **body: Any) -> dict[str, Any]:
         """Do what the simulator's API for customers calls `act`."""
@@ -93,6 +90,13 @@ class Customer:
     def taps(self, title: str, payload: str, **more: Any) -> None:
         """Tap a button."""
         self.does("postbacks", title=title, payload=payload, **more)
+
+    def comments(self, post_id: str, text: str, **more: Any) -> str:
+        """Comment on a post; return the comment's id."""
+        path = f"/posts/api/{self.account}/posts/{post_id}/comments"
+        told = self._meta.post(path, customer=self.name, text=text, **more)
+        self.commenter_id = str(told["from_id"])
+        return str(told["id"])
 
     def meets(self, act: str, **body: Any) -> None:
         """Let something happen to the conversation that is not the customer's doing."""

@@ -120,14 +120,16 @@ def too_late(crm: Crm, meta: Meta) -> None:
 def under_posts(crm: Crm, meta: Meta) -> None:
     """Show comments: on a post, an ad and a live video; changed, removed, answered twice."""
     post = meta.publish(PAGE, kind="photo", text="Our new room is open", picture="meadow")
-    maya = meta.customer(PAGE, "maya-okafor")
-    asked = meta.comment(PAGE, post, customer=maya.name, text="Looks great! What does it cost?")
-    again = meta.comment(PAGE, post, customer=maya.name, text="And is there a sauna?", parent=asked)
-    gone = meta.comment(PAGE, post, customer="jonas-berg", text="First!")
+    advert = meta.publish(PAGE, kind="ad", text="Bring a friend", ad_title="Two for one")
+    live = meta.publish(PAGE, kind="live", text="Live: leg day with Sam")
+    maya, jonas = meta.customer(PAGE, "maya-okafor"), meta.customer(PAGE, "jonas-berg")
+    asked = maya.comments(post, "Looks great! What does it cost?")
+    again = maya.comments(post, "And is there a sauna?", parent=asked)
+    gone = jonas.comments(post, "First!")
     meta.change("PATCH", f"/posts/api/{PAGE}/comments/{again}", text="Is there a sauna, too?")
     meta.change("DELETE", f"/posts/api/{PAGE}/comments/{gone}")
-    live = meta.publish(PAGE, kind="live", text="Live: leg day with Sam")
-    meta.comment(PAGE, live, customer="priya-raman", text="How many of these?")
+    meta.customer(PAGE, "aiko-nakamura").comments(advert, "Until when?")
+    meta.customer(PAGE, "priya-raman").comments(live, "How many of these?")
     crm.answer(maya, kind=COMMENTS, text="There is one, Maya.", reply_to=again)
     price = "The day pass is 12 euro. Shall I book you one?"
     crm.answer(maya, kind=COMMENTS, text=price, private_reply_to=asked)
@@ -179,10 +181,10 @@ def asked_on_instagram(crm: Crm, meta: Meta) -> None:
 def under_instagram_posts(crm: Crm, meta: Meta) -> None:
     """Show comments below a picture and a reel."""
     picture = meta.publish(INSTAGRAM, kind="photo", text="New bags!", picture="dunes")
-    priya = meta.customer(INSTAGRAM, "priya-raman")
-    asked = meta.comment(INSTAGRAM, picture, customer=priya.name, text="Where can I get one?")
     reel = meta.publish(INSTAGRAM, kind="reel", text="Leg day", picture="hills")
-    meta.comment(INSTAGRAM, reel, customer="jonas-berg", text="My legs hurt already")
+    priya = meta.customer(INSTAGRAM, "priya-raman")
+    asked = priya.comments(picture, "Where can I get one?")
+    meta.customer(INSTAGRAM, "jonas-berg").comments(reel, "My legs hurt already")
     text = "At the front desk, Priya. Shall I keep one for you?"
     crm.answer(priya, kind=COMMENTS, text=text, private_reply_to=asked)
 

@@ -16,6 +16,7 @@ from flask_messenger.simulator import comment_events, ids, pictures, posts, requ
 from flask_messenger.simulator.accounts import Account
 from flask_messenger.simulator.chat import KEEP_ALIVE_SECONDS, list_customers
 from flask_messenger.simulator.events_changes import ADD, REMOVE
+from flask_messenger.simulator.seeds import commenter_id_of
 from flask_messenger.simulator.state import SimulatorState, simulator
 from flask_messenger.simulator.threads import HOUR_MS
 
@@ -114,7 +115,8 @@ def comment(account: str, post_id: str) -> ResponseReturnValue:
             picture=_picture_url(sent),
             created_at=ids.now_ms() - round(hours_ago * HOUR_MS),
         )
-    return jsonify(id=written["id"], post_id=post_id), 201
+        from_id = _from_id(found, written["customer"])
+    return jsonify(id=written["id"], post_id=post_id, from_id=from_id), 201
 
 
 @bp.patch("/api/<account>/comments/<comment_id>")
@@ -238,6 +240,13 @@ def _picture_url(sent: Mapping[str, Any]) -> str | None:
     if sent["picture"] not in pictures.PHOTOS:
         raise BadRequest(f"picture must be one of {', '.join(pictures.PHOTOS)}.")
     return pictures.photo_url(simulator().settings.base_url, sent["picture"])
+
+
+def _from_id(account: Account, customer: str | None) -> str:
+    """Return whom webhooks say that a comment is from."""
+    if customer is None:
+        return account.id
+    return commenter_id_of(account.id, customer, account.channel)
 
 
 def _customer(db: sqlite3.Connection, account: Account, sent: Mapping[str, Any]) -> str:

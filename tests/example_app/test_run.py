@@ -4,17 +4,26 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
 import requests
 
+from example_app.showcase.scenes import SCENES
 from tests.example_app.running import Example, port_settings, try_run
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 NOA = "noa@solo.example"
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
 
 
 def answers(url: str) -> bool:
@@ -51,6 +60,27 @@ def test_it_starts_says_where_it_is_and_keeps_its_data(tmp_path: Path) -> None:
         assert "Solo Studio · Plus plan" in page
         with redis.Redis.from_url(valkey_url) as client:
             assert client.get("kept") == b"yes"
+
+
+def test_it_fills_itself_with_a_conversation_of_each_kind(tmp_path: Path) -> None:
+    with Example(tmp_path, **port_settings(), DEMO_CONVERSATIONS="on") as example:
+        log = tmp_path / "log" / "showcase.log"
+        wait_until(lambda: log.exists() and len(log.read_text().splitlines()) == len(SCENES))
+        with example.browse("sam@brightside.example") as session:
+            accounts = session.get(f"{example.crm_url}/api/messenger/accounts", timeout=5).json()
+            answer = session.get(f"{example.crm_url}/api/messenger/conversations", timeout=5)
+            found = answer.json()["items"]
+
+    assert log.read_text().splitlines() == [f"{scene.__name__}: played" for scene in SCENES]
+    assert {each["channel"] for each in accounts["items"]} == {"facebook", "instagram"}
+    kinds = {(each["channel"], each["kind"]) for each in found}
+    assert kinds == {
+        ("facebook", "direct"),
+        ("facebook", "comments"),
+        ("instagram", "direct"),
+        ("instagram", "comments"),
+    }
+    assert any(each["has_failed"] for each in found)
 
 
 def test_open_event_streams_do_not_hold_up_the_end(tmp_path: Path) -> None:

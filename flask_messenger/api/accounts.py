@@ -54,7 +54,7 @@ def get_diagnosis(account_id: uuid.UUID) -> Diagnosis:
     "examineAccount",
     tag="accounts",
     answers={200: (Diagnosis, "What was found; each thing with its cause and its fix.")},
-    problems=(404,),
+    problems=(403, 404),
 )
 def examine_account(account_id: uuid.UUID) -> Diagnosis:
     """Examine an account now: Meta is asked, and what it says is kept."""

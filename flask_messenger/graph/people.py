@@ -9,6 +9,7 @@ from flask_messenger.errors import (
     RecipientUnavailableError,
 )
 from flask_messenger.graph.client import Graph, node
+from flask_messenger.graph.request import GRAPH
 from flask_messenger.settings import MetaApp
 
 FIELDS: Final = "first_name,last_name,name,profile_pic"
@@ -20,10 +21,21 @@ class Profile:
 
     name: str | None = field(default=None, repr=False)
     picture_url: str | None = field(default=None, repr=False)
+    username: str | None = field(default=None, repr=False)
 
 
-def read_profile(graph: Graph, *, app: MetaApp, token: str, person_id: str) -> Profile | None:
+def read_profile(
+    graph: Graph,
+    *,
+    app: MetaApp,
+    token: str,
+    person_id: str,
+    fields: str = FIELDS,
+    host: str = GRAPH,
+) -> Profile | None:
     """Return a person's profile; None where Meta does not tell us, now or ever.
+
+    `fields` are those of the account's channel, `host` the one its login belongs to.
 
     Many people have no profile for us: they came by phone number, blocked the Page, or the app
     is not reviewed for it. None of that is a failure.
@@ -34,10 +46,16 @@ def read_profile(graph: Graph, *, app: MetaApp, token: str, person_id: str) -> P
         GraphError: the token is dead, or Graph is busy or away; asking later may work.
     """
     try:
-        answer = graph.get(node(person_id), app=app, token=token, params={"fields": FIELDS})
+        params = {"fields": fields}
+        answer = graph.get(node(person_id), app=app, token=token, params=params, host=host)
     except (RecipientUnavailableError, MissingPermissionError, InvalidGraphRequestError):
         return None
-    profile = Profile(name=_name(answer), picture_url=_text(answer.get("profile_pic")))
+    username = _text(answer.get("username"))
+    profile = Profile(
+        name=_name(answer) or username,
+        picture_url=_text(answer.get("profile_pic")),
+        username=username,
+    )
     return profile if profile != Profile() else None
 
 

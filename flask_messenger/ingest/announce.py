@@ -17,12 +17,15 @@ from rq.timeouts import BaseTimeoutException
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from flask_messenger.channels.registry import channel_named
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import GraphError, SecretError
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.people import read_profile
+from flask_messenger.graph.request import GRAPH, INSTAGRAM
 from flask_messenger.hooks import IdentityInfo
 from flask_messenger.models import Account, Conversation, Identity, Message
+from flask_messenger.models.accounts import BY_INSTAGRAM
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.conversations import (
     COMMENTS,
@@ -196,9 +199,18 @@ def _learn_profile(app: Flask, session: Session, *, identity: Identity, account:
         return
     identity_id, person_id = identity.id, identity.external_id
     meta_app = held.settings.apps.get(account.app_name, held.settings.default_app)
+    fields = channel_named(account.channel).profile_fields
+    host = INSTAGRAM if account.login == BY_INSTAGRAM else GRAPH
     session.commit()
     try:
-        profile = read_profile(held.get(Graph), app=meta_app, token=token, person_id=person_id)
+        profile = read_profile(
+            held.get(Graph),
+            app=meta_app,
+            token=token,
+            person_id=person_id,
+            fields=fields,
+            host=host,
+        )
         profile_state = PROFILE_FETCHED if profile else PROFILE_UNAVAILABLE
     except GraphError as error:
         logger.info("profile_failed identity_id=%s error=%s", identity_id, error.slug)
@@ -211,6 +223,7 @@ def _learn_profile(app: Flask, session: Session, *, identity: Identity, account:
             picture_url=func.coalesce(
                 profile.picture_url if profile else None, Identity.picture_url
             ),
+            username=func.coalesce(profile.username if profile else None, Identity.username),
             profile_state=profile_state,
             profile_checked_at=utc_now(),
         )

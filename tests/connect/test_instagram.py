@@ -10,7 +10,8 @@ import pytest
 from flask_messenger.channels.instagram import Instagram
 from flask_messenger.crypto import KeyRing
 from flask_messenger.graph.subscriptions import CARRIER_FIELDS
-from flask_messenger.models import Account, PendingConnection
+from flask_messenger.ingest.announce import introduce
+from flask_messenger.models import Account, Identity, PendingConnection
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 from tests.connect.conftest import (
@@ -350,3 +351,27 @@ def test_choice_of_an_earlier_version_has_expired(app, browser, meta) -> None:
         session.commit()
 
     assert browser.choose(attempt_id, "1001").json["reason"] == "choice_expired"
+
+
+@pytest.mark.parametrize(
+    ("login", "url"), [("facebook", f"{URL}/7001"), ("instagram", f"{IG_URL}/7001")]
+)
+def test_instagram_person_is_asked_for_what_instagram_knows(
+    app, meta, make, rows, login, url
+) -> None:
+    account = make("account", channel="instagram", external_id=IG, login=login)
+    identity = make("identity", account, external_id="7001", name=None)
+    meta.get(url, json={"id": "7001", "name": None, "username": "maya", "profile_pic": "https://p"})
+
+    with app.app_context(), system_scope("test"):
+        session = state_of(app).db.session
+        introduce(
+            app,
+            session,
+            identity=session.get_one(Identity, identity.id),
+            account=session.get_one(Account, account.id),
+        )
+
+    [found] = rows(Identity)
+    assert (found.name, found.username, found.picture_url) == ("maya", "maya", "https://p")
+    assert query(meta.calls[0])["fields"] == ["name,username,profile_pic"]

@@ -16,35 +16,55 @@ from flask_messenger.graph.client import Graph
 from flask_messenger.graph.messages import SentMessage, send_message
 from flask_messenger.graph.request import GraphRequest
 from flask_messenger.outbox.lane import Dispatch
+from flask_messenger.outbox.uploading import Uploading
 from flask_messenger.settings import MetaApp
 
 _LAST: Final = None
+UNKNOWN_FILE: Final = 2018074
+"""Meta does not know a file by the id that it gave: it keeps them for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One message on its way, as Graph is asked for it."""
+    """One message on its way, as Graph is asked for it.
+
+    Attributes:
+        request: what is asked; an `Uploading` builds it when Meta has the message's files.
+    """
 
     dispatch: Dispatch
     app: MetaApp
     token: str = field(repr=False)
-    request: GraphRequest = field(repr=False)
+    request: GraphRequest | Uploading = field(repr=False)
     tag: str | None
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether files have to be given to Meta first."""
+        return isinstance(self.request, Uploading)
 
     def make(self, graph: Graph) -> "Outcome":
         """Ask Graph and return what came of it; never raises."""
         try:
-            answer = send_message(
-                graph,
-                app=self.app,
-                token=self.token,
-                request=self.request,
-            )
+            answer = self._send(graph)
         except GraphError as error:
             return Outcome(dispatch=self.dispatch, tag=self.tag, error=error)
         except Exception as error:  # noqa: BLE001 - a thread that ends would take its message along
             return Outcome(dispatch=self.dispatch, tag=self.tag, error=error)
         return Outcome(dispatch=self.dispatch, tag=self.tag, answer=answer)
+
+    def _send(self, graph: Graph) -> SentMessage:
+        if not isinstance(self.request, Uploading):
+            return send_message(graph, app=self.app, token=self.token, request=self.request)
+        try:
+            built = self.request.build()
+            return send_message(graph, app=self.app, token=self.token, request=built)
+        except GraphError as error:
+            if UNKNOWN_FILE not in {error.code, error.subcode}:
+                raise
+        self.request.forget()
+        built = self.request.build()
+        return send_message(graph, app=self.app, token=self.token, request=built)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ from flask_messenger.errors import (
     SecretError,
     TierError,
 )
+from flask_messenger.graph.request import GraphRequest
+from flask_messenger.media.resolve import needs_upload
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.base import utc_now
 from flask_messenger.outbox.calls import Call, Outcome
@@ -29,6 +31,7 @@ from flask_messenger.outbox.lane import Dispatch
 from flask_messenger.outbox.pacing import Pacer
 from flask_messenger.outbox.plans import Plans
 from flask_messenger.outbox.policy import THREAD_TAKEN, Decision
+from flask_messenger.outbox.uploading import Uploading
 from flask_messenger.outbox.verdicts import (
     DisconnectedError,
     HeldError,
@@ -47,6 +50,7 @@ class Preparer:
     """Turns dispatches into calls; keeps what it looked up for a moment."""
 
     def __init__(self, app: Flask, *, threaded: bool = False) -> None:
+        self._app = app
         self._held = state_of(app)
         self._plans = Plans(app, threaded=threaded)
         self._tokens: dict[tuple[uuid.UUID, str], str] = {}
@@ -93,12 +97,24 @@ class Preparer:
         channel.check_content(content)
         if isinstance(content, Media) and content.type in {"audio", "video"}:
             self._wait_for_media(dispatch)
-        request = channel.build_message(
-            content,
-            endpoint=dispatch.endpoint,
-            recipient=dispatch.recipient,
-            options=_options(dispatch, tag=tag),
-        )
+        options = _options(dispatch, tag=tag)
+        request: GraphRequest | Uploading
+        if needs_upload(content):
+            request = Uploading(
+                app=self._app,
+                dispatch=dispatch,
+                meta_app=meta_app,
+                token=token,
+                content=content,
+                options=options,
+            )
+        else:
+            request = channel.build_message(
+                content,
+                endpoint=dispatch.endpoint,
+                recipient=dispatch.recipient,
+                options=options,
+            )
         return Call(dispatch=dispatch, app=meta_app, token=token, request=request, tag=tag)
 
     def _decide_again(self, dispatch: Dispatch) -> Decision:

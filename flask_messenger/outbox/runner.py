@@ -46,6 +46,7 @@ from flask_messenger.outbox.prepare import Preparer
 from flask_messenger.outbox.ready import Ready
 from flask_messenger.outbox.sight import Sight
 from flask_messenger.outbox.unwritten import Leftovers, Pending
+from flask_messenger.outbox.uploading import THREADS as UPLOAD_THREADS
 from flask_messenger.outbox.verdicts import NotYetError
 from flask_messenger.outbox.wake import Listener, Wake
 from flask_messenger.outbox.writer import Writer, will_pass
@@ -108,6 +109,7 @@ class Runner:
         self._session: Session = self._held.db.session
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._calls = Calls(threads, self._inbox)
+        self._uploads = Calls(min(threads, UPLOAD_THREADS), self._inbox)
         # More than there are threads, so that none waits for the next claim.
         self._most = max(1, threads + threads // AHEAD)
         self._plenty = threads // AHEAD // 2
@@ -164,6 +166,7 @@ class Runner:
         if self._listener is not None and self._listener.has_started:
             self._listener.close()
         self._calls.close()
+        self._uploads.close()
         self._hear(0.0)
         self._leave()
         self._preparer.close()
@@ -286,7 +289,8 @@ class Runner:
             if isinstance(made, Outcome):
                 self._inbox.put(made)
             else:
-                self._calls.make(Sending(made, graph))
+                calls = self._uploads if made.is_upload else self._calls
+                calls.make(Sending(made, graph))
 
     def _return_missed(
         self, missed: Iterable[Place], due: Mapping[uuid.UUID, datetime | None]
@@ -353,7 +357,7 @@ class Runner:
 
     def _give_back(self) -> None:
         """Give back what no thread has begun: it is certain that it did not go out."""
-        for work in self._calls.withdraw():
+        for work in (*self._calls.withdraw(), *self._uploads.withdraw()):
             if isinstance(work, Sending):
                 error = NotYetError(timedelta(0))
                 self._inbox.put(Outcome(dispatch=work.call.dispatch, error=error))

@@ -8,7 +8,7 @@ from sqlalchemy import insert, or_, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.content import Content, Images, Media, QuickReplies
-from flask_messenger.errors import ContentError
+from flask_messenger.media.uploads import attach_uploads
 from flask_messenger.models import Attachment, Conversation, Message
 from flask_messenger.models.base import new_id, new_id_at
 from flask_messenger.models.messages import OUTBOUND, QUEUED
@@ -79,7 +79,14 @@ def insert_message(
 
 
 def attach_files(session: Session, message: Message, content: Content, *, now: datetime) -> None:
-    """Keep what files the message has, for the page: an address, or a file of ours."""
+    """Keep what files the message has, for the page: an address, or a file of ours.
+
+    Raises:
+        InvalidRequestError: it names a file that the workspace does not have.
+    """
+    if content.upload_ids:
+        attach_uploads(session, message, content, now=now)
+    behind = len(content.upload_ids)
     rows: list[dict[str, Any]] = [
         {
             "id": new_id(),
@@ -90,10 +97,10 @@ def attach_files(session: Session, message: Message, content: Content, *, now: d
             "url": each.url,
             "payload": {},
             "state": "remote",
-            "upload_id": _uuid(each.upload_id),
             "created_at": now,
         }
-        for position, each in enumerate(_files_of(content))
+        for position, each in enumerate(_files_of(content), behind)
+        if each.upload_id is None
     ]
     if rows:
         session.execute(insert(Attachment.__table__), rows)
@@ -109,16 +116,3 @@ def _files_of(content: Content) -> list[Media]:
             Media(IMAGE, each.url, each.attachment_id, each.upload_id) for each in content.images
         ]
     return []
-
-
-def _uuid(text: str | None) -> uuid.UUID | None:
-    """Return an id of a file of ours.
-
-    Raises:
-        ContentError: it is none.
-    """
-    try:
-        return uuid.UUID(text) if text else None
-    except ValueError:
-        message = "There is no such file. Upload it again."
-        raise ContentError(message, field="attachment.upload_id") from None

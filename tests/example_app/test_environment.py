@@ -13,6 +13,7 @@ from example_app.environment import (
     database_url,
     demo_password,
     keep_secret,
+    wants_showcase,
 )
 
 
@@ -116,3 +117,17 @@ def test_flasks_own_prefix_wins_over_plain_names(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("FLASK_META_GRAPH_VERSION", "v25.0")
 
     assert create_app().config["META_GRAPH_VERSION"] == "v25.0"
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({}, True),
+        ({"DEMO_CONVERSATIONS": "off"}, False),
+        ({"MESSENGER_SIMULATOR": "off"}, False),  # with the real Meta nobody plays the customers
+    ],
+)
+def test_conversations_are_played_where_meta_is_simulated(
+    settings: dict[str, str], wanted: bool
+) -> None:
+    assert wants_showcase(settings) is wanted

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from flask_messenger.channels._limits import Limits
 from flask_messenger.content import (
@@ -128,6 +129,10 @@ def _generic_template(problems: Problems, content: GenericTemplate, limits: Limi
 
 
 def _media_template(problems: Problems, content: MediaTemplate, limits: Limits) -> None:
+    host = urlsplit(content.url).hostname if content.url is not None else None
+    if host is not None and not f".{host}".endswith(".facebook.com"):
+        message = "A media template takes addresses of facebook.com only: upload the file instead."
+        problems.add("media.url", message)
     _check_buttons(problems, "buttons", content.buttons, limits)
 
 

@@ -139,10 +139,16 @@ MESSENGERS = [
     (Text("\N{GRINNING FACE}" * 2000), Text("a" * 2001), "text", "2000 characters"),
     (Images((Picture(URL),) * 30), Images((Picture(URL),) * 31), "images", "At most 30"),
     (
-        MediaTemplate("image", URL, buttons=buttons(3)),
-        MediaTemplate("image", URL, buttons=buttons(4)),
+        MediaTemplate("image", attachment_id="185", buttons=buttons(3)),
+        MediaTemplate("image", attachment_id="185", buttons=buttons(4)),
         "buttons",
         "3",
+    ),
+    (
+        MediaTemplate("image", "https://www.facebook.com/photo/1"),
+        MediaTemplate("image", "https://notfacebook.com/photo/1"),
+        "media.url",
+        "facebook.com only: upload",
     ),
     (
         replace(RECEIPT, elements=LINES * 100),

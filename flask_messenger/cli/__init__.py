@@ -10,6 +10,7 @@ from flask_messenger.cli.doctor import doctor
 from flask_messenger.cli.journal import journal
 from flask_messenger.cli.keys import keys
 from flask_messenger.cli.privacy import privacy
+from flask_messenger.cli.profile import profile
 from flask_messenger.cli.roles import roles
 from flask_messenger.cli.webhooks import webhooks
 from flask_messenger.cli.worker import worker
@@ -37,6 +38,7 @@ messenger.add_command(doctor)
 messenger.add_command(journal)
 messenger.add_command(keys)
 messenger.add_command(privacy)
+messenger.add_command(profile)
 messenger.add_command(roles)
 messenger.add_command(webhooks)
 messenger.add_command(worker)

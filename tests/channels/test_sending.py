@@ -81,6 +81,8 @@ def test_tagged_message_says_its_type_and_tag(channel, endpoint):
     assert (body["messaging_type"], body["tag"]) == ("MESSAGE_TAG", "HUMAN_AGENT")
 
 
+@pytest.mark.covers("facebook", "do:reply_to")
+@pytest.mark.covers("instagram", "do:reply_to")
 @pytest.mark.parametrize(("channel", "endpoint"), SENDING)
 def test_reply_names_the_message(channel, endpoint):
     body = build(Text("Hello"), channel=channel, endpoint=endpoint, reply_to_external_id="m_1")

@@ -128,6 +128,6 @@ def test_flasks_own_prefix_wins_over_plain_names(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_conversations_are_played_where_meta_is_simulated(
-    settings: dict[str, str], wanted: bool
+    settings: dict[str, str], *, wanted: bool
 ) -> None:
     assert wants_showcase(settings) is wanted

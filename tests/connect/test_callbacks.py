@@ -19,7 +19,7 @@ from flask_messenger.models.base import utc_now
 from flask_messenger.settings import MetaApp
 from flask_messenger.state import state_of
 from tests.connect.conftest import API, PERSON, page
-from tests.support.app import APP_SECRET
+from tests.support.app import APP_SECRET, INSTAGRAM_APP_SECRET
 
 
 def encode(raw: bytes) -> str:
@@ -243,3 +243,54 @@ def test_error_does_not_repeat_what_was_sent() -> None:
         read_signed_request("secret.stuff", [])
 
     assert "stuff" not in repr(caught.value)
+
+
+# Instagram's own login: a secret, addresses and people of its own.
+
+
+def test_instagrams_callback_ends_what_instagrams_login_connected(call, make, rows) -> None:
+    make("account", external_id="1001", meta_user_id=PERSON)
+    make("account", channel="instagram", login="instagram", meta_user_id=PERSON)
+
+    answer = call("instagram/deauthorize", signed(secret=INSTAGRAM_APP_SECRET))
+
+    assert answer.json == {"success": True, "accounts": 1}
+    assert {each.login: each.status for each in rows(Account)} == {
+        "facebook": "active",
+        "instagram": "disconnected",
+    }
+
+
+def test_facebooks_callback_leaves_accounts_of_instagrams_login(call, make, rows) -> None:
+    make("account", channel="instagram", login="instagram", meta_user_id=PERSON)
+
+    call("deauthorize", signed())
+
+    assert [each.status for each in rows(Account)] == ["active"]
+
+
+def test_instagrams_data_deletion_has_a_code_of_its_own(call, make, rows) -> None:
+    make("account", channel="instagram", login="instagram", meta_user_id=PERSON)
+    issued_at = int(time.time()) + 5
+
+    first = call(
+        "instagram/data-deletion", signed(secret=INSTAGRAM_APP_SECRET, issued_at=issued_at)
+    )
+    second = call("data-deletion", signed(issued_at=issued_at))
+
+    assert first.json["confirmation_code"] != second.json["confirmation_code"]
+    [row] = rows(Account)
+    assert (row.status, row.meta_user_id, row.token_sealed) == ("disconnected", None, None)
+
+
+def test_webhooks_signed_with_either_secret_are_taken(app) -> None:
+    body = b'{"object":"instagram","entry":[]}'
+    statuses = []
+    for secret in (APP_SECRET, INSTAGRAM_APP_SECRET, "wrong"):
+        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        answer = app.test_client().post(
+            "/webhooks/meta", data=body, headers={"X-Hub-Signature-256": f"sha256={signature}"}
+        )
+        statuses.append(answer.status_code)
+
+    assert statuses == [200, 200, 401]

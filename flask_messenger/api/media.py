@@ -81,7 +81,9 @@ def _wanted_part(file: ServedFile, tag: str) -> tuple[int, int] | None:
         RequestedRangeNotSatisfiable: the file has no such bytes.
     """
     wanted = request.range
-    if wanted is None or file.size_bytes is None or len(wanted.ranges) != 1:
+    if wanted is None or file.size_bytes is None:
+        return None
+    if wanted.units != "bytes" or len(wanted.ranges) != 1:
         return None
     known = request.if_range
     if known.date is not None or (known.etag is not None and known.etag != tag):

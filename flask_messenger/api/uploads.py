@@ -1,5 +1,6 @@
 """Uploads: files that agents send."""
 
+import contextlib
 import uuid
 from typing import Final
 
@@ -35,7 +36,8 @@ def upload_file(form: UploadForm) -> Response:
     del form  # the file is read from the request, piece by piece
     tenant = require_permission("reply")
     given = _read_file()
-    row = uploads.store_upload(state().db.session, state(), given, tenant=tenant, now=utc_now())
+    with contextlib.closing(given.stream):
+        row = uploads.store_upload(state().db.session, state(), given, tenant=tenant, now=utc_now())
     shown = Upload.of(row).model_dump_json()
     return Response(shown, status=201, mimetype="application/json")
 

@@ -44,10 +44,12 @@ class MultipartForm:
         while piece := self.read(PIECE_BYTES):
             yield piece
 
-    def read(self, size: int = PIECE_BYTES) -> bytes:
-        """Return the next bytes of the body, `size` at most."""
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes of the body, `size` at most; all that is left where it is less."""
+        if size < 0:
+            return b"".join(self)
         for part in (self._head, self._file, self._tail):
-            if piece := part.read(size if size > 0 else PIECE_BYTES):
+            if piece := part.read(size):
                 return piece
         return b""
 

@@ -23,10 +23,13 @@ from tests.media.conftest import FileServer, Received, picture
 from tests.support.app import GRAPH_URL, PAGE_TOKEN
 from tests.support.ingest import rows
 
+pytestmark = pytest.mark.databases("postgresql")
+
 FILM = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"\0" * 200_000
 SOUND = b"ID3\x03\0\0\0\0\0\0" + b"\0" * 5_000
 
 
+@pytest.mark.databases("postgresql", "sqlite")
 @pytest.mark.covers("facebook", "receive:image")
 def test_picture_is_kept_with_what_it_is(
     received: Received, files: FileServer, store: Store
@@ -72,7 +75,6 @@ def test_thumbnail_is_small_upright_and_bare(
         ("animated_image", picture((20, 20), "GIF"), "image/gif"),
     ],
 )
-@pytest.mark.databases("sqlite")
 def test_every_type_is_told_by_its_bytes(
     received: Received, files: FileServer, type_: str, content: bytes, mime_type: str
 ) -> None:
@@ -250,30 +252,30 @@ def test_two_workers_do_not_take_the_same(received: Received, files: FileServer)
 
 
 def test_job_fetches_what_was_woken_for(received: Received, files: FileServer) -> None:
-    row = received.attach(files.serve("/photo.jpg", picture()))
+    row_id = received.attach(files.serve("/photo.jpg", picture())).id
 
     jobs.wake_fetching(["w1"])
     jobs.take_turns("bulk")
 
-    assert received.reload(row.id).state == "stored"
+    assert received.reload(row_id).state == "stored"
 
 
 def test_sweep_finds_what_nobody_was_woken_for(received: Received, files: FileServer) -> None:
-    row = received.attach(files.serve("/photo.jpg", picture()))
+    row_id = received.attach(files.serve("/photo.jpg", picture())).id
     parts = [part for part in jobs.SCHEDULE if part.name == "sweep_media"]
 
     jobs.sweep(parts)
     jobs.take_turns("bulk")
 
-    assert received.reload(row.id).state == "stored"
+    assert received.reload(row_id).state == "stored"
 
 
 def test_without_redis_the_tables_are_looked_at(received: Received, files: FileServer) -> None:
-    row = received.attach(files.serve("/photo.jpg", picture()))
+    row_id = received.attach(files.serve("/photo.jpg", picture())).id
 
     jobs.poll("bulk")
 
-    assert received.reload(row.id).state == "stored"
+    assert received.reload(row_id).state == "stored"
 
 
 def test_key_says_nothing_of_a_person(received: Received, files: FileServer) -> None:

@@ -24,6 +24,8 @@ OPTIONS = {
     "--redirect-uri": "SIMULATOR_REDIRECT_URI",
     "--deauthorize-url": "SIMULATOR_DEAUTHORIZE_URL",
     "--data-deletion-url": "SIMULATOR_DATA_DELETION_URL",
+    "--instagram-deauthorize-url": "SIMULATOR_INSTAGRAM_DEAUTHORIZE_URL",
+    "--instagram-data-deletion-url": "SIMULATOR_INSTAGRAM_DATA_DELETION_URL",
     "--speed": "SIMULATOR_SPEED",
     "--public-url": "SIMULATOR_PUBLIC_URL",
 }

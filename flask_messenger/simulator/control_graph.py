@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from flask_messenger.simulator import (
+    callbacks,
     error_table,
     graph_templates,
     ids,
@@ -85,11 +86,26 @@ def change_instagram(account: str) -> ResponseReturnValue:
 
 @bp.post("/instagram/<account>/deauthorize")
 def deauthorize_instagram(account: str) -> ResponseReturnValue:
-    """Let an Instagram account remove the app: its tokens and webhooks end."""
-    app_id = requested.text(requested.body("app_id"), "app_id", APP_ID)
+    """Let an Instagram account remove the app, and tell the app unless `notify` is false."""
+    sent = requested.body("app_id", "notify")
+    app_id = requested.text(sent, "app_id", APP_ID)
     with simulator().storage.writing() as db:
-        removed = instagram_grants.remove_grant(db, _account(db, account).id, app_id)
-    return jsonify(removed=removed)
+        instagram_id = _account(db, account).id
+        removed = instagram_grants.remove_grant(db, instagram_id, app_id)
+    told = None
+    if requested.flag(sent, "notify", default=True):
+        told = callbacks.send_instagram_deauthorize(simulator(), instagram_id, app_id)
+    return jsonify(removed=removed, callback=told)
+
+
+@bp.post("/instagram/<account>/data-deletion")
+def ask_for_instagram_deletion(account: str) -> ResponseReturnValue:
+    """Let an Instagram account ask the app to delete its data; answer with its url and code."""
+    app_id = requested.text(requested.body("app_id"), "app_id", APP_ID)
+    with simulator().storage.reading() as db:
+        instagram_id = _account(db, account).id
+    told = callbacks.send_instagram_data_deletion(simulator(), instagram_id, app_id)
+    return jsonify(callback=told)
 
 
 @bp.post("/tokens/age")

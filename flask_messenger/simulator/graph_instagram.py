@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from flask_messenger.simulator import errors, ids, instagram_grants, pictures
+from flask_messenger.simulator import callbacks, errors, ids, instagram_grants, pictures
 from flask_messenger.simulator.access import BASIC, known_account, permits, require_access
 from flask_messenger.simulator.endpoints import Call, endpoint
 from flask_messenger.simulator.fields import Field, pick
@@ -113,6 +113,7 @@ def remove_app(call: Call) -> dict[str, Any]:
     """Take back everything that the account granted the app."""
     with simulator().storage.writing() as db:
         instagram_grants.remove_grant(db, call.node_id, call.token.app_id)
+    callbacks.send_instagram_deauthorize_later(simulator(), call.node_id, call.token.app_id)
     return {"success": True}
 
 

@@ -9,8 +9,9 @@ import time
 from typing import Any
 
 from flask_messenger.simulator import errors, tokens
+from flask_messenger.simulator.accounts import linked_instagram
 from flask_messenger.simulator.endpoints import NOBODY, Call, endpoint
-from flask_messenger.simulator.grants import find_grant
+from flask_messenger.simulator.grants import Grant, find_grant
 from flask_messenger.simulator.state import simulator
 from flask_messenger.simulator.tokens import APP, NEVER, Token
 from flask_messenger.simulator.vocabulary import PERMISSIONS
@@ -129,18 +130,22 @@ def _describe(db: sqlite3.Connection, token: Token) -> dict[str, Any]:
         "expires_at": token.expires_at,
         "issued_at": token.issued_at,
         "scopes": granted,
-        "granular_scopes": [
-            {"scope": name, "target_ids": list(grant.page_ids)}
-            if name in GRANULAR
-            else {"scope": name}
-            for name in granted
-            if grant is not None
-        ],
+        "granular_scopes": [_granular(db, grant, name) for name in granted if grant is not None],
         "user_id": token.user_id,
     }
     if token.page_id is not None:
         described["profile_id"] = token.page_id
     return described
+
+
+def _granular(db: sqlite3.Connection, grant: Grant, name: str) -> dict[str, Any]:
+    """Return for which Pages or Instagram accounts a permission holds; without ids, for all."""
+    if name in GRANULAR:
+        return {"scope": name, "target_ids": list(grant.page_ids)}
+    if name.startswith("instagram_"):
+        linked = [linked_instagram(db, page_id) for page_id in grant.page_ids]
+        return {"scope": name, "target_ids": [account.id for account in linked if account]}
+    return {"scope": name}
 
 
 def _failure(error: errors.GraphError) -> dict[str, Any]:

@@ -10,7 +10,9 @@ CREATE TABLE IF NOT EXISTS apps (
     has_human_agent INTEGER NOT NULL DEFAULT 1,
     redirect_uris TEXT NOT NULL DEFAULT '[]',
     deauthorize_url TEXT NOT NULL DEFAULT '',
-    data_deletion_url TEXT NOT NULL DEFAULT ''
+    data_deletion_url TEXT NOT NULL DEFAULT '',
+    instagram_deauthorize_url TEXT NOT NULL DEFAULT '',
+    instagram_data_deletion_url TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS app_subscriptions (
     app_id TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,

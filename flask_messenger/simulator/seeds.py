@@ -106,10 +106,13 @@ def plant(db: sqlite3.Connection, settings: SimulatorSettings) -> None:
 def _plant_app(db: sqlite3.Connection, settings: SimulatorSettings) -> None:
     db.execute(
         "INSERT INTO apps (id, name, secret, instagram_app_id, instagram_app_secret,"
-        " redirect_uris, deauthorize_url, data_deletion_url)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+        " redirect_uris, deauthorize_url, data_deletion_url, instagram_deauthorize_url,"
+        " instagram_data_deletion_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET"
         " redirect_uris = excluded.redirect_uris, deauthorize_url = excluded.deauthorize_url,"
-        " data_deletion_url = excluded.data_deletion_url",
+        " data_deletion_url = excluded.data_deletion_url,"
+        " instagram_deauthorize_url = excluded.instagram_deauthorize_url,"
+        " instagram_data_deletion_url = excluded.instagram_data_deletion_url",
         [
             constants.APP_ID,
             constants.APP_NAME,
@@ -119,6 +122,8 @@ def _plant_app(db: sqlite3.Connection, settings: SimulatorSettings) -> None:
             json.dumps(settings.redirect_uris),
             settings.deauthorize_url,
             settings.data_deletion_url,
+            settings.instagram_deauthorize_url,
+            settings.instagram_data_deletion_url,
         ],
     )
     # The dashboard's webhook setting: the callback of this start, whatever an earlier one had.

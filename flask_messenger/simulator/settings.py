@@ -16,6 +16,12 @@ DEFAULTS: dict[str, str] = {
     "SIMULATOR_REDIRECT_URI": "http://127.0.0.1:5000/api/integrations/meta/callback",
     "SIMULATOR_DEAUTHORIZE_URL": "http://127.0.0.1:5000/api/integrations/meta/deauthorize",
     "SIMULATOR_DATA_DELETION_URL": "http://127.0.0.1:5000/api/integrations/meta/data-deletion",
+    "SIMULATOR_INSTAGRAM_DEAUTHORIZE_URL": (
+        "http://127.0.0.1:5000/api/integrations/meta/instagram/deauthorize"
+    ),
+    "SIMULATOR_INSTAGRAM_DATA_DELETION_URL": (
+        "http://127.0.0.1:5000/api/integrations/meta/instagram/data-deletion"
+    ),
     "SIMULATOR_SPEED": "1",
     "SIMULATOR_PUBLIC_URL": "",
     "SIMULATOR_FETCH_ATTACHMENTS": "1",
@@ -41,6 +47,8 @@ class SimulatorSettings:
     redirect_uris: tuple[str, ...]
     deauthorize_url: str
     data_deletion_url: str
+    instagram_deauthorize_url: str
+    instagram_data_deletion_url: str
     speed: float
     base_url: str
     fetches_attachments: bool
@@ -67,6 +75,8 @@ class SimulatorSettings:
             redirect_uris=tuple(found["SIMULATOR_REDIRECT_URI"].replace(",", " ").split()),
             deauthorize_url=found["SIMULATOR_DEAUTHORIZE_URL"],
             data_deletion_url=found["SIMULATOR_DATA_DELETION_URL"],
+            instagram_deauthorize_url=found["SIMULATOR_INSTAGRAM_DEAUTHORIZE_URL"],
+            instagram_data_deletion_url=found["SIMULATOR_INSTAGRAM_DATA_DELETION_URL"],
             speed=_number(found, "SIMULATOR_SPEED", lowest=0.001, highest=1_000_000),
             base_url=found["SIMULATOR_PUBLIC_URL"].rstrip("/") or f"http://{shown_host}:{port}",
             fetches_attachments=found["SIMULATOR_FETCH_ATTACHMENTS"].lower()

@@ -67,6 +67,8 @@ def start(tmp_path: Path, callback: Callback) -> Iterator[Callable[..., Running]
                 "SIMULATOR_CALLBACK_URL": callback.url + "/webhooks/meta",
                 "SIMULATOR_DEAUTHORIZE_URL": callback.url + "/deauthorize",
                 "SIMULATOR_DATA_DELETION_URL": callback.url + "/data-deletion",
+                "SIMULATOR_INSTAGRAM_DEAUTHORIZE_URL": callback.url + "/instagram/deauthorize",
+                "SIMULATOR_INSTAGRAM_DATA_DELETION_URL": callback.url + "/instagram/data-deletion",
                 **changes,
             }
             running = Running(settings)

@@ -1,5 +1,9 @@
 """Instagram Login: its dialog, its tokens, the account it opens, its webhooks."""
 
+import base64
+import hashlib
+import hmac
+import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -7,7 +11,7 @@ import pytest
 
 from flask_messenger.simulator.seeds import instagram_id_of, page_id_of
 from tests.simulator.conftest import Running
-from tests.simulator.driver import REDIRECT, SCOPE, error_of
+from tests.simulator.driver import REDIRECT, SCOPE, Callback, error_of, wait_until
 from tests.simulator.instagram import BASIC, COACH, COMMENTS, SECRET, Instagram
 
 DOWNTOWN = page_id_of("Iron Gym Downtown")
@@ -179,12 +183,32 @@ def test_tokens_work_on_their_own_host_only(graph: Running, instagram: Instagram
     assert error_of(instagram.get("v25.0/me", by_facebook)) == (190, None)
 
 
-def test_removed_app_ends_the_token(instagram: Instagram) -> None:
+def test_removed_app_ends_the_token(instagram: Instagram, callback: Callback) -> None:
     token = instagram.connect()
 
     assert instagram.call("DELETE", "v25.0/me/permissions", token).json() == {"success": True}
 
     assert error_of(instagram.get("v25.0/me", token)) == (190, 458)
+    wait_until(lambda: len(callback.forms) == 1)
+    assert callback.forms[0][0] == "/instagram/deauthorize"
+
+
+@pytest.mark.parametrize("wish", ["deauthorize", "data-deletion"])
+def test_callbacks_are_signed_with_the_secret_of_the_instagram_product(
+    graph: Running, instagram: Instagram, callback: Callback, wish: str
+) -> None:
+    scoped = instagram.get("v25.0/me", instagram.log_in(), fields="id").json()["id"]
+
+    told = graph.control("POST", f"instagram/{COACH}/{wish}")
+
+    path, form = callback.forms[0]
+    signature, _, payload = form["signed_request"][0].partition(".")
+    wanted = hmac.new(SECRET.encode(), payload.encode(), hashlib.sha256).digest()
+    said = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    assert path == f"/instagram/{wish}"
+    assert told["callback"]["status"] == 200
+    assert base64.urlsafe_b64decode(signature + "==") == wanted
+    assert said["user_id"] == scoped
 
 
 def test_webhook_fields_are_set_and_replaced(instagram: Instagram) -> None:

@@ -79,3 +79,14 @@ def test_permissions_of_the_app_follow_its_mode(graph: Running) -> None:
 
     assert live["data"] == [{"permission": "pages_messaging", "status": "live"}]
     assert developed == {"data": []}
+
+
+def test_debug_token_says_for_which_accounts(business: Business, graph: Running) -> None:
+    told = graph.get("debug_token", APP_TOKEN, input_token=business.token).json()["data"]
+    granular = {one["scope"]: one.get("target_ids") for one in told["granular_scopes"]}
+
+    assert granular["pages_messaging"] == [PAGE]
+    assert granular["instagram_manage_messages"] == [INSTAGRAM]
+    assert granular["public_profile"] is None
+    assert told["expires_at"] == 0
+    assert told["data_access_expires_at"] > told["issued_at"]

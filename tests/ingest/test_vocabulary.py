@@ -7,7 +7,16 @@ from flask import Flask
 
 from flask_messenger.crypto import KeyRing
 from flask_messenger.events import MESSAGE_KINDS, NOTICE_KINDS
-from flask_messenger.models import Account, AuditEntry, Conversation, Identity, Message, OptIn
+from flask_messenger.models import (
+    Account,
+    Attachment,
+    AuditEntry,
+    Conversation,
+    Identity,
+    Message,
+    OptIn,
+    Reaction,
+)
 from flask_messenger.models import Template as StoredTemplate
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
@@ -17,6 +26,7 @@ from tests.support.ingest import rows
 
 pytestmark = pytest.mark.databases("postgresql")
 
+ACCOUNT_OF = {"facebook": PAGE, "instagram": INSTAGRAM}
 FACEBOOK_MESSAGES = {
     "text": Row("text", "Do you deliver to Köln?"),
     "image": Row("media", attachments=(("image", "pending"),)),
@@ -593,6 +603,83 @@ def test_a_template_shows_what_meta_decided(app: Flask, factory: Factory) -> Non
     (found,) = rows(app, StoredTemplate)
     assert (found.status, found.status_reason) == ("approved", "NONE")
     assert found.status_at is not None
+
+
+@pytest.mark.covers(
+    "facebook",
+    "receive:edit",
+    "receive:deletion",
+    "receive:reaction",
+    "receive:reaction_removed",
+    "receive:delivered",
+    "receive:read",
+)
+@pytest.mark.covers(
+    "instagram",
+    "receive:edit",
+    "receive:deletion",
+    "receive:reaction",
+    "receive:reaction_removed",
+    "receive:read",
+    "receive:echo_page_inbox",
+    "receive:echo_other_app",
+)
+@pytest.mark.parametrize("is_backwards", [False, True])
+@pytest.mark.parametrize("channel", ["facebook", "instagram"])
+def test_what_happens_to_messages(
+    app: Flask, factory: Factory, channel: str, *, is_backwards: bool
+) -> None:
+    factory.account(channel=channel, external_id=ACCOUNT_OF[channel])
+    marks = ["seen"] if channel == "instagram" else ["delivered", "read"]
+    names = ["text", "image", "edit", "reaction", "deletion", "answer", "later_answer", *marks]
+
+    for name in reversed(names) if is_backwards else names:
+        receive(app, channel, name)
+
+    found = {
+        each.external_id.removeprefix(f"m_{channel}_"): (
+            each.text,
+            each.edit_number,
+            each.deleted_at is not None,
+            each.status,
+            each.sent_by,
+        )
+        for each in rows(app, Message)
+    }
+    assert found == {
+        "text": ("What I meant", 1, False, "received", "customer"),
+        "image": (None, 0, True, "received", "customer"),
+        "answer": ("Yes", 0, False, "read", "page_inbox"),
+        "later_answer": ("Always", 0, False, "read", "other_app"),
+    }
+    assert rows(app, Attachment) == []
+    (reaction,) = rows(app, Reaction)
+    assert (reaction.name, reaction.is_removed) == ("love", False)
+
+    receive(app, channel, "reaction_removed", "reaction")
+
+    assert [each.is_removed for each in rows(app, Reaction)] == [True]
+
+
+@pytest.mark.covers("instagram", "receive:thread_taken", "receive:thread_requested")
+def test_a_thread_taken_back_on_instagram(app: Flask, factory: Factory) -> None:
+    factory.account(channel="instagram", external_id=INSTAGRAM)
+
+    receive(app, "instagram", "thread_taken", "thread_requested")
+
+    (thread,) = rows(app, Conversation)
+    assert thread.thread_owner_app_id == "4242"
+    assert sorted(each.kind for each in rows(app, Message)) == ["thread_requested", "thread_taken"]
+
+
+@pytest.mark.covers("facebook", "receive:ice_breaker", "receive:live_comment")
+def test_ice_breakers_and_comments_on_live_videos_of_a_page(app: Flask, factory: Factory) -> None:
+    factory.account(external_id=PAGE)
+
+    receive(app, "facebook", "ice_breaker", "live_comment")
+
+    found = [(each.kind, each.text) for each in rows(app, Message)]
+    assert sorted(found) == [("comment", "How much?"), ("postback", "Where are you?")]
 
 
 def test_nobody_hears_what_an_unknown_account_is_told(app: Flask) -> None:

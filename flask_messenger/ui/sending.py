@@ -25,6 +25,7 @@ from flask_messenger.outbox.reconcile import (
     retry_message,
 )
 from flask_messenger.realtime import publish
+from flask_messenger.replies.using import fill_kept_template
 from flask_messenger.state import state
 from flask_messenger.tenancy import require_permission
 from flask_messenger.ui.acting import changed
@@ -43,7 +44,7 @@ def send(conversation_id: uuid.UUID) -> ResponseReturnValue:
         state(),
         tenant_workspace_id=tenant.workspace_id,
         conversation_id=conversation_id,
-        content=_read_content(),
+        content=_read_content(conversation_id, tenant),
         sender=BY_PERSON,
         sent_by_ref=tenant.user_id,
         sent_by_name=tenant.user_name or None,
@@ -79,7 +80,10 @@ def _external_id_of(message_id: str, tenant: Tenant) -> str | None:
     return found.external_id
 
 
-def _read_content() -> Content:
+def _read_content(conversation_id: uuid.UUID, tenant: Tenant) -> Content:
+    template_id = request.form.get("template", "")
+    if template_id:
+        return _fill_template(conversation_id, template_id, tenant)
     upload_id = request.form.get("upload", "").strip()
     if upload_id:
         return Media(type=request.form.get("kind") or "file", upload_id=upload_id)
@@ -87,6 +91,20 @@ def _read_content() -> Content:
     if url:
         return Media(type=request.form.get("kind") or "image", url=url)
     return Text(request.form.get("text", ""))
+
+
+def _fill_template(conversation_id: uuid.UUID, template_id: str, tenant: Tenant) -> Content:
+    try:
+        filled = fill_kept_template(
+            state().db.session,
+            state(),
+            tenant=tenant,
+            conversation_id=conversation_id,
+            template_id=uuid.UUID(template_id),
+        )
+    except ValueError as error:
+        raise InvalidRequestError("There is no such template.", field="template") from error
+    return filled.content
 
 
 def _read_time(text: str) -> datetime | None:

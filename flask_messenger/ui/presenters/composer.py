@@ -44,6 +44,7 @@ def composer_view(
         limit=limits.comment if is_public else limits.text,
         limit_unit=CHARACTERS if is_public else limits.text_unit,
         upload_url="" if is_public else reader.link("messenger_ui.upload"),
+        replies_url=reader.link("messenger_ui.replies", conversation_id=conversation.id),
         ends_at_iso=iso(ends_at) if ends_at else "",
         ends_words=moment(ends_at, now=reader.now, zone=reader.zone) if ends_at else "",
         is_open=False,

@@ -247,6 +247,7 @@ class ComposerView:
         ends_words: the same moment in words.
         limit_unit: what `limit` counts, `characters` or `bytes`.
         upload_url: where files for the answer go; "" where it carries none.
+        replies_url: where saved replies and templates are listed; "" where none fit.
         closed_title: why nothing can be written; "" where something can.
         closed_text: what can be done instead.
     """
@@ -257,6 +258,7 @@ class ComposerView:
     limit: int
     limit_unit: str = "characters"
     upload_url: str = ""
+    replies_url: str = ""
     is_open: bool
     pill: Pill | None = None
     closes_at_iso: str = ""

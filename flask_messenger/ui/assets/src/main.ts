@@ -3,11 +3,13 @@ import "htmx.org";
 import { startChrome } from "./chrome";
 import { startComposer } from "./composer";
 import { startListing } from "./listing";
+import { startReplies } from "./replies";
 import { startThread } from "./thread";
 import { startUpdates } from "./updates";
 
 startChrome();
 startListing();
 startThread();
+startReplies();
 startComposer();
 startUpdates();

@@ -102,6 +102,32 @@ def test_the_simulator_brings_its_own_values() -> None:
 
     assert given.graph_url == given.dialog_url == "http://127.0.0.1:5001"
     assert given.default_app.app_id == "1000000000000001"
+    assert given.default_app.instagram_app_id == "1000000000000002"
+    assert given.instagram_graph_url == "http://127.0.0.1:5001/graph.instagram.com"
+
+
+def test_instagrams_login_has_hosts_and_secrets_of_its_own() -> None:
+    given = read(META_INSTAGRAM_APP_ID="7", META_INSTAGRAM_APP_SECRET="igs3cret")
+
+    assert given.instagram_graph_url == "https://graph.instagram.com"
+    assert given.instagram_api_url == "https://api.instagram.com"
+    assert given.instagram_dialog_url == "https://www.instagram.com"
+    app = given.default_app
+    assert app.secrets == (*app.facebook_secrets, "igs3cret")
+    assert "igs3cret" not in repr(given)
+
+
+@pytest.mark.parametrize("key", ["META_INSTAGRAM_APP_ID", "META_INSTAGRAM_APP_SECRET"])
+def test_half_of_instagrams_login_is_named(key: str) -> None:
+    other = {"META_INSTAGRAM_APP_ID", "META_INSTAGRAM_APP_SECRET"} - {key}
+
+    with pytest.raises(ConfigurationError, match=f"{other.pop()} is missing"):
+        read(**{key: "7"})
+
+
+@pytest.mark.parametrize("value", ["a,b", "a b", ["a", "b", "a"]])
+def test_permissions_to_ask_for_are_a_list_or_text(value: Any) -> None:
+    assert read(META_LOGIN_SCOPES=value).default_app.login_scopes == ("a", "b")
 
 
 def test_the_simulators_constants_are_the_ones_we_expect() -> None:
@@ -109,7 +135,15 @@ def test_the_simulators_constants_are_the_ones_we_expect() -> None:
         settings.SIMULATOR_APP_ID,
         settings.SIMULATOR_APP_SECRET,
         settings.SIMULATOR_VERIFY_TOKEN,
-    ) == (constants.APP_ID, constants.APP_SECRET, constants.VERIFY_TOKEN)
+        settings.SIMULATOR_INSTAGRAM_APP_ID,
+        settings.SIMULATOR_INSTAGRAM_APP_SECRET,
+    ) == (
+        constants.APP_ID,
+        constants.APP_SECRET,
+        constants.VERIFY_TOKEN,
+        constants.INSTAGRAM_APP_ID,
+        constants.INSTAGRAM_APP_SECRET,
+    )
 
 
 def test_several_apps_by_name() -> None:

@@ -15,6 +15,7 @@ UTILITY_CATEGORY: Final = "UTILITY"
 MAX_COMPONENTS: Final = 3
 MAX_BUTTONS: Final = 3
 MAX_LANGUAGE: Final = 16
+HEADER_IMAGE: Final = "header_image"
 COMPONENTS: Final = ("HEADER", "BODY", "BUTTONS")
 HEADERS: Final = ("TEXT", "IMAGE")
 BUTTONS: Final = ("URL", "POSTBACK")
@@ -49,19 +50,12 @@ class Proposal:
         check_name(self.name)
         check_language(self.language)
         _check_components(self.components)
-        names = placeholders(self.components)
-        numbers = [each for each in names if each.isdigit()]
-        if numbers and len(numbers) != len(names):
-            message = "Placeholders are all numbers or all names, such as {{order_number}}."
-            raise InvalidRequestError(message, field="components")
-        if numbers and sorted(map(int, numbers)) != list(range(1, len(numbers) + 1)):
-            message = "Numbered placeholders begin with {{1}} and leave none out."
-            raise InvalidRequestError(message, field="components")
+        _check_placeholders(self.components)
 
     @property
     def parameter_format(self) -> str:
         """What Meta calls the kind of its placeholders."""
-        names = placeholders(self.components)
+        names = [name for _, text in _texts(self.components) for name in _PLACEHOLDER.findall(text)]
         return POSITIONAL if names and names[0].isdigit() else NAMED
 
     def as_dict(self) -> dict[str, Any]:
@@ -97,8 +91,21 @@ def check_language(language: str) -> None:
 
 
 def placeholders(components: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the placeholders of header, body and buttons, each once, in order."""
-    found = (name for _, text in _texts(components) for name in _PLACEHOLDER.findall(text))
+    """Return the names of the values that fill a template, each once, in order.
+
+    A placeholder has the name that it is written with. Numbers begin anew in each component: those
+    of the body are `1`, `2`, …; of a header `header_1`; of the address of the second button
+    `button_2`. A header that is a picture wants its address as `header_image`.
+    """
+    found: list[str] = []
+    for component in components:
+        kind = _kind(component)
+        if kind == "BUTTONS":
+            found += [name for _, name in _open_buttons(component)]
+        elif _is_picture(component, kind):
+            found.append(HEADER_IMAGE)
+        else:
+            found += [_value_name(kind, name) for name in _names_in(component)]
     return list(dict.fromkeys(found))
 
 
@@ -136,19 +143,37 @@ def _parameters(
     component: Mapping[str, Any], kind: str, values: Mapping[str, Any], *, is_named: bool
 ) -> Iterator[dict[str, Any]]:
     if kind == "BUTTONS":
-        for button in component.get("buttons") or ():
-            for name in _PLACEHOLDER.findall(str(button.get("url") or "")):
-                yield {"type": "URL", "url": _value(name, values)}
-        return
-    if kind == "HEADER" and str(component.get("format")).upper() == "IMAGE":
-        url = values.get("header_image")
-        if not url:
-            raise MissingVariableError("header_image", field="variables")
-        yield {"type": "image", "image": {"link": str(url)}}
-        return
-    for name in dict.fromkeys(_PLACEHOLDER.findall(str(component.get("text") or ""))):
-        named = {"parameter_name": name} if is_named else {}
-        yield {"type": "text", **named, "text": _value(name, values)}
+        for _, name in _open_buttons(component):
+            yield {"type": "URL", "url": _value(name, values)}
+    elif _is_picture(component, kind):
+        yield {"type": "image", "image": {"link": _value(HEADER_IMAGE, values)}}
+    else:
+        for name in _names_in(component):
+            named = {"parameter_name": name} if is_named else {}
+            yield {"type": "text", **named, "text": _value(_value_name(kind, name), values)}
+
+
+def _open_buttons(component: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """Yield the buttons whose address is to be completed: position from 1, name of the value."""
+    for position, button in enumerate(component.get("buttons") or (), start=1):
+        url = button.get("url") if isinstance(button, Mapping) else None
+        found = _PLACEHOLDER.search(str(url or ""))
+        if found:
+            yield position, f"button_{position}" if found[1].isdigit() else found[1]
+
+
+def _names_in(component: Mapping[str, Any]) -> list[str]:
+    names = list(dict.fromkeys(_PLACEHOLDER.findall(str(component.get("text") or ""))))
+    # Numbered ones are filled in the order of their numbers, wherever they stand.
+    return sorted(names, key=int) if all(each.isdigit() for each in names) else names
+
+
+def _value_name(kind: str, name: str) -> str:
+    return f"{kind.lower()}_{name}" if kind == "HEADER" and name.isdigit() else name
+
+
+def _is_picture(component: Mapping[str, Any], kind: str) -> bool:
+    return kind == "HEADER" and str(component.get("format") or "").upper() == "IMAGE"
 
 
 def _value(name: str, values: Mapping[str, Any]) -> str:
@@ -162,11 +187,26 @@ def _value(name: str, values: Mapping[str, Any]) -> str:
 
 
 def _texts(components: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the texts of header and body, each with the kind of its component."""
     for component in components:
-        yield _kind(component), str(component.get("text") or "")
+        if _kind(component) != "BUTTONS":
+            yield _kind(component), str(component.get("text") or "")
+
+
+def _check_placeholders(components: Sequence[Mapping[str, Any]]) -> None:
+    by_text = [_PLACEHOLDER.findall(text) for _, text in _texts(components)]
+    numbers = [{int(each) for each in names if each.isdigit()} for names in by_text]
+    if any(numbers) and any(not each.isdigit() for names in by_text for each in names):
+        message = "Placeholders are all numbers or all names, such as {{order_number}}."
+        raise InvalidRequestError(message, field="components")
+    if any(found != set(range(1, len(found) + 1)) for found in numbers):
+        message = "Numbered placeholders begin with {{1}} and leave none out."
+        raise InvalidRequestError(message, field="components")
+    for component in components:
         for button in component.get("buttons") or ():
-            if isinstance(button, Mapping):
-                yield "BUTTON", str(button.get("url") or "")
+            if len(_PLACEHOLDER.findall(str(button.get("url") or ""))) > 1:
+                message = "A button's address has one placeholder, at most."
+                raise InvalidRequestError(message, field="components")
 
 
 def _kind(component: Mapping[str, Any]) -> str:

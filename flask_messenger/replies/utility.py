@@ -183,8 +183,8 @@ def fill_utility(
 ) -> Filled:
     """Return what an approved template makes in a conversation, ready for `compose`.
 
-    A placeholder takes the variable of its name; numbered ones are given as `values["1"]`, and the
-    address of a header's picture as `values["header_image"]`.
+    A placeholder takes the variable of its name; how numbered ones are called says
+    `proposals.placeholders`.
 
     Raises:
         NotFoundError: the conversation or the template does not exist for the person, or the

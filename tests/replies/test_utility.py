@@ -17,7 +17,7 @@ from flask_messenger.errors import (
 )
 from flask_messenger.models import Template
 from flask_messenger.replies import utility
-from flask_messenger.replies.proposals import Proposal, fill_utility_content
+from flask_messenger.replies.proposals import Proposal, fill_utility_content, placeholders
 from flask_messenger.replies.templates import list_templates
 from tests.presence.conftest import URL, failure
 from tests.replies.conftest import Desk
@@ -78,6 +78,18 @@ def propose(**values: Any) -> Proposal:
         ),
         ({"components": [{"type": "BODY", "text": "{{1}} {{name}}"}]}, "components"),
         ({"components": [{"type": "BODY", "text": "{{2}} {{3}}"}]}, "components"),
+        (
+            {
+                "components": [
+                    COMPONENTS[1],
+                    {
+                        "type": "BUTTONS",
+                        "buttons": [{"type": "URL", "text": "a", "url": "https://x/{{1}}/{{2}}"}],
+                    },
+                ]
+            },
+            "components",
+        ),
     ],
 )
 def test_what_meta_would_refuse_is_refused_first(values: dict[str, Any], field: str) -> None:
@@ -95,29 +107,49 @@ def test_proposal_says_how_its_placeholders_are_named() -> None:
     assert propose().as_dict()["category"] == "UTILITY"
 
 
-def test_numbered_placeholders_have_no_names() -> None:
+def test_numbers_begin_anew_in_each_component() -> None:
+    components = [
+        {"type": "BODY", "text": "{{2}}: {{1}}, {{1}}"},
+        {"type": "HEADER", "format": "TEXT", "text": "News of {{1}}"},
+        {
+            "type": "BUTTONS",
+            "buttons": [
+                {"type": "POSTBACK", "text": "Thanks"},
+                {"type": "URL", "text": "See", "url": "https://x.example/{{1}}"},
+            ],
+        },
+    ]
+    proposal = propose(components=components)
+
     content = fill_utility_content(
         name="n",
         language="en",
-        components=[
-            {"type": "BODY", "text": "{{1}} on {{2}}"},
-            {"type": "HEADER", "format": "IMAGE"},
-        ],
-        parameter_format="POSITIONAL",
-        values={"1": "Yoga", "2": "Monday", "header_image": "https://cdn.example/a.jpg"},
+        components=components,
+        parameter_format=proposal.parameter_format,
+        values={"1": "Yoga", "2": "Monday", "header_1": "Iron Gym", "button_2": "77"},
     )
 
-    assert content.preview == "Yoga on Monday"
+    assert placeholders(components) == ["1", "2", "header_1", "button_2"]
+    assert content.preview == "Monday: Yoga, Yoga"
+    texts = [{"type": "text", "text": "Yoga"}, {"type": "text", "text": "Monday"}]
     assert content.components == (
-        {
-            "type": "body",
-            "parameters": [{"type": "text", "text": "Yoga"}, {"type": "text", "text": "Monday"}],
-        },
-        {
-            "type": "header",
-            "parameters": [{"type": "image", "image": {"link": "https://cdn.example/a.jpg"}}],
-        },
+        {"type": "body", "parameters": texts},
+        {"type": "header", "parameters": [{"type": "text", "text": "Iron Gym"}]},
+        {"type": "buttons", "parameters": [{"type": "URL", "url": "77"}]},
     )
+
+
+def test_header_may_be_a_picture() -> None:
+    content = fill_utility_content(
+        name="n",
+        language="en",
+        components=[{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Hi"}],
+        parameter_format="NAMED",
+        values={"header_image": "https://cdn.example/a.jpg"},
+    )
+
+    picture = {"type": "image", "image": {"link": "https://cdn.example/a.jpg"}}
+    assert content.components == ({"type": "header", "parameters": [picture]},)
 
 
 @pytest.fixture

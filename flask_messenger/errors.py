@@ -249,6 +249,11 @@ class ContentError(InvalidRequestError):
         super().__init__(message, field=field)
         self.problems = problems or (((field, message),) if field else ())
 
+    @property
+    def errors(self) -> list[dict[str, str]] | None:
+        """The problems as an answer has them; None where no field is named."""
+        return [{"field": field, "message": message} for field, message in self.problems] or None
+
 
 class MissingVariableError(ContentError):
     """A template asks for a variable that has no value; found before anything is sent.

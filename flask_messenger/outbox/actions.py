@@ -10,15 +10,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.channels.registry import channel_named
-from flask_messenger.channels.sending import Endpoint, Recipient
+from flask_messenger.channels.sending import Recipient
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import GraphError, SecretError
 from flask_messenger.graph import messages
 from flask_messenger.graph.client import Graph
 from flask_messenger.models import Account, Conversation, Identity
 from flask_messenger.models.base import utc_now
-from flask_messenger.models.messages import BY_BOT
-from flask_messenger.outbox.policy import decide
+from flask_messenger.models.conversations import DIRECT
+from flask_messenger.models.messages import BY_PERSON
+from flask_messenger.outbox.circumstances import Circumstances, our_app_ids
+from flask_messenger.outbox.line import endpoint_of
 from flask_messenger.state import MessengerState, state_of
 from flask_messenger.tenancy import system_scope, workspace_scope
 from flask_messenger.tiers import feature_access
@@ -75,14 +77,14 @@ def _is_due(
     account: Account,
     action: str,
 ) -> bool:
-    if action not in SECONDS_BETWEEN or not account.can_send:
+    is_direct = conversation.kind == DIRECT
+    if action not in SECONDS_BETWEEN or not is_direct or not account.can_send:
         return False
-    # As strict as for a bot: outside the standard window Meta refuses actions, tag or not.
-    decision = decide(
-        channel=account.channel,
-        last_inbound_at=conversation.last_inbound_at,
-        sender=BY_BOT,
-        human_agent_enabled=False,
+    # As strict as without tags: outside the standard window Meta refuses actions, tag or not.
+    circumstances = Circumstances.of(conversation, account, human_agent_enabled=False)
+    decision = circumstances.decide(
+        sender=BY_PERSON,
+        our_app_ids=our_app_ids(held.settings.apps, account.app_name),
         now=utc_now(),
     )
     if not decision.allowed:
@@ -112,11 +114,7 @@ def _send(held: MessengerState, account: Account, identity: Identity, action: st
             return False
         request = channel_named(account.channel).build_action(
             action,
-            endpoint=Endpoint(
-                external_id=account.external_id,
-                page_external_id=account.page_external_id,
-                login=account.login,
-            ),
+            endpoint=endpoint_of(account),
             recipient=Recipient(id=identity.external_id),
         )
         messages.send_action(held.get(Graph), app=meta_app, token=token, request=request)

@@ -29,6 +29,7 @@ from flask_messenger.outbox.storing import (
     note_last_message,
 )
 from flask_messenger.outbox.threads import Thread, find_thread, human_agent_enabled
+from flask_messenger.presence.personas import check_persona, persona_for
 from flask_messenger.realtime import Change
 from flask_messenger.state import MessengerState
 from flask_messenger.tiers import check_feature
@@ -165,6 +166,7 @@ def compose(
     )
     _check_key(idempotency_key)
     contents, notes = _carried(channel_named(thread.account.channel), content, on_unsupported)
+    extras = _with_persona(session, thread, extras, sender=sender, user_ref=sent_by_ref)
     drafts = [
         draft_for(
             session,
@@ -198,6 +200,25 @@ def _carried(
         return (content,), ()
     degraded = channel.degrade(content)
     return degraded.contents, degraded.notes
+
+
+def _with_persona(
+    session: Session, thread: Thread, extras: Extras, *, sender: str, user_ref: str | None
+) -> Extras:
+    """Return the extras with the persona of who writes: the one that is named, or their own.
+
+    Raises:
+        InvalidRequestError: the named one is not the account's.
+    """
+    if thread.is_public:
+        return extras
+    if extras.persona_id is not None:
+        check_persona(session, account=thread.account, external_id=extras.persona_id)
+        return extras
+    if sender != BY_PERSON:
+        return extras
+    persona_id = persona_for(session, account=thread.account, user_ref=user_ref)
+    return replace(extras, persona_id=persona_id)
 
 
 def _keys(key: str | None) -> Iterator[str | None]:

@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 from flask_messenger.channels.sending import ThreadControl
 from flask_messenger.content import Text, content_from_json
 from flask_messenger.errors import ContentError, InvalidRequestError, PolicyError
-from flask_messenger.models import Attachment, Conversation, Message
-from flask_messenger.models.base import utc_now
+from flask_messenger.models import Attachment, Conversation, Message, Persona
+from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.outbox.actions import send_action
 from flask_messenger.outbox.extras import Extras
 from flask_messenger.tenancy import system_scope
 from tests.outbox.conftest import Talk, switch_human_agent_on
@@ -111,8 +112,58 @@ def test_account_of_instagrams_own_login_sends_by_its_own_host(app, factory, met
     assert "appsecret_proof" not in meta.mock.calls[0].request.url
 
 
+def add_persona(talk, **values):
+    with system_scope("test"):
+        talk.session.add(
+            Persona(
+                id=new_id(), workspace_id="w1", account_id=talk.account_id, name="Ida", **values
+            )
+        )
+        talk.session.commit()
+
+
+@pytest.mark.covers("facebook", "do:persona")
+def test_agents_message_carries_their_persona_and_a_bots_does_not(talk, meta):
+    add_persona(talk, external_id="55", user_ref="u2")
+
+    talk.compose("automatic", sender="bot", sent_by_ref="u2")
+    talk.compose("hello", sent_by_ref="u2")
+    talk.compose("hello", sent_by_ref="u3")
+    talk.change(Conversation, talk.conversation_id, bot_paused_until=None)
+    talk.run()
+
+    assert [each.get("persona_id") for each in meta.asked] == [None, "55", None]
+    with pytest.raises(InvalidRequestError) as caught:
+        talk.compose("hello", extras=Extras(persona_id="99"))
+    assert caught.value.field == "persona_id"
+
+
+@pytest.mark.covers("facebook", "do:typing_on", "do:mark_seen")
+@pytest.mark.covers("instagram", "do:typing_on", "do:mark_seen")
+@pytest.mark.parametrize("channel", ["facebook", "instagram"])
+def test_typing_and_seen_are_shown_on_both_channels(app, factory, meta, channel):
+    talk = Talk(app, factory, meta, channel=channel, page_external_id="1001")
+
+    shown = [send_action(app, talk.conversation_id, each) for each in ("typing_on", "mark_seen")]
+
+    assert shown == [True, True]
+    assert [each["sender_action"] for each in meta.asked] == ["typing_on", "mark_seen"]
+
+
+@pytest.mark.parametrize(
+    "values", [{"kind": "comments"}, {"thread_owner_app_id": "77", "thread_owner_at": utc_now()}]
+)
+def test_nothing_is_shown_under_a_post_or_in_anothers_thread(talk, meta, values):
+    talk.change(Conversation, talk.conversation_id, **values)
+
+    assert not send_action(talk.app, talk.conversation_id, "typing_on")
+    assert meta.asked == []
+
+
+@pytest.mark.covers("facebook", "do:reply_to")
 def test_what_goes_beside_the_content_reaches_meta(talk, meta, factory):
     factory.message(talk.conversation, external_id="m_before")
+    add_persona(talk, external_id="55")
     extras = Extras(
         persona_id="55",
         notification_type="SILENT_PUSH",

@@ -12,7 +12,7 @@ from flask_messenger.simulator.access import MESSAGES, permits, require_access
 from flask_messenger.simulator.accounts import Account
 from flask_messenger.simulator.endpoints import Call
 from flask_messenger.simulator.send_content import Outgoing
-from flask_messenger.simulator.send_recipients import BY_USER_REF, Recipient
+from flask_messenger.simulator.send_recipients import Recipient
 from flask_messenger.simulator.vocabulary import (
     DEAD_TAGS,
     LIVE_TAGS,
@@ -89,7 +89,7 @@ def check_may_send(
     thread = recipient.thread
     if thread["is_blocked"] or thread["is_blocked_by_business"] or thread["is_banned"]:
         raise errors.person_unavailable()
-    if recipient.is_private_reply or recipient.way == BY_USER_REF:
+    if recipient.is_private_reply or recipient.is_by_optin:
         return
     is_utility = outgoing is not None and outgoing.utility is not None
     if call.word("sender_action") != "mark_seen" and not is_utility:

@@ -15,10 +15,15 @@ from flask_messenger.simulator.endpoints import Call
 from flask_messenger.simulator.tokens import INSTAGRAM_USER
 
 BY_ID, BY_COMMENT, BY_POST, BY_USER_REF = "id", "comment_id", "post_id", "user_ref"
-# Ways to name a recipient that exist, but that nobody in this world can be reached by.
-OTHER_WAYS = ("notification_messages_token", "one_time_notif_token", "phone_number", "name")
+BY_NOTIFICATION, BY_ONE_TIME = "notification_messages_token", "one_time_notif_token"
+# What a person gave to be written to by, and whether it is good once only.
+OPTIN_OF = {
+    BY_USER_REF: ("user_ref", True),
+    BY_NOTIFICATION: ("notification_messages", False),
+    BY_ONE_TIME: ("one_time_notif_req", True),
+}
+DEAD_WAYS = ("phone_number", "name")  # matching by phone number is gone
 PRIVATE_REPLY_MS = 7 * 24 * threads.HOUR_MS
-USER_REF = "user_ref"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,11 @@ class Recipient:
         """Whether it answers a comment or a visitor's post in private."""
         return self.way in {BY_COMMENT, BY_POST}
 
+    @property
+    def is_by_optin(self) -> bool:
+        """Whether the person gave leave for just such a message, whatever the window."""
+        return self.way in OPTIN_OF
+
 
 def read_recipient(call: Call) -> tuple[str, str]:
     """Return how the recipient is named, and by what.
@@ -45,14 +55,12 @@ def read_recipient(call: Call) -> tuple[str, str]:
     recipient = call.thing("recipient")
     if recipient is None:
         raise errors.missing("recipient")
-    ways = (BY_ID, BY_COMMENT, BY_POST, BY_USER_REF)
-    shapes.only(recipient, {*ways, *OTHER_WAYS}, "recipient")
+    ways = (BY_ID, BY_COMMENT, BY_POST, *OPTIN_OF)
+    shapes.only(recipient, {*ways, *DEAD_WAYS}, "recipient")
     if "phone_number" in recipient:
         raise errors.GraphError(
             "(#200) Phone number matching is not allowed", code=200, subcode=2018021
         )
-    if "notification_messages_token" in recipient or "one_time_notif_token" in recipient:
-        raise errors.invalid("The notification_messages_token is invalid or has expired")
     named = [way for way in ways if recipient.get(way) is not None]
     if len(named) != 1:
         raise errors.missing("recipient[id]")
@@ -67,8 +75,8 @@ def find_recipient(db: sqlite3.Connection, call: Call, way: str, value: str) -> 
     """
     if way == BY_ID:
         return _by_id(db, call, value)
-    if way == BY_USER_REF:
-        return _by_user_ref(db, call, value)
+    if way in OPTIN_OF:
+        return _by_optin(db, call, way, value)
     return _by_activity(db, call, way, value)
 
 
@@ -86,7 +94,7 @@ def accounts_of(db: sqlite3.Connection, call: Call) -> list[Account]:
 
 def mark_replied(db: sqlite3.Connection, recipient: Recipient, mid: str) -> None:
     """Note that the one message that this way of naming allows was sent."""
-    if recipient.way == BY_USER_REF:
+    if recipient.way in OPTIN_OF:
         db.execute(
             "UPDATE optins SET used_at = ? WHERE token = ?", [int(time.time()), recipient.value]
         )
@@ -132,16 +140,18 @@ def _is_known(db: sqlite3.Connection, thread: sqlite3.Row) -> bool:
     return row is not None
 
 
-def _by_user_ref(db: sqlite3.Connection, call: Call, user_ref: str) -> Recipient:
+def _by_optin(db: sqlite3.Connection, call: Call, way: str, token: str) -> Recipient:
+    kind, is_once = OPTIN_OF[way]
     row = db.execute(
         "SELECT * FROM optins WHERE token = ? AND kind = ? AND account_id = ?",
-        [user_ref, USER_REF, call.node_id],
+        [token, kind, call.node_id],
     ).fetchone()
-    if row is None or row["used_at"] is not None or row["expires_at"] < time.time():
-        raise errors.invalid("Invalid user_ref, or it was used or has expired")
+    is_spent = row is not None and is_once and row["used_at"] is not None
+    if row is None or is_spent or row["expires_at"] < time.time():
+        raise errors.invalid(f"The {way} is invalid, was used, or has expired")
     account = known_account(db, call.node_id)
     thread = threads.open_thread(db, account.id, row["customer"])
-    return Recipient(BY_USER_REF, account, thread, user_ref)
+    return Recipient(way, account, thread, token)
 
 
 def _by_activity(db: sqlite3.Connection, call: Call, way: str, value: str) -> Recipient:

@@ -184,15 +184,9 @@ def test_development_app_reaches_no_customer(business: Business) -> None:
     assert error_of(business.send(psid, {"text": "x"})) == (200, 2018028)
 
 
-def test_checkbox_is_answered_once(business: Business, graph: Running) -> None:
-    with graph.app.extensions["flask_messenger.simulator"].storage.writing() as db:
-        row = ["ref-1", "user_ref", PAGE, "lena-vogel", 2**33]
-        db.execute(
-            "INSERT INTO optins (token, kind, account_id, customer, expires_at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            row,
-        )
-    body = {"recipient": {"user_ref": "ref-1"}, "message": {"text": "Welcome"}}
+def test_checkbox_is_answered_once(business: Business) -> None:
+    optin = business.graph.chat(f"{PAGE}/lena-vogel/optins", kind="user_ref")
+    body = {"recipient": {"user_ref": optin["token"]}, "message": {"text": "Welcome"}}
 
     first = business.post(f"{PAGE}/messages", **body)
     second = business.post(f"{PAGE}/messages", **body)
@@ -200,3 +194,23 @@ def test_checkbox_is_answered_once(business: Business, graph: Running) -> None:
     assert first.json().keys() == {"message_id"}
     assert error_of(second) == (100, None)
     assert business.messages("lena-vogel")[-1]["text"] == "Welcome"
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "times"),
+    [
+        ("notification_messages", "notification_messages_token", 2),
+        ("one_time_notif_req", "one_time_notif_token", 1),
+    ],
+)
+def test_leave_to_write_holds_beyond_the_window(
+    business: Business, kind: str, key: str, times: int
+) -> None:
+    optin = business.graph.chat(f"{PAGE}/lena-vogel/optins", kind=kind)
+    business.graph.control("POST", f"threads/{PAGE}/lena-vogel/age", hours=48)
+    body = {"recipient": {key: optin["token"]}, "message": {"text": "News"}}
+
+    answers = [business.post(f"{PAGE}/messages", **body) for _ in range(2)]
+
+    assert answers[0].json()["recipient_id"] == optin["psid"]
+    assert sum(answer.ok for answer in answers) == times

@@ -1,7 +1,7 @@
 """Personas: under which name and face the messages of an agent go out, where a channel has that."""
 
-import contextlib
 import uuid
+from collections.abc import Iterator
 from typing import Final
 
 from flask import Flask
@@ -18,6 +18,7 @@ from flask_messenger.errors import (
 )
 from flask_messenger.graph import personas as at_meta
 from flask_messenger.graph.client import Graph
+from flask_messenger.graph.personas import GraphPersona
 from flask_messenger.hooks import Tenant
 from flask_messenger.inbox.filters import visible_to
 from flask_messenger.models import Account, Persona
@@ -160,12 +161,14 @@ def remove_persona(app: Flask, *, tenant: Tenant, persona_id: uuid.UUID) -> None
     persona = _get(session, tenant=tenant, persona_id=persona_id)
     external_id = persona.external_id
     asked = _open(app, tenant, persona.account_id)
-    # Where Meta does not know it somebody was quicker, and this is what was wanted. If it did know
-    # it and refused, the next look at Meta's list brings it back.
-    with contextlib.suppress(InvalidGraphRequestError):
+    try:
         at_meta.delete_persona(
             held.get(Graph), app=asked.app, token=asked.token, persona_id=external_id
         )
+    except InvalidGraphRequestError:
+        # Perhaps somebody was quicker; then this is what was wanted.
+        if any(each.id == external_id for each in _list_at_meta(app, asked)):
+            raise
     persona = _get(session, tenant=tenant, persona_id=persona_id)
     persona.removed_at, persona.user_ref = utc_now(), None
     _record(session, tenant, persona, "persona_removed")
@@ -180,12 +183,7 @@ def sync_personas(app: Flask, *, tenant: Tenant, account_id: uuid.UUID) -> list[
     """
     held = state_of(app)
     asked = _open(app, tenant, account_id)
-    found = {
-        each.id: each
-        for each in at_meta.list_personas(
-            held.get(Graph), app=asked.app, token=asked.token, page_id=asked.endpoint.external_id
-        )
-    }
+    found = {each.id: each for each in _list_at_meta(app, asked)}
     session: Session = held.db.session
     known = {
         each.external_id: each
@@ -213,6 +211,11 @@ def _open(app: Flask, tenant: Tenant, account_id: uuid.UUID) -> Asked:
     if not asked.channel.has_personas:
         raise ConflictError(f"{asked.channel.label} has no personas.")
     return asked
+
+
+def _list_at_meta(app: Flask, asked: Asked) -> Iterator[GraphPersona]:
+    graph, page_id = state_of(app).get(Graph), asked.endpoint.external_id
+    return at_meta.list_personas(graph, app=asked.app, token=asked.token, page_id=page_id)
 
 
 def _get(session: Session, *, tenant: Tenant, persona_id: uuid.UUID) -> Persona:

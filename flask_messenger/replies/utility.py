@@ -4,7 +4,6 @@ They may be sent when a conversation's window is closed. Their status comes with
 every look at Meta's list.
 """
 
-import contextlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -141,11 +140,15 @@ def delete_utility_template(app: Flask, *, tenant: Tenant, template_id: uuid.UUI
     template = _get(session, tenant=tenant, template_id=template_id)
     name, external_id = template.name, template.external_id
     asked = _open(app, tenant, template.account_id or uuid.UUID(int=0))
-    # Where Meta does not know it somebody was quicker. If it refused, its list brings it back.
-    with contextlib.suppress(InvalidGraphRequestError):
+    try:
         at_meta.delete_template(
             _graph(app), **_of_page(asked), name=name, template_id=external_id or ""
         )
+    except InvalidGraphRequestError:
+        # Perhaps somebody was quicker; then this is what was wanted.
+        left = at_meta.list_templates(_graph(app), **_of_page(asked), name=name)
+        if any(each.id == external_id for each in left):
+            raise
     template = _get(session, tenant=tenant, template_id=template_id)
     _record(session, tenant, template, "utility_template_deleted")
     session.delete(template)

@@ -130,7 +130,7 @@ def show(call: Call) -> dict[str, Any]:
     return pick(_values(row), call.wanted_fields(FIELDS), "MessageTemplate")
 
 
-@endpoint("DELETE", "page", "message_templates", auth=PAGE, parameters=("name", "hsm_id"))
+@endpoint("DELETE", "page", "message_templates", auth=PAGE, parameters=("name", "template_id"))
 def delete(call: Call) -> dict[str, Any]:
     """Delete a template in every language, or the one with this id."""
     name = call.required_text("name")
@@ -139,7 +139,7 @@ def delete(call: Call) -> dict[str, Any]:
         deleted = db.execute(
             "DELETE FROM message_templates WHERE page_id = ? AND name = ?"
             " AND (? IS NULL OR id = ?)",
-            [call.node_id, name, call.text("hsm_id"), call.text("hsm_id")],
+            [call.node_id, name, call.text("template_id"), call.text("template_id")],
         ).rowcount
     if not deleted:
         raise errors.invalid(f"There is no template {name}")

@@ -111,8 +111,12 @@ def test_removed_persona_signs_nothing_more(desk: Desk, meta: responses.Requests
     kept, gone = make(desk, meta, "1", user_ref="u1"), make(desk, meta, "2", user_ref="u2")
     meta.delete(f"{URL}/1", **failure(10))
     meta.delete(f"{URL}/2", **failure(100, 33))  # somebody was quicker
+    meta.get(PERSONAS, json={"data": [{"id": "1", "name": "Sam"}]})
 
     with pytest.raises(MissingPermissionError):
+        remove_persona(desk.app, tenant=desk.tenant(), persona_id=kept.id)
+    meta.replace("DELETE", f"{URL}/1", **failure(100))  # it is there, and stays
+    with pytest.raises(InvalidGraphRequestError):
         remove_persona(desk.app, tenant=desk.tenant(), persona_id=kept.id)
     remove_persona(desk.app, tenant=desk.tenant(), persona_id=gone.id)
 

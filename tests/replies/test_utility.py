@@ -290,7 +290,12 @@ class TestWithMeta:
         self, desk: Desk, meta: responses.RequestsMock
     ) -> None:
         template = self.create(desk, meta)
-        meta.delete(self.address(desk), **failure(100))  # somebody was quicker
+        meta.delete(self.address(desk), **failure(100))
+        there = {"id": "64001", "name": "order_sent", "language": "en"}
+        meta.get(self.address(desk), json={"data": [there]})
+        with pytest.raises(InvalidGraphRequestError):
+            utility.delete_utility_template(desk.app, tenant=desk.tenant(), template_id=template.id)
+        meta.replace("GET", self.address(desk), json={"data": []})  # somebody was quicker
 
         utility.delete_utility_template(desk.app, tenant=desk.tenant(), template_id=template.id)
 

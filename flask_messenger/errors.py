@@ -41,6 +41,7 @@
         ├── AccountRestrictedError      Meta restricts the whole account
         │   └── AccountPausedError      retryable, much later: for a while
         └── InvalidGraphRequestError    we asked for something Graph refuses
+            └── CommentAnsweredError        a comment that cannot be answered in private
 
 A class exists because some caller does something different with it. No message of any of them
 carries a token, a message text, a name or the id of a person.
@@ -502,3 +503,10 @@ class InvalidGraphRequestError(GraphError):
 
     slug = "graph_invalid_request"
     agent_text = "Meta refused the message."
+
+
+class CommentAnsweredError(InvalidGraphRequestError):
+    """The comment cannot be answered in private: it was before, or is too old, or gone."""
+
+    slug = "graph_comment_answered"
+    agent_text = "This comment cannot be answered in private any more."

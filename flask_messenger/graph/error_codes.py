@@ -19,6 +19,7 @@ from flask_messenger.errors import (
     AccountRestrictedError,
     AppMisconfiguredError,
     AppNotApprovedError,
+    CommentAnsweredError,
     FileNotFetchedError,
     GraphError,
     GraphTimeoutError,
@@ -78,7 +79,7 @@ BY_SUBCODE: Final[Mapping[int, type[GraphError]]] = {
     2018247: MissingPermissionError,  # a field of the profile
     2018276: AppNotApprovedError,  # the app has no Human Agent feature
     2018278: WindowClosedError,
-    2018292: InvalidGraphRequestError,  # a second private reply
+    2018292: CommentAnsweredError,  # a second private reply
     2018294: FileNotFetchedError,  # reading a video took too long; worth another try
     2018300: ThreadTakenError,  # another app has the thread now
     2018304: AppNotApprovedError,  # the app has no Human Agent feature
@@ -90,7 +91,7 @@ BY_SUBCODE: Final[Mapping[int, type[GraphError]]] = {
     2534014: RecipientUnavailableError,
     2534015: InvalidGraphRequestError,
     2534022: WindowClosedError,
-    2534025: InvalidGraphRequestError,
+    2534025: CommentAnsweredError,
     2534029: AccountRestrictedError,
     2534037: ThreadTakenError,  # another app has the thread now
     2534041: AccountRestrictedError,  # the account does not let apps have its messages
@@ -123,10 +124,12 @@ MESSENGER_CODES: Final[Mapping[int, type[GraphError]]] = {
     2500: InvalidGraphRequestError,
     9007: InvalidGraphRequestError,
     10303: InvalidGraphRequestError,
-    10900: InvalidGraphRequestError,
-    10903: InvalidGraphRequestError,
+    10900: CommentAnsweredError,
+    10903: CommentAnsweredError,
+    **dict.fromkeys(range(36000, 36010), InvalidGraphRequestError),  # publishing
     36103: AccountRestrictedError,
     **dict.fromkeys(range(80000, 80015), RateLimitedError),
+    9000001: InvalidGraphRequestError,  # the message is deleted
 }
 
 # WhatsApp names no subcodes since v16.

@@ -23,6 +23,7 @@ SALT: Final = b"messenger-media-link"
 ATTACHMENT, UPLOAD = "a", "u"
 WHOLE, SMALL = "w", "s"
 PARTS: Final = 5
+OVER: Final = "This link is not valid any more. Reload the page."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def read_link(settings: Settings, token: str, *, now: datetime) -> Link:
     except BadSignature:
         parts = None
     if not isinstance(parts, list) or len(parts) != PARTS or parts[4] <= now.timestamp():
-        raise NotFoundError("This link is not valid any more. Reload the page.")
+        raise NotFoundError(OVER)
     return Link(
         workspace_id=parts[0],
         of=parts[1],

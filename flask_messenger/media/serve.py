@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flask_messenger.errors import NotFoundError
 from flask_messenger.hooks import Tenant
 from flask_messenger.media.kinds import IMAGE, KEPT, OTHER, SHOWN
-from flask_messenger.media.links import ATTACHMENT, Link
+from flask_messenger.media.links import ATTACHMENT, OVER, Link
 from flask_messenger.media.pictures import THUMBNAIL
 from flask_messenger.media.retry import find_attachment
+from flask_messenger.media.uploads import get_upload
 from flask_messenger.models import Attachment, Upload
 from flask_messenger.models.messages import ATTACHMENT_STORED
 
@@ -37,25 +37,25 @@ def open_link(session: Session, *, tenant: Tenant, link: Link) -> ServedFile:
     """Return the file a link leads to.
 
     Raises:
-        NotFoundError: it is of another workspace or location, or gone.
+        NotFoundError: it is of another workspace or location, or gone; which, is not said.
     """
-    if link.workspace_id != tenant.workspace_id:
-        raise NotFoundError("There is no such file.")
-    if link.of == ATTACHMENT:
-        row = find_attachment(session, tenant=tenant, attachment_id=link.id)
-        if row.state != ATTACHMENT_STORED:
-            raise NotFoundError("There is no such file.")
-        if row.storage_key is not None:
-            return _served(row, is_small=link.is_small)
-        upload_id = row.upload_id
-    else:
-        upload_id = link.id
-    found = session.scalars(
-        select(Upload).where(Upload.id == upload_id, Upload.workspace_id == tenant.workspace_id)
-    ).one_or_none()
-    if found is None:
-        raise NotFoundError("There is no such file.")
-    return _served(found, is_small=link.is_small)
+    try:
+        row = _find_row(session, tenant=tenant, link=link)
+    except NotFoundError:
+        row = None
+    if row is None or link.workspace_id != tenant.workspace_id:
+        raise NotFoundError(OVER)
+    return _served(row, is_small=link.is_small)
+
+
+def _find_row(session: Session, *, tenant: Tenant, link: Link) -> Attachment | Upload | None:
+    if link.of != ATTACHMENT:
+        return get_upload(session, tenant=tenant, upload_id=link.id)
+    row = find_attachment(session, tenant=tenant, attachment_id=link.id)
+    if row.state != ATTACHMENT_STORED:
+        return None
+    # Whoever sees a message sees its files, whoever put them there.
+    return row if row.storage_key is not None else session.get(Upload, row.upload_id)
 
 
 def _served(row: Attachment | Upload, *, is_small: bool) -> ServedFile:

@@ -162,14 +162,17 @@ def _check_quota(session: Session, settings: MediaSettings, workspace_id: str, m
 
 
 def get_upload(session: Session, *, tenant: Tenant, upload_id: uuid.UUID) -> Upload:
-    """Return an upload of the tenant's workspace.
+    """Return an upload of the tenant's own; who sees all locations sees all uploads.
 
     Raises:
         NotFoundError: there is none.
     """
-    found = session.scalars(
-        select(Upload).where(Upload.id == upload_id, Upload.workspace_id == tenant.workspace_id)
-    ).one_or_none()
+    statement = select(Upload).where(
+        Upload.id == upload_id, Upload.workspace_id == tenant.workspace_id
+    )
+    if tenant.location_ids is not None:  # nobody knows yet to which location it will be sent
+        statement = statement.where(Upload.created_by == tenant.user_id)
+    found = session.scalars(statement).one_or_none()
     if found is None:
         raise NotFoundError("There is no such upload.")
     return found

@@ -21,13 +21,18 @@ from werkzeug.test import TestResponse
 from flask_messenger.connect.login import Login
 from flask_messenger.crypto import KeyRing
 from flask_messenger.graph.users import Permissions, Person
+from flask_messenger.media.links import media_link
+from flask_messenger.media.store import Store, new_key
 from flask_messenger.models import (
+    Attachment,
     Base,
     DataRequest,
+    Message,
     PendingConnection,
     Persona,
     SavedReply,
     Template,
+    Upload,
     WebhookEntry,
 )
 from flask_messenger.models.base import new_id, utc_now
@@ -117,6 +122,9 @@ class Foreign:
     template_id: uuid.UUID
     saved_reply_id: uuid.UUID
     persona_id: uuid.UUID
+    attachment_id: uuid.UUID
+    upload_id: uuid.UUID
+    token: str
     recipient_id: str
 
     @classmethod
@@ -176,7 +184,9 @@ def theirs(app: Flask, factory: Factory, threads: Threads) -> Foreign:
         replies = make_replies(account.id)
         factory.session.add_all([pending, entry, request, *replies.values()])
         factory.session.commit()
+        files = make_files(app, failed)
         return Foreign(
+            **files,
             account_id=account.id,
             conversation_id=thread.id,
             message_id=failed.id,
@@ -187,6 +197,32 @@ def theirs(app: Flask, factory: Factory, threads: Threads) -> Foreign:
             **{name: row.id for name, row in replies.items()},
             recipient_id=recipient_id,
         )
+
+
+def make_files(app: Flask, message: Message) -> dict[str, Any]:
+    """Return ids of a file that was not fetched and of an upload, and a link to a stored file."""
+    kept = new_key("w2", utc_now())
+    state_of(app).get(Store).put(kept, __file__)
+    common = {"workspace_id": "w2", "message_id": message.id, "type": "file"}
+    lost = Attachment(id=new_id(), position=0, state="failed", error_slug="media_gone", **common)
+    stored = Attachment(id=new_id(), position=1, state="stored", storage_key=kept, **common)
+    upload = Upload(
+        id=new_id(),
+        workspace_id="w2",
+        type="file",
+        filename="theirs.pdf",
+        mime_type="application/pdf",
+        size_bytes=1,
+        sha256="0" * 64,
+        storage_key=new_key("w2", utc_now()),
+        created_by="u1",
+    )
+    link = str(media_link(stored, now=utc_now()))
+    session = state_of(app).db.session
+    session.add_all([lost, stored, upload])
+    session.commit()
+    token = link.rpartition("/")[2]
+    return {"attachment_id": lost.id, "upload_id": upload.id, "token": token}
 
 
 def make_replies(account_id: uuid.UUID) -> dict[str, Any]:

@@ -3,15 +3,18 @@
 Every function is called once; what goes out is caught at the edge to Meta.
 """
 
+import io
 import json
 import re
 from urllib.parse import urlsplit
 
 import pytest
 import responses
+from werkzeug.wrappers import Request
 
 from flask_messenger.channels.registry import CHANNELS
-from flask_messenger.graph import page_templates, pages, personas, subscriptions, users
+from flask_messenger.channels.sending import Endpoint
+from flask_messenger.graph import attachments, page_templates, pages, personas, subscriptions, users
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.request import INSTAGRAM
 from flask_messenger.settings import Settings
@@ -34,7 +37,27 @@ def all_fields(channel):
     return {"core": fields.core, "further": fields.further}
 
 
+def upload(ask, channel, endpoint):
+    request = CHANNELS[channel].build_upload("image", endpoint=endpoint)
+    file = {"file": io.BytesIO(b"x"), "filename": "a.png", "mime_type": "image/png"}
+    return attachments.upload_attachment(**ask, request=request, **file)
+
+
 AREAS = {
+    "attachments.upload": (
+        "page",
+        lambda ask: upload(ask, "facebook", Endpoint(external_id="1001")),
+    ),
+    "attachments.upload_instagram": (
+        "page",
+        lambda ask: upload(
+            ask, "instagram", Endpoint(external_id="17841", page_external_id="1001")
+        ),
+    ),
+    "attachments.upload_own_instagram": (
+        "instagram",
+        lambda ask: upload(ask, "instagram", Endpoint(external_id="17841", login="instagram")),
+    ),
     "personas.create": (
         "page",
         lambda ask: personas.create_persona(
@@ -87,6 +110,22 @@ AREAS = {
 }
 
 
+def read_body(request):
+    """Return what a body says: JSON, or the fields of a form with a file."""
+    if request.headers.get("Content-Type", "").startswith("multipart/"):
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "CONTENT_TYPE": request.headers["Content-Type"],
+            "CONTENT_LENGTH": request.headers["Content-Length"],
+            "wsgi.input": io.BytesIO(request.body),
+        }
+        with Request(environ) as form:
+            assert list(form.files) == ["filedata"]
+            said = form.form.to_dict()
+            return said | {"message": json.loads(said["message"])}
+    return json.loads(request.body) if request.body else {}
+
+
 @pytest.fixture
 def settings():
     return Settings.from_config(make_config("sqlite://", "redis://127.0.0.1:1"), {})
@@ -99,9 +138,15 @@ def asked():
 
     def answer(request):
         path = urlsplit(request.url).path.split("/", 2)[2]
-        body = json.loads(request.body) if request.body else {}
+        body = read_body(request)
         requests.append((request.method, path, {**request.params, **body}))
-        return (200, {}, json.dumps({"id": "1", "name": "Shop", "success": True, "data": []}))
+        return (
+            200,
+            {},
+            json.dumps(
+                {"id": "1", "attachment_id": "1", "name": "Shop", "success": True, "data": []}
+            ),
+        )
 
     with responses.RequestsMock() as meta:
         for method in ("GET", "POST", "DELETE"):

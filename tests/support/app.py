@@ -68,6 +68,7 @@ def make_config(database_url: str, redis_url: str, **overrides: Any) -> dict[str
         "META_INSTAGRAM_DIALOG_URL": "https://dialog.instagram.example.test",
         "MESSENGER_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
         "MESSENGER_REDIS_URL": redis_url,
+        "MESSENGER_MEDIA_URL": "memory://messenger-media",
         "MESSENGER_PUBLIC_URL": "https://crm.example.test",
         "MESSENGER_WEBHOOK_DATABASE_SECONDS": 30,  # the machine that runs the tests may be busy
         **overrides,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask_messenger.connect.asking import Told
-from flask_messenger.connect.case import RECONNECT, Case, not_asked
+from flask_messenger.connect.case import Case, not_asked
 from flask_messenger.connect.findings import NOTE, OK, WRONG, Finding
 from flask_messenger.errors import AccountRestrictedError, GraphError
 from flask_messenger.graph.subscriptions import AppSubscription
@@ -44,7 +44,7 @@ def judge_fields(case: Case, told: Told) -> Finding:
             title=title,
             says=f"Messages arrive. Not subscribed: {', '.join(useful)}.",
             cause="This version of Graph refused them, or they are newer than the connection.",
-            mend=RECONNECT,
+            mend="The worker asks for them once a day; reconnect the account to do it now.",
         )
     return Finding(check=check, state=OK, title=title, says="Subscribed to all that is read.")
 

@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
 from flask_messenger.connect.doctor import examine_account
+from flask_messenger.connect.findings import NOTE
 from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
 from flask_messenger.connect.login import INSTAGRAM_SECONDS
-from flask_messenger.connect.reach import reach_of
+from flask_messenger.connect.reach import hear, reach_of
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import GraphError, RateLimitedError, TokenExpiredError
 from flask_messenger.graph.client import Graph
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 CHECKED_KEY: Final = "messenger:tokens:checked"
 """Holds the minute up to which accounts were taken."""
 TURN_SECONDS: Final = 5.0
+FIELDS: Final = "webhook_fields"
+"""The check whose note says that messages arrive and something else does not."""
 RENEWED_AFTER: Final = timedelta(days=10)
 YOUNGEST: Final = timedelta(hours=24)
 """Instagram renews no token that is younger."""
@@ -71,7 +74,33 @@ def check_account(app: Flask, account_id: uuid.UUID) -> bool:
     if account is None:
         session.rollback()
         return False
-    return examine_account(app, account).is_limited
+    examined = examine_account(app, account)
+    if any(each.check == FIELDS and each.state == NOTE for each in examined.diagnosis.findings):
+        _hear_more(app, account)
+    return examined.is_limited
+
+
+def _hear_more(app: Flask, account: Account) -> None:
+    """Subscribe to what was refused, or not asked for yet, when the account was connected."""
+    held = state_of(app)
+    session: Session = held.db.session
+    reach = reach_of(held, account)
+    if reach is None:
+        return
+    try:
+        agreed = hear(held.get(Graph), reach)
+    except RateLimitedError:
+        raise
+    except GraphError as error:
+        logger.info("subscribe_failed account_id=%s error=%s", account.id, error.slug)
+        return
+    session.execute(
+        update(Account)
+        .where(Account.id == account.id, Account.token_sealed == account.token_sealed)
+        .values(subscribed_fields=list(agreed))
+        .execution_options(synchronize_session=False)
+    )
+    session.commit()
 
 
 def renew_token(app: Flask, account_id: uuid.UUID) -> Renewed:

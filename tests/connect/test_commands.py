@@ -13,6 +13,7 @@ from tests.connect.conftest import INSTAGRAM_FIELDS, PAGE_FIELDS, URL
 from tests.connect.test_doctor import CALLBACK, PAGE, answers
 from tests.support.app import APP_ID, VERIFY_TOKEN
 
+pytestmark = pytest.mark.databases("sqlite")
 LOST = {"check": "link", "state": "wrong", "title": "Link", "says": "Gone.", "mend": "Link it."}
 
 
@@ -43,7 +44,6 @@ def test_doctor_says_where_there_is_no_such_account(run) -> None:
     assert (answer.exit_code, "no such account" in answer.output) == (1, True)
 
 
-@pytest.mark.databases("sqlite")
 def test_doctor_tells_what_is_wrong_with_any_account(app, make) -> None:
     assert checked(app) == [("ok", "accounts")]
     well = make("account", checked_at=utc_now())
@@ -60,7 +60,6 @@ def test_doctor_tells_what_is_wrong_with_any_account(app, make) -> None:
     assert str(well.id) not in str(found)
 
 
-@pytest.mark.databases("sqlite")
 def test_account_that_nobody_examined_yet_is_worth_knowing(app, make) -> None:
     make("account")
 

@@ -33,6 +33,10 @@ ALL = Facebook.logins["facebook"].asked
 IG_ALL = Instagram.logins["facebook"].asked
 OBJECTS = {"page": PAGE_FIELDS.all, "instagram": INSTAGRAM_FIELDS.all}
 
+pytestmark = pytest.mark.databases("sqlite")
+BOTH = pytest.mark.databases("postgresql", "sqlite")
+"""For what a database does; the rest is words and questions, the same on each."""
+
 
 def answers(
     meta: Meta,
@@ -90,6 +94,7 @@ def examine(browser) -> Callable[..., dict[str, Any]]:
     return ask
 
 
+@BOTH
 def test_account_that_is_well_says_so(meta, page_account, examine, rows) -> None:
     answers(meta)
 
@@ -164,6 +169,7 @@ def test_switch_that_keeps_messages_from_apps_is_named(meta, ig_account, examine
     assert "Connected tools" in found["mend"]
 
 
+@BOTH
 def test_dead_token_has_its_cause_and_asks_for_reconnection(
     meta, page_account, examine, rows, heard
 ) -> None:
@@ -217,6 +223,7 @@ def test_one_question_that_fails_leaves_the_others_answered(meta, page_account, 
     assert (found["token"]["state"], found["app"]["state"]) == ("ok", "unknown")
 
 
+@BOTH
 def test_ends_are_warned_of_once_before_they_come(app, meta, page_account, host, rows) -> None:
     ends = int((utc_now() + timedelta(days=5)).timestamp())
     answers(meta, expires_at=ends, data_access_expires_at=ends)
@@ -238,6 +245,7 @@ def test_ends_are_warned_of_once_before_they_come(app, meta, page_account, host,
     assert warning.title.startswith("Token's end: Ends on ")
 
 
+@BOTH
 def test_account_that_needs_reconnection_is_warned_of(app, make, host) -> None:
     make("account", external_id=PAGE, status="needs_reauth")
     make("account", external_id="2", location_id="l9", status="needs_reauth")
@@ -260,6 +268,7 @@ def test_kept_findings_are_shown_without_asking(meta, page_account, examine) -> 
     assert len(meta.calls) == asked
 
 
+@BOTH
 def test_threads_that_another_app_has_are_counted(meta, make, page_account, examine) -> None:
     for owner in ("777", APP_ID, None):
         make("conversation", page_account, thread_owner_app_id=owner)
@@ -285,6 +294,7 @@ def test_app_that_meta_did_not_approve_shows_in_a_refused_reply(
     assert examine(page_account)["app"]["state"] == "wrong"
 
 
+@BOTH
 def test_foreign_account_is_not_found_and_connect_is_needed(browser, host, make) -> None:
     foreign = make("account", "w2", external_id=PAGE)
     path = f"/api/messenger/accounts/{foreign.id}/doctor"
@@ -340,6 +350,7 @@ def renew(app: Any, account: Account) -> str:
         return renew_token(app, account.id)
 
 
+@BOTH
 def test_token_of_instagram_is_renewed_long_before_its_end(app, meta, own, rows) -> None:
     answer = {"access_token": "IGnew", "expires_in": 5184000}
     meta.get(f"{INSTAGRAM_GRAPH_URL}/refresh_access_token", json=answer)
@@ -412,6 +423,7 @@ def test_account_of_instagrams_login_is_examined_at_its_own_host(meta, make, exa
     assert "link" not in states
 
 
+@BOTH
 def test_every_account_is_checked_once_a_day(app, make, meta, rows) -> None:
     make("account", external_id=PAGE)
     answers(meta)
@@ -424,6 +436,17 @@ def test_every_account_is_checked_once_a_day(app, make, meta, rows) -> None:
     [row] = rows(Account)
     assert row.checked_at is not None
     assert state_of(app).settings.token_check_seconds == 24 * 3600
+
+
+def test_fields_that_are_newer_than_the_connection_are_asked_for(app, make, meta, rows) -> None:
+    account = make("account", external_id=PAGE, subscribed_fields=list(PAGE_FIELDS.core))
+    answers(meta, fields=PAGE_FIELDS.core)
+    meta.post(f"{URL}/{PAGE}/subscribed_apps", json={"success": True})
+
+    with app.app_context(), system_scope("test"):
+        check_account(app, account.id)
+
+    assert rows(Account)[0].subscribed_fields == list(PAGE_FIELDS.all)
 
 
 def test_limit_leaves_the_rest_for_the_next_day(app, make, meta) -> None:

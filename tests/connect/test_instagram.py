@@ -39,6 +39,10 @@ IG = "17841400000000001"
 ASID = "25000000000000001"
 IG_SCOPES = Instagram.logins["instagram"].asked
 
+pytestmark = pytest.mark.databases("sqlite")
+BOTH = pytest.mark.databases("postgresql", "sqlite")
+"""For what a database does; the rest is words and questions, the same on each."""
+
 
 def page_with_instagram(page_id: str = "1001", ig_id: str = IG, **values: Any) -> dict[str, Any]:
     linked = {"id": ig_id, "username": "sunrise", "name": "Sunrise", "profile_picture_url": None}
@@ -78,6 +82,7 @@ def token_of(app):
     return open_token
 
 
+@BOTH
 def test_instagram_account_is_offered_with_its_page_and_connected_by_itself(
     browser, meta, rows, token_of
 ) -> None:
@@ -120,6 +125,7 @@ def test_page_and_instagram_account_have_each_a_sealed_token_of_their_own(
     assert first.token_sealed != second.token_sealed
 
 
+@BOTH
 def test_two_channels_with_the_same_id_are_two_accounts(browser, meta, rows) -> None:
     attempt_id = browser.log_in(meta, page_with_instagram(ig_id="1001"), granted=ALL_SCOPES)
     meta.answers_pages(page("1001"))
@@ -162,6 +168,7 @@ def query(call: Any) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("workspace_id", ["w1", "w2"])
+@BOTH
 def test_page_is_not_unsubscribed_while_its_instagram_is_connected(
     browser, meta, make, workspace_id
 ) -> None:
@@ -178,6 +185,7 @@ def test_page_is_not_unsubscribed_while_its_instagram_is_connected(
 
 
 @pytest.mark.parametrize("workspace_id", ["w1", "w2"])
+@BOTH
 def test_instagram_leaves_the_subscription_of_a_page_that_is_connected(
     browser, meta, make, rows, workspace_id
 ) -> None:
@@ -200,6 +208,7 @@ def test_last_account_on_a_page_ends_its_subscription(browser, meta, make) -> No
     assert meta.paths("DELETE") == ["1001/subscribed_apps"]
 
 
+@BOTH
 def test_instagrams_own_login_connects_an_account_without_a_page(
     browser, meta, rows, token_of
 ) -> None:
@@ -292,6 +301,7 @@ def test_account_of_instagrams_login_is_disconnected_at_its_own_host(browser, me
     assert len(meta.calls) == 1  # a grant of Instagram's cannot be taken back by us
 
 
+@BOTH
 def test_one_click_connects_an_account_again_where_it_was(browser, meta, make, rows) -> None:
     account = make("account", external_id="1001", location_id="l2", status="needs_reauth")
     other = make("account", external_id="1002", location_id=None, status="needs_reauth")
@@ -327,6 +337,7 @@ def test_login_that_does_not_bring_the_account_says_so(browser, meta, make, rows
     assert [each.status for each in rows(Account)] == ["needs_reauth"]
 
 
+@BOTH
 def test_grant_that_drops_an_instagram_account_is_noticed_though_its_page_stays(
     browser, meta, make, rows
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from flask_messenger.api.schemas.base import Answer, Question, Time
-from flask_messenger.connect import findings
+from flask_messenger.connect.findings import Diagnosis as Found
 from flask_messenger.inbox.queries import AccountRow
 
 
@@ -95,7 +95,7 @@ class Diagnosis(Answer):
     findings: list[Finding]
 
     @classmethod
-    def of(cls, diagnosis: findings.Diagnosis) -> "Diagnosis":
+    def of(cls, diagnosis: Found) -> "Diagnosis":
         """Return what is shown of a diagnosis."""
         return cls(
             account_id=diagnosis.account_id,

@@ -132,6 +132,7 @@ def app_config(environ: Mapping[str, str]) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": public_url.startswith("https://"),
         "SQLALCHEMY_DATABASE_URI": database_url(environ),
         "MESSENGER_BASE_TEMPLATE": "base.html",
+        "MESSENGER_MEDIA_URL": f"file://{var / 'media'}",
         "MESSENGER_PLANS": "free,plus,pro",
         "MESSENGER_REDIS_URL": f"redis://{LOCAL_HOST}:{Ports.from_environ(environ).valkey}/0",
     }

@@ -131,3 +131,7 @@ def test_conversations_are_played_where_meta_is_simulated(
     settings: dict[str, str], *, wanted: bool
 ) -> None:
     assert wants_showcase(settings) is wanted
+
+
+def test_files_are_kept_with_everything_else_that_is_written(tmp_path: Path) -> None:
+    assert app_config(environ(tmp_path))["MESSENGER_MEDIA_URL"] == f"file://{tmp_path}/media"

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import Session
 
+from flask_messenger.events import ANONYMOUS
 from flask_messenger.ingest.replay import AccountName
 from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.journal import DONE, FAILED, PENDING, UNROUTED, first_id
@@ -115,8 +116,13 @@ def _part(account: Account, part: str, before: datetime | None) -> Iterator[Colu
         yield WebhookEntry.state == DONE
 
 
+def word_of(external_id: str) -> str:
+    """Return how bodies name a person: whoever Meta kept back is known by their comment's id."""
+    return external_id.removeprefix(ANONYMOUS)
+
+
 def _mentions(session: Session, external_id: str) -> ColumnElement[bool]:
-    needle = literal(external_id.encode())
+    needle = literal(word_of(external_id).encode())
     if dialect_of(session) == "postgresql":
         return func.position(needle.op("IN")(WebhookEntry.raw)) > 0
     return func.instr(WebhookEntry.raw, needle) > 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Table, delete, or_, select, text
+from sqlalchemy import Column, Table, delete, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.channels._reading import as_id
@@ -29,7 +29,7 @@ from flask_messenger.models.base import new_id
 from flask_messenger.models.messages import QUEUED, SENDING
 from flask_messenger.models.privacy import hash_person
 from flask_messenger.models.upsert import dialect_of, insert_for
-from flask_messenger.privacy.bodies import Place, look_through
+from flask_messenger.privacy.bodies import Place, look_through, word_of
 
 PERSON_TABLES: Final = (Message.__table__, Conversation.__table__, Identity.__table__)
 """Removed in this order, each after whatever else refers to it."""
@@ -111,6 +111,7 @@ def remove_rows(
     """Remove a person from every table; return how many rows of which. Never commits."""
     _lock_conversation(session, identity_id)
     counts = {"messenger_receipts": _remove_waiting(session, account, identity_id, external_id)}
+    _unlink(session, identity_id)
     discard_files_of_messages(session, _of_person(Message.__table__, identity_id))
     for table in PERSON_TABLES:
         rows = _of_person(table, identity_id)
@@ -158,6 +159,21 @@ def _referring(table: Table) -> Iterator[Column[Any]]:
                     yield key.parent
 
 
+def _unlink(session: Session, identity_id: uuid.UUID) -> None:
+    """Have nothing lead to a person who goes, or to their threads."""
+    people, threads = Identity.__table__, Conversation.__table__
+    links = (
+        (people, people.c.linked_identity_id, people.c.linked_identity_id == identity_id),
+        (
+            threads,
+            threads.c.linked_conversation_id,
+            threads.c.linked_conversation_id.in_(_threads(identity_id)),
+        ),
+    )
+    for table, column, is_link in links:
+        session.execute(update(table).where(is_link).values({column: None}))
+
+
 def _remove_waiting(
     session: Session, account: Account, identity_id: uuid.UUID, external_id: str
 ) -> int:
@@ -180,7 +196,7 @@ def clean_journal(
 
     Only from what was received before `before`: what they do later is new. Never commits.
     """
-    is_person = external_id.__eq__
+    is_person = word_of(external_id).__eq__
     found, further = look_through(session, account, external_id, place, before=before)
     if place.is_in_what_waits:
         # Somebody of the same id may have written to another account: that is none of ours.

@@ -25,16 +25,24 @@ from flask_messenger.models import (
     DataRequest,
     Identity,
     Message,
+    OptIn,
     Reaction,
     Receipt,
     WebhookEntry,
 )
-from flask_messenger.privacy.bodies import APPLIED, Place, look_through
+from flask_messenger.privacy.bodies import APPLIED, Place, look_through, word_of
 from flask_messenger.privacy.parts import add_part
 
 VERSION: Final = 1
 OURS: Final = frozenset(
-    {"workspace_id", "idempotency_key", "announced_at", "storage_key", "thumbnail_key"}
+    {
+        "workspace_id",
+        "idempotency_key",
+        "announced_at",
+        "storage_key",
+        "thumbnail_key",
+        "token_sealed",
+    }
 )
 """How we do our work, and nothing of the person."""
 ROWS: Final = 500
@@ -171,6 +179,12 @@ def _conversations(session: Session, person: Person, after: After) -> Piece:
     return _piece(rows, [_plain(row) for row in rows], {})
 
 
+def _opt_ins(session: Session, person: Person, after: After) -> Piece:
+    table = OptIn.__table__
+    rows = _next_rows(session, table, after, table.c.identity_id == person.identity.id)
+    return _piece(rows, [_plain(row) for row in rows], {})
+
+
 def _waiting(session: Session, person: Person, after: After) -> Piece:
     table = Receipt.__table__
     rows = _next_rows(
@@ -276,7 +290,7 @@ def _events(session: Session, person: Person, after: After) -> Piece:
     events: list[Any] = []
     for entry_id in ids:  # one at a time: a body may be large
         raw = session.scalar(select(WebhookEntry.raw).where(WebhookEntry.id == entry_id))
-        events += find_events(raw or b"", external_id.__eq__)
+        events += find_events(raw or b"", word_of(external_id).__eq__)
     return Piece(
         events, place.write(), is_last=place.is_end, counts={"webhook_events": len(events)}
     )
@@ -286,6 +300,7 @@ SECTIONS: Final[tuple[tuple[str, Callable[[Session, Person, After], Piece]], ...
     ("conversations", _conversations),
     ("messages", _messages),
     ("media", _media),
+    ("opt_ins", _opt_ins),
     ("waiting", _waiting),
     ("webhook_events", _events),
 )

@@ -73,16 +73,23 @@ def get_person(session: Session, *, tenant: Tenant, identity_id: uuid.UUID) -> P
 def ask_for_export(session: Session, *, tenant: Tenant, identity_id: uuid.UUID) -> DataRequest:
     """Ask for everything that is kept of a person. Commits; the caller wakes the work.
 
+    Of somebody known by comments too, that is asked for as well, and is a document of its own.
     Asked again while it is under way, it is the same request.
     """
     person = get_person(session, tenant=tenant, identity_id=identity_id)
-    return _ask(session, person, EXPORT, tenant=tenant)
+    linked = _linked_to(session, person)
+    request = _ask(session, person, EXPORT, tenant=tenant)
+    if linked is not None:
+        _ask(session, linked, EXPORT, tenant=tenant)
+    return request
 
 
 def ask_for_erasure(
     session: Session, keys: KeyRing, *, tenant: Tenant, identity_id: uuid.UUID, confirmation: str
 ) -> DataRequest:
-    """Ask for a person to be erased, for good. Commits; the caller wakes the work.
+    """Ask for a person to be erased, for good, comments of theirs too. Commits.
+
+    The caller wakes the work.
 
     Raises:
         InvalidRequestError: `confirmation` is not the person's name.
@@ -92,8 +99,26 @@ def ask_for_erasure(
         raise InvalidRequestError(
             "Type the name exactly as it is shown, to erase this person.", field="confirmation"
         )
+    linked = _linked_to(session, person)
     external_id = person.identity.external_id
-    return _ask(session, person, ERASE, tenant=tenant, sealed=(keys, external_id))
+    linked_id = linked.identity.external_id if linked is not None else None
+    request = _ask(session, person, ERASE, tenant=tenant, sealed=(keys, external_id))
+    if linked is not None and linked_id is not None:
+        _ask(session, linked, ERASE, tenant=tenant, sealed=(keys, linked_id))
+    return request
+
+
+def _linked_to(session: Session, person: PersonRow) -> PersonRow | None:
+    """Return the other side of somebody who commented and wrote; each is a request of its own.
+
+    The schedule finds the second one.
+    """
+    other_id = person.identity.linked_identity_id
+    statement = select(Identity).where(
+        Identity.workspace_id == person.identity.workspace_id, Identity.id == other_id
+    )
+    found = session.scalars(statement).one_or_none() if other_id is not None else None
+    return PersonRow(found, person.account) if found is not None else None
 
 
 def _ask(

@@ -20,7 +20,7 @@ from flask_messenger.models.messages import BY_PERSON
 from flask_messenger.outbox.circumstances import our_app_ids
 from flask_messenger.outbox.claim import Place
 from flask_messenger.outbox.drafts import Draft, check_is_first, draft_for
-from flask_messenger.outbox.extras import NOTHING, Extras
+from flask_messenger.outbox.extras import COMMENT, NOTHING, Extras
 from flask_messenger.outbox.policy import Decision
 from flask_messenger.outbox.storing import (
     attach_files,
@@ -291,7 +291,7 @@ def check_may_send(
     check_feature(held, thread.account.workspace_id, channel.feature)
     if thread.account.status == DISCONNECTED:
         raise ConflictError("This account is disconnected. Connect it again to send.")
-    channel.check_content(draft.content)
+    channel.check_content(draft.content, is_public=draft.kind == COMMENT)
     check_is_first(session, thread, draft)
     decision = _decide(session, held, thread, draft=draft, sender=sender, now=now)
     decision.check()

@@ -94,7 +94,8 @@ class Preparer:
             raise UnreadyError("The account's token or its Meta app is not to be had.")
         content = dispatch.content
         channel = channel_named(dispatch.lane.channel)
-        channel.check_content(content)
+        is_public = dispatch.recipient.public_reply_to is not None
+        channel.check_content(content, is_public=is_public)
         if isinstance(content, Media) and content.type in {"audio", "video"}:
             self._wait_for_media(dispatch)
         options = _options(dispatch, tag=tag)

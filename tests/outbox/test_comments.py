@@ -118,6 +118,18 @@ def test_public_answer_is_words(post):
         post.compose(Media(type="image", url="https://cdn.example/a.jpg"))
 
 
+@pytest.mark.parametrize(("channel", "most"), [("facebook", 8000), ("instagram", 300)])
+def test_public_answer_may_be_as_long_as_a_comment(channel, most, app, factory, meta, commented):
+    post = Post(app, factory, meta, channel=channel)
+    post.compose("a" * most)
+
+    with pytest.raises(ContentError, match=f"{most} characters; this one has {most + 1}"):
+        post.compose("a" * (most + 1))
+    post.run()
+
+    assert [asked["message"] for _, asked in commented] == ["a" * most]
+
+
 @pytest.mark.parametrize("to", ["c_unknown", "m_own"])
 def test_only_a_comment_of_the_conversation_is_answered(post, to):
     post.factory.message(post.conversation, external_id="m_own", direction="outbound")

@@ -105,6 +105,7 @@ _ONLY_MESSENGER: Final = (
     "receive:label_removed",
     "receive:game_play",
     "receive:get_started",
+    "receive:delivered",  # Instagram says what was seen, never what was delivered
     "receive:policy_enforcement",
     "receive:app_roles",
     "receive:template_status",

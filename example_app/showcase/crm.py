@@ -10,8 +10,8 @@ from example_app.showcase.meta import Customer, Meta
 
 API: Final = "/api/messenger"
 INTEGRATIONS: Final = "/api/integrations/meta"
-SECONDS: Final = 15
-PATIENCE_SECONDS: Final = 60.0
+SECONDS: Final = 60
+PATIENCE_SECONDS: Final = 120.0
 POLL_SECONDS: Final = 0.1
 TOKEN: Final = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 DIRECT, COMMENTS = "direct", "comments"

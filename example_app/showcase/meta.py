@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import requests
 
-SECONDS: Final = 15
+SECONDS: Final = 60
 
 
 class Meta:

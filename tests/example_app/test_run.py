@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.slow]
 NOA = "noa@solo.example"
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 120) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -65,7 +65,7 @@ def test_it_starts_says_where_it_is_and_keeps_its_data(tmp_path: Path) -> None:
 def test_it_fills_itself_with_a_conversation_of_each_kind(tmp_path: Path) -> None:
     with Example(tmp_path, **port_settings(), DEMO_CONVERSATIONS="on") as example:
         log = tmp_path / "log" / "showcase.log"
-        wait_until(lambda: log.exists() and len(log.read_text().splitlines()) == len(SCENES))
+        wait_until(lambda: log.exists() and len(log.read_text().splitlines()) >= len(SCENES))
         with example.browse("sam@brightside.example") as session:
             accounts = session.get(f"{example.crm_url}/api/messenger/accounts", timeout=5).json()
             answer = session.get(f"{example.crm_url}/api/messenger/conversations", timeout=5)

@@ -81,9 +81,10 @@ def _answer_messenger_error(error: MessengerError) -> ResponseReturnValue:
         type_url=url_for("messenger_api.show_docs", _anchor=f"problem-{error.slug}"),
         **shown,
     )
-    is_limit = isinstance(error, RateLimitedError | TooManyRequestsError)
-    if is_limit and error.retry_after_seconds is not None:
-        answer.headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
+    if isinstance(error, RateLimitedError | TooManyRequestsError):
+        wait = error.retry_after_seconds
+        if wait is not None:
+            answer.headers["Retry-After"] = str(max(1, round(wait)))
     return answer
 
 

@@ -1,6 +1,7 @@
 """The pages: settings, health, journal, personal data, choice of Pages, inbox, deletion."""
 
 from flask_messenger.ui import (
+    accounts,
     acting,
     comments,
     deletion,
@@ -18,6 +19,7 @@ from flask_messenger.ui import (
 from flask_messenger.ui.blueprint import bp
 
 __all__ = [
+    "accounts",
     "acting",
     "bp",
     "comments",

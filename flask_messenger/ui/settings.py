@@ -11,7 +11,8 @@ from flask_messenger.channels.registry import CHANNELS
 from flask_messenger.connect.accounts import move_account
 from flask_messenger.connect.announce import announce
 from flask_messenger.connect.attempts import Attempt, read_attempt
-from flask_messenger.connect.choice import ChosenPage, PageResult, connect_pages, read_choice
+from flask_messenger.connect.choice import read_choice
+from flask_messenger.connect.connecting import ChosenPage, PageResult, connect_pages
 from flask_messenger.connect.disconnect import disconnect_account
 from flask_messenger.connect.locations import check_location
 from flask_messenger.errors import ConnectError, InvalidRequestError, NotFoundError

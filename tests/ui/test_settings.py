@@ -97,7 +97,7 @@ def test_an_ended_login_says_what_follows_and_how_to_mend_it(
     assert "Facebook ended this login. Messages still arrive; 2 replies wait to be sent." in (
         words_of(answer.text)
     )
-    assert 'href="/api/integrations/meta/connect?location_id=l1"' in answer.text
+    assert f'href="/api/integrations/meta/connect?account={account.id}"' in answer.text
 
     host.sign_in(permissions={"reply"})
     words = browser.read("/settings")
@@ -262,7 +262,7 @@ def test_choosing_nothing_is_said_on_the_page(
     answer = browser.post(CHOICE + attempt_id)
 
     assert answer.status_code == 422
-    assert "Choose at least one Page." in answer.text
+    assert "Choose at least one account." in answer.text
 
 
 def test_a_page_of_another_workspace_is_refused_without_saying_whose(
@@ -354,3 +354,53 @@ def test_a_deletion_shows_how_far_it_is_to_anybody(
     assert "Your data is deleted" in words
     assert "Code abc State Done" in words
     assert browser.get("/deletion/nothing").status_code == 404
+
+
+def test_the_page_of_an_account_says_what_is_wrong_first(
+    browser: Browser, make: Callable[..., Any]
+) -> None:
+    said = {"check": "x", "cause": "", "mend": ""}
+    account = make(
+        "account",
+        name="Iron Gym",
+        checked_at=utc_now(),
+        findings=[
+            {**said, "state": "ok", "title": "Webhook", "says": "All fields are subscribed."},
+            {
+                **said,
+                "state": "wrong",
+                "title": "Token",
+                "says": "It ended yesterday.",
+                "cause": "The password was changed.",
+                "mend": "Reconnect the account.",
+            },
+            {**said, "state": "unknown", "title": "Access", "says": "Meta did not answer."},
+            {**said, "state": "of tomorrow", "title": "New", "says": "Not known here."},
+        ],
+    )
+
+    page = browser.get(f"/settings/accounts/{account.id}")
+    words = words_of(page.text)
+
+    assert (
+        "Wrong Token It ended yesterday. The password was changed. Reconnect the account."
+        " Could not ask Access Meta did not answer. Good Webhook All fields are subscribed."
+    ) in words
+    assert "Not known here" not in words
+    assert f"connect?account={account.id}" in page.text
+
+
+def test_the_page_of_another_workspaces_account_does_not_exist(
+    browser: Browser, make: Callable[..., Any]
+) -> None:
+    account = make("account", workspace_id="w2")
+
+    assert browser.get(f"/settings/accounts/{account.id}").status_code == 404
+    assert browser.post(f"/settings/accounts/{account.id}/check").status_code == 404
+
+
+def test_instagram_can_be_connected_with_and_without_a_page(browser: Browser) -> None:
+    page = browser.get("/settings").text
+
+    assert '<input type="hidden" name="channel" value="instagram">' in page
+    assert 'name="login" value="instagram">Without a Page' in page

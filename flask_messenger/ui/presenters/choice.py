@@ -14,8 +14,8 @@ from flask_messenger.connect.choice import (
     TASK_MISSING,
     Choice,
     PageOption,
-    PageResult,
 )
+from flask_messenger.connect.connecting import PageResult
 from flask_messenger.connect.reasons import REASONS
 from flask_messenger.ui.presenters.integrations import Connect, declined_words, location_choices
 from flask_messenger.ui.presenters.people import avatar_of

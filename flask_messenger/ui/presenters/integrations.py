@@ -9,7 +9,7 @@ from flask_messenger.connect.attempts import Attempt
 from flask_messenger.connect.health import GRANT_REPLACED, SUBSCRIPTION_LOST, UNSUBSCRIBED
 from flask_messenger.connect.reasons import REASONS
 from flask_messenger.inbox.queries import AccountRow
-from flask_messenger.models.accounts import ACTIVE, DISCONNECTED, NEEDS_REAUTH
+from flask_messenger.models.accounts import ACTIVE, BY_INSTAGRAM, DISCONNECTED, NEEDS_REAUTH
 from flask_messenger.settings import Settings
 from flask_messenger.tiers import Access
 from flask_messenger.ui.presenters.inbox import Choice
@@ -40,7 +40,10 @@ REMEMBERED: Final = timedelta(days=30)
 """How long a disconnected account stays on the page, for people to see what became of it."""
 PROBLEM: Final = ("Attention", "warn")
 
-UNLOCKS: Final = {"facebook": "Facebook Messenger for all your Pages, in one inbox"}
+UNLOCKS: Final = {
+    "facebook": "Facebook Messenger for all your Pages, in one inbox",
+    "instagram": "Instagram messages and comments",
+}
 """What a plan brings with each feature, in words. A feature without words is not advertised."""
 
 
@@ -73,10 +76,18 @@ def channel_view(
         accounts=[account_view(row, reader, word=word, connect=connect) for row in shown],
         lock=None if access.allowed else lock_view(access, settings.feature_plans),
         connect_url=connect() if may_connect else None,
+        connect_fields=[("channel", channel.name)],
         connect_label=f"Connect {channel.title.split()[0]} {word}",
+        other_login=BY_INSTAGRAM if _has_other_login(channel, settings) else "",
+        other_label="Without a Page" if _has_other_login(channel, settings) else "",
         locations=location_choices(reader, None),
         nothing=_nothing(reader, word),
     )
+
+
+def _has_other_login(channel: Channel, settings: Settings) -> bool:
+    """Say whether accounts may come without a Page, and the Meta app is set up for it."""
+    return BY_INSTAGRAM in channel.logins and settings.default_app.instagram_app_id is not None
 
 
 def is_worth_showing(row: AccountRow, rows: Sequence[AccountRow], reader: Reader) -> bool:
@@ -152,6 +163,7 @@ def account_view(row: AccountRow, reader: Reader, *, word: str, connect: Connect
         state_kind=kind,
         detail=_detail(row, reader),
         fix=fix_view(row, reader, connect),
+        doctor_url=reader.link("messenger_ui.account", account_id=account.id) if may else None,
         disconnect_url=(
             reader.link("messenger_ui.disconnect", account_id=account.id) if may else None
         ),
@@ -204,7 +216,7 @@ def fix_view(row: AccountRow, reader: Reader, connect: Connect) -> Fix | None:
         title=_cause(account.status, account.status_reason),
         text=f"{_arriving(account.status_reason)}{waiting}.{ask}",
         action="Reconnect" if may else "",
-        url=connect(location_id=account.location_id) if may else None,
+        url=connect(account=account.id) if may else None,
     )
 
 

@@ -54,6 +54,7 @@ class AccountView:
     state_kind: str
     detail: str
     fix: Fix | None = None
+    doctor_url: str | None = None
     disconnect_url: str | None = None
     move_url: str | None = None
     locations: Sequence[Choice] = ()
@@ -71,7 +72,11 @@ class Lock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelView:
-    """One channel's card."""
+    """One channel's card.
+
+    Attributes:
+        other_login: another login that accounts may come by; "" where there is one way only.
+    """
 
     name: str
     label: str
@@ -80,6 +85,9 @@ class ChannelView:
     lock: Lock | None = None
     connect_url: str | None = None
     connect_label: str = ""
+    connect_fields: Sequence[tuple[str, str]] = ()
+    other_login: str = ""
+    other_label: str = ""
     locations: Sequence[Choice] = ()
     nothing: str = ""
 

@@ -255,6 +255,7 @@ def reset() -> ResponseReturnValue:
             db.execute(f"DELETE FROM {table}")  # noqa: S608  (our own names)
         seeds.plant(db, state.settings)
     state.calls.clear()
+    state.turns.clear()
     return "", 204
 
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from flask_messenger.simulator.state import simulator
 from flask_messenger.simulator.storage import switch
-from flask_messenger.simulator.tokens import PAGE, Token
+from flask_messenger.simulator.tokens import INSTAGRAM_USER, Token
 
 CALLS_PER_HOUR = 20_000  # generous: a demo should not be throttled, the control page can
 
@@ -24,7 +24,7 @@ def count(token: Token | None, response: Response, path: str) -> None:
         return
     with simulator().storage.reading() as db:
         forced = switch(db, "usage", {})
-    owner = token.page_id if token.kind == PAGE and token.page_id else token.app_id
+    owner = token.page_id or token.instagram_id or token.app_id
     per_cent = int(forced.get(owner, forced.get("*", _share_used(owner))))
     numbers: dict[str, Any] = {
         "call_count": per_cent,
@@ -32,8 +32,10 @@ def count(token: Token | None, response: Response, path: str) -> None:
         "total_time": min(per_cent, 25),
     }
     response.headers["X-App-Usage"] = json.dumps(numbers)
-    if token.kind == PAGE:
+    if owner != token.app_id:
         kind = "messenger" if path.endswith("/messages") else "pages"
+        if token.kind == INSTAGRAM_USER:
+            kind = "instagram"
         minutes = int(forced.get("minutes", 0))
         numbers = {"type": kind, **numbers, "estimated_time_to_regain_access": minutes}
         response.headers["X-Business-Use-Case-Usage"] = json.dumps({owner: [numbers]})

@@ -267,3 +267,10 @@ class TestLinkedAccount:
         token = graph.connect(DOWNTOWN)
 
         assert error_of(graph.get(COACH, token)) == (100, 33)
+
+
+def test_usage_is_that_of_the_account(instagram: Instagram) -> None:
+    answer = instagram.get("v25.0/me", instagram.log_in())
+
+    (told,) = json.loads(answer.headers["X-Business-Use-Case-Usage"])[COACH]
+    assert told["type"] == "instagram"

@@ -19,7 +19,7 @@ from flask_messenger.api.security import protect_blueprint
 from flask_messenger.connect.accounts import move_account
 from flask_messenger.connect.announce import AccountFacts, announce
 from flask_messenger.connect.callbacks import deauthorize, delete_login
-from flask_messenger.connect.choice import (
+from flask_messenger.connect.connecting import (
     ChosenPage,
     ConnectResult,
     PageResult,

@@ -8,12 +8,8 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.connect.accounts import get_account, list_known_accounts
 from flask_messenger.connect.attempts import open_choice
-from flask_messenger.connect.choice import (
-    ChosenPage,
-    ConnectResult,
-    connect_pages,
-    open_login,
-)
+from flask_messenger.connect.choice import open_login
+from flask_messenger.connect.connecting import ChosenPage, ConnectResult, connect_pages
 from flask_messenger.connect.reasons import ended
 from flask_messenger.crypto import KeyRing
 from flask_messenger.hooks import Tenant

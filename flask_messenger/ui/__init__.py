@@ -13,6 +13,7 @@ from flask_messenger.ui import (
     privacy,
     replies,
     routing,
+    saved_replies,
     sending,
     settings,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "privacy",
     "replies",
     "routing",
+    "saved_replies",
     "sending",
     "settings",
 ]

@@ -160,7 +160,12 @@ def _channels(reader: Reader) -> list[ChannelView]:
 
 
 def _admin_links() -> list[tuple[str, str]]:
-    pages = {"Journal": "journal", "Personal data": "personal_data", "Audit log": "audit"}
+    pages = {
+        "Saved replies": "saved_replies",
+        "Journal": "journal",
+        "Personal data": "personal_data",
+        "Audit log": "audit",
+    }
     return [(label, url_for(f"messenger_ui.{view}")) for label, view in pages.items()]
 
 

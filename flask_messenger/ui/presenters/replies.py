@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 
 from flask_messenger.content import Content
 from flask_messenger.models import SavedReply, Template
+from flask_messenger.replies.variables import VARIABLES
 from flask_messenger.ui.presenters.attachments import sent_attachment_views
 from flask_messenger.ui.presenters.cards import cards_of, replies_of, says_all
-from flask_messenger.ui.presenters.inbox import AttachmentView, CardView
+from flask_messenger.ui.presenters.inbox import AttachmentView, CardView, Choice
+from flask_messenger.ui.presenters.integrations import location_choices
 from flask_messenger.ui.presenters.reader import Reader
+from flask_messenger.ui.presenters.settings import Notice
 
 READY = ("ready", "approved")
 
@@ -87,4 +90,85 @@ def preview_view(content: Content, *, template_id: uuid.UUID) -> PreviewView:
         cards=cards_of(content.kind, stored),
         attachments=sent_attachment_views(content.kind, stored),
         replies=replies_of(stored),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A saved reply as a form has it; `id` is empty for a new one."""
+
+    id: str = ""
+    shortcut: str = field(default="", repr=False)
+    title: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
+    location_id: str = ""
+
+
+NO_DRAFT = Draft()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedReplyForm:
+    """One form of the page, with what was wrong with what was sent."""
+
+    draft: Draft
+    place: str = ""
+    problem: str = ""
+    edit_url: str = ""
+    drop_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRepliesPage:
+    """The page /messenger/settings/replies."""
+
+    new: SavedReplyForm
+    rows: Sequence[SavedReplyForm]
+    new_url: str
+    back_url: str
+    variables: Sequence[tuple[str, str]]
+    locations: Sequence[Choice] = ()
+    notices: Sequence[Notice] = ()
+    zone: str = "UTC"
+    cookie_path: str = "/"
+
+
+NOTICES = {
+    "saved": Notice(kind="good", title="Saved."),
+    "deleted": Notice(kind="good", title="Deleted."),
+}
+
+
+def saved_replies_page(
+    saved: Sequence[SavedReply],
+    reader: Reader,
+    *,
+    draft: Draft = NO_DRAFT,
+    problem: str = "",
+    notice: str = "",
+) -> SavedRepliesPage:
+    """Return the page; what was refused stays in its form, with the reason."""
+    known = NOTICES.get(notice)
+    return SavedRepliesPage(
+        new=SavedReplyForm(
+            draft=NO_DRAFT if draft.id else draft, problem="" if draft.id else problem
+        ),
+        rows=[_form(each, reader, draft=draft, problem=problem) for each in saved],
+        new_url=reader.link("messenger_ui.add_saved_reply"),
+        back_url=reader.link("messenger_ui.settings"),
+        variables=list(VARIABLES.items()),
+        locations=location_choices(reader, draft.location_id) if len(reader.locations) > 1 else (),
+        notices=[known] if known else [],
+    )
+
+
+def _form(row: SavedReply, reader: Reader, *, draft: Draft, problem: str) -> SavedReplyForm:
+    is_refused = draft.id == str(row.id)
+    kept = Draft(id=str(row.id), shortcut=row.shortcut, title=row.title, text=row.text)
+    return SavedReplyForm(
+        draft=draft if is_refused else kept,
+        place=reader.location_name(row.location_id),
+        problem=problem if is_refused else "",
+        edit_url=reader.link("messenger_ui.edit_saved_reply", saved_reply_id=row.id),
+        drop_url=reader.link("messenger_ui.drop_saved_reply", saved_reply_id=row.id),
     )

@@ -5,7 +5,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 
-from flask_messenger import ConfigurationError, Messenger
+from flask_messenger import ConfigurationError, Messenger, ReplyInfo
 from flask_messenger.crypto import KeyRing
 from flask_messenger.state import state_of
 from tests.support import meta
@@ -81,3 +81,16 @@ def test_the_hosts_csrf_keeps_working_and_lets_meta_in(*, protect_first: bool) -
     assert client.post("/own").status_code == 400
     assert meta.post(client, body).status_code == 200
     assert client.post("/own").status_code == 400
+
+
+def test_host_gives_variables_of_templates_by_name_or_by_decorator() -> None:
+    def load(_reply: ReplyInfo) -> dict[str, object]:
+        return {"order": 7}
+
+    by_name, by_decorator = Messenger(variables_loader=load), Messenger()
+    assert by_decorator.variables_loader(load) is load
+
+    for messenger in (by_name, by_decorator):
+        app, db = make_plain_app()
+        messenger.init_app(app, db)
+        assert state_of(app).hooks.variables is load

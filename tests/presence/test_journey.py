@@ -34,17 +34,23 @@ from flask_messenger.replies.utility import (
 )
 from flask_messenger.replies.variables import find_setting
 from flask_messenger.simulator import constants
-from flask_messenger.simulator.seeds import page_id_of
+from flask_messenger.simulator.seeds import instagram_id_of, page_id_of
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import workspace_scope
 from tests.simulator.conftest import Running, callback, start
 from tests.simulator.driver import SCOPE
+from tests.simulator.instagram import COACH, Instagram
 from tests.support.app import Factory
 
 __all__ = ["callback", "start"]  # fixtures
 PAGE = page_id_of("Iron Gym Downtown")
 PICTURE = "https://cdn.example/sam.jpg"
-SCOPES = [*SCOPE.split(","), "page_utility_messaging"]
+SCOPES = [
+    *SCOPE.split(","),
+    "page_utility_messaging",
+    "instagram_basic",
+    "instagram_manage_messages",
+]
 MENU = [
     {
         "locale": "default",
@@ -104,6 +110,7 @@ def journey(new_app: Callable[..., Flask], start: Callable[..., Running]) -> Ite
     app = new_app(
         MESSENGER_SIMULATOR_URL=simulator.base_url,
         META_GRAPH_URL=simulator.base_url,
+        META_INSTAGRAM_GRAPH_URL=f"{simulator.base_url}/graph.instagram.com",
         META_APP_ID=constants.APP_ID,
         META_APP_SECRET=constants.APP_SECRET,
     )
@@ -135,6 +142,32 @@ def test_profile_is_set_read_back_and_removed(journey: Journey) -> None:
     apply_profile(journey.app, **journey.asked, document=gone)
     live = refresh_profile(journey.app, **journey.asked).live
     assert live == {name: value for name, value in document.items() if name not in gone}
+
+
+@pytest.mark.parametrize("login", ["facebook", "instagram"])
+def test_instagram_has_its_own_profile(journey: Journey, login: str) -> None:
+    if login == "instagram":
+        account = journey.factory.account(
+            channel="instagram",
+            external_id=COACH,
+            login=login,
+            token=Instagram(journey.simulator).log_in(),
+        )
+    else:
+        account = journey.factory.account(
+            channel="instagram",
+            external_id=instagram_id_of("irongym.downtown"),
+            page_external_id=PAGE,
+            token=journey.page.open_token(state_of(journey.app).get(KeyRing)),
+        )
+    asked = {**journey.asked, "account_id": account.id}
+    document = {"persistent_menu": MENU, "ice_breakers": ASKED}
+
+    apply_profile(journey.app, **asked, document=document)
+
+    assert refresh_profile(journey.app, **asked).live == document
+    apply_profile(journey.app, **asked, document={"persistent_menu": None})
+    assert refresh_profile(journey.app, **asked).live == {"ice_breakers": ASKED}
 
 
 def test_persona_signs_a_message_until_it_is_removed(journey: Journey) -> None:

@@ -1,6 +1,6 @@
 """What every content has: a kind, words for people, and a form in which it is stored."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
@@ -29,6 +29,9 @@ class Content:
         self.tidy()
         problems = Problems()
         self.look(problems)
+        problems.check()
+        for field, text in _texts(self, ""):
+            problems.storable(field, text)
         problems.check()
 
     def tidy(self) -> None:
@@ -64,6 +67,19 @@ class Content:
     def as_dict(self) -> dict[str, Any]:
         """Return what is stored beside `kind` and the text: JSON."""
         return {name: value for name, value in plain(self).items() if name != "text"}
+
+
+def _texts(value: Any, at: str) -> Iterator[tuple[str, str]]:
+    """Yield every text in `value` with the path to it."""
+    if isinstance(value, str):
+        yield at, value
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _texts(item, f"{at}[{number}]")
+    elif is_dataclass(value):
+        for each in fields(value):
+            path = f"{at}.{each.name}" if at else each.name
+            yield from _texts(getattr(value, each.name), path)
 
 
 def plain(value: Any) -> Any:

@@ -27,12 +27,15 @@ class Problems:
             value: the text; None where there is none.
             missing: what to say where there is none; None where it may be left out.
         """
-        if value is None or not value.strip():
-            if missing is not None:
-                self.add(field, missing)
-            elif value is not None:
-                self.add(field, "This is empty. Write something or leave it out.")
-            return
+        if value is not None and value.strip():
+            self.storable(field, value)
+        elif missing is not None:
+            self.add(field, missing)
+        elif value is not None:
+            self.add(field, "This is empty. Write something or leave it out.")
+
+    def storable(self, field: str, value: str) -> None:
+        """Note a text that no database or JSON can hold."""
         if not is_storable(value):
             self.add(field, f"The {last_name(field)} contains a character that cannot be sent.")
 

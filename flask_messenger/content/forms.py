@@ -1,5 +1,6 @@
 """Templates with a purpose: a receipt, a coupon, a question, a form, news of an order."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -10,6 +11,8 @@ from flask_messenger.content.parts import NO_EXTRAS, look_at_each
 
 CURRENCY_LENGTH: Final = 3
 COUNTRY_LENGTH: Final = 2
+MAX_DEPTH: Final = 16
+"""How deep the components of a utility message may be nested; Meta's are not half as deep."""
 QUESTION_TYPES: Final = ("ces", "csat", "free_form", "nps")
 
 
@@ -287,14 +290,21 @@ class UtilityTemplate(Content):
         return self.preview
 
 
-def _is_json(value: Any) -> bool:
+def _is_json(value: Any, depth: int = 0) -> bool:
     if isinstance(value, str):
         return is_storable(value)
+    if depth > MAX_DEPTH:
+        return False
     if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+        return all(
+            isinstance(key, str) and is_storable(key) and _is_json(item, depth + 1)
+            for key, item in value.items()
+        )
     if isinstance(value, list | tuple):
-        return all(map(_is_json, value))
-    return value is None or isinstance(value, bool | int | float)
+        return all(_is_json(item, depth + 1) for item in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int)
 
 
 def utility(

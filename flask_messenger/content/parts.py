@@ -22,8 +22,9 @@ REPLY_PHONE: Final = "user_phone_number"
 REPLY_EMAIL: Final = "user_email"
 REPLY_TYPES: Final = (REPLY_TEXT, REPLY_PHONE, REPLY_EMAIL)
 
-NO_EXTRAS: Final[Any] = {"extra": "forbid"}
-"""How JSON is read into a part: a key that nobody knows is a mistake, not to be passed over."""
+NO_EXTRAS: Final[Any] = {"extra": "forbid", "allow_inf_nan": False}
+"""How JSON is read into a part: a key that nobody knows is a mistake, not to be passed over, and a
+number is one that JSON has."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -118,10 +118,18 @@ def test_lists_become_tuples():
     assert hash(template)
 
 
+def test_components_may_be_nested_as_deep_as_metas_are():
+    assert UtilityTemplate("a", "en", (nested(16),)).components == (nested(16),)
+
+
 def refused(make):
     with pytest.raises(ContentError) as caught:
         make()
     return caught.value
+
+
+def nested(depth):
+    return {"type": "a", "x": nested(depth - 1)} if depth else {"type": "a"}
 
 
 GOOD = postback("Ask", "ASK")
@@ -230,7 +238,28 @@ WRONG = [
     (lambda: CustomerInformationTemplate(("USA",), URL), "countries[0]", "two letters"),
     (lambda: UtilityTemplate("", "en"), "name", "Name the template"),
     (lambda: UtilityTemplate("a", "en", ({},)), "components[0].type", "has a type"),
+    (
+        lambda: FeedbackTemplate("A", "Rate", Question("q", "csat", score_label="\x00"), URL),
+        "question.score_label",
+        "cannot be sent",
+    ),
+    (
+        lambda: ButtonTemplate("a", (GOOD, Button("web_url", "A", URL, "\x00"))),
+        "buttons[1].payload",
+        "cannot be sent",
+    ),
     (lambda: UtilityTemplate("a", "en", ({"type": "a\x00"},)), "components[0]", "is JSON"),
+    (lambda: UtilityTemplate("a", "en", (nested(17),)), "components[0]", "is JSON"),
+    (
+        lambda: UtilityTemplate("a", "en", ({"type": "a", "x": float("nan")},)),
+        "components[0]",
+        "is JSON",
+    ),
+    (
+        lambda: UtilityTemplate("a", "en", ({"type": "a", "x": object()},)),
+        "components[0]",
+        "is JSON",
+    ),
 ]
 
 
@@ -282,6 +311,11 @@ def test_everything_wrong_is_told_at_once():
             "required",
         ),
         ({"kind": "media", "type": "image", "url": "x"}, "attachment.url", "public"),
+        (
+            as_json(EXAMPLES["receipt_template"]) | {"summary": {"total_cost": float("inf")}},
+            "summary.total_cost",
+            "finite",
+        ),
     ],
 )
 def test_json_that_is_no_content_is_refused_with_its_field(asked, field, told):

@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from flask_messenger.channels.instagram import Instagram
+from flask_messenger.connect.upkeep import tidy
 from flask_messenger.crypto import KeyRing
 from flask_messenger.graph.subscriptions import CARRIER_FIELDS
 from flask_messenger.ingest.announce import introduce
-from flask_messenger.models import Account, Identity, PendingConnection
+from flask_messenger.models import Account, Identity, Message, PendingConnection, WebhookEntry
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 from tests.connect.conftest import (
@@ -26,6 +27,7 @@ from tests.connect.conftest import (
     page,
     query_of,
 )
+from tests.support import ingest
 from tests.support.app import (
     APP_SECRET,
     INSTAGRAM_API_URL,
@@ -33,6 +35,7 @@ from tests.support.app import (
     INSTAGRAM_APP_SECRET,
     INSTAGRAM_GRAPH_URL,
 )
+from tests.support.meta import delivery, entry, message, post
 
 IG_URL = f"{INSTAGRAM_GRAPH_URL}/v25.0"
 IG = "17841400000000001"
@@ -386,3 +389,56 @@ def test_instagram_person_is_asked_for_what_instagram_knows(
     [found] = rows(Identity)
     assert (found.name, found.username, found.picture_url) == ("maya", "maya", "https://p")
     assert query(meta.calls[0])["fields"] == ["name,username,profile_pic"]
+
+
+def test_what_came_before_the_account_was_connected_is_applied_then(
+    app, browser, meta, rows
+) -> None:
+    for account_id in (IG, "17841400000000002"):
+        said = entry(account_id, message(account_id, "7001", "anyone there?"))
+        post(app.test_client(), delivery(said, object_="instagram"))
+    with app.app_context():
+        ingest.drain(app)
+    attempt_id = browser.log_in(meta, page_with_instagram(), granted=ALL_SCOPES)
+    answers_instagram(meta)
+
+    browser.choose(attempt_id, IG)
+    with app.app_context():
+        ingest.drain(app)
+
+    assert [each.state for each in rows(WebhookEntry)] == ["done", "unrouted"]
+    assert [each.text for each in rows(Message)] == ["anyone there?"]
+
+
+def test_delivery_that_just_missed_its_instagram_account_is_applied_after_all(
+    app, make, rows
+) -> None:
+    said = entry(IG, message(IG, "7001"))
+    post(app.test_client(), delivery(said, object_="instagram"))
+    with app.app_context():
+        ingest.drain(app)
+    make("account", channel="instagram", external_id=IG)  # committed after the drain had looked
+
+    with app.app_context():
+        tidy(app)
+        ingest.drain(app)
+
+    assert [each.state for each in rows(WebhookEntry)] == ["done"]
+
+
+def test_history_goes_with_an_account_that_moves_and_comes_back(browser, meta, make, rows) -> None:
+    account = make("account", channel="instagram", external_id=IG, page_external_id="1001")
+    make("message", make("conversation", account))
+    meta.delete(f"{URL}/1001/subscribed_apps", json={"success": True})
+    path = f"{API}/accounts/{account.id}"
+
+    moved = browser.client.post(f"{path}/location", json={"location_id": "l2"})
+    browser.client.post(f"{path}/disconnect")
+    attempt_id = browser.log_in(meta, page_with_instagram(), granted=ALL_SCOPES)
+    answers_instagram(meta)
+    browser.choose(attempt_id, IG, location_id="l2")
+
+    assert moved.json["location_id"] == "l2"
+    [row] = rows(Account)
+    assert (row.id, row.status, row.location_id) == (account.id, "active", "l2")
+    assert [each.account_id for each in rows(Message)] == [account.id]

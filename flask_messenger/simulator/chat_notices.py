@@ -87,6 +87,16 @@ def opt_out(account: str, customer: str) -> ResponseReturnValue:
             "notification_messages_status": RESUME if resume else STOP,
         }
         acts.give_notice(db, thread, kind="optout", key="optin", body=body)
+        # What was allowed before is not allowed while it is stopped.
+        db.execute(
+            "UPDATE optins SET used_at = ? WHERE account_id = ? AND customer = ? AND kind = ?",
+            [
+                None if resume else ids.now_ms() // 1000,
+                thread["account_id"],
+                thread["customer"],
+                MARKETING,
+            ],
+        )
     return jsonify(psid=thread["psid"]), 201
 
 

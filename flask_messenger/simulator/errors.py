@@ -222,6 +222,16 @@ def comment_not_for_reply(*, is_instagram: bool) -> GraphError:
     return GraphError("(#10903) This user cannot reply to this activity", code=10903)
 
 
+def topic_stopped() -> GraphError:
+    """Return the answer to a message of a topic that the person stopped."""
+    return GraphError(
+        "(#10) The person has stopped messages of this topic",
+        code=10,
+        subcode=1893015,
+        status=HTTPStatus.FORBIDDEN,
+    )
+
+
 def replied_already() -> GraphError:
     """Return the answer to a second private reply."""
     return GraphError("(#10900) Activity already replied to", code=10900)

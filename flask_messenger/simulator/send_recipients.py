@@ -94,7 +94,7 @@ def accounts_of(db: sqlite3.Connection, call: Call) -> list[Account]:
 
 def mark_replied(db: sqlite3.Connection, recipient: Recipient, mid: str) -> None:
     """Note that the one message that this way of naming allows was sent."""
-    if recipient.way in OPTIN_OF:
+    if recipient.is_by_optin and OPTIN_OF[recipient.way][1]:
         db.execute(
             "UPDATE optins SET used_at = ? WHERE token = ?", [int(time.time()), recipient.value]
         )
@@ -146,9 +146,11 @@ def _by_optin(db: sqlite3.Connection, call: Call, way: str, token: str) -> Recip
         "SELECT * FROM optins WHERE token = ? AND kind = ? AND account_id = ?",
         [token, kind, call.node_id],
     ).fetchone()
-    is_spent = row is not None and is_once and row["used_at"] is not None
-    if row is None or is_spent or row["expires_at"] < time.time():
+    is_used = row is not None and row["used_at"] is not None
+    if row is None or (is_once and is_used) or row["expires_at"] < time.time():
         raise errors.invalid(f"The {way} is invalid, was used, or has expired")
+    if is_used:
+        raise errors.topic_stopped()
     account = known_account(db, call.node_id)
     thread = threads.open_thread(db, account.id, row["customer"])
     return Recipient(way, account, thread, token)

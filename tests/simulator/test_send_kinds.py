@@ -214,3 +214,16 @@ def test_leave_to_write_holds_beyond_the_window(
 
     assert answers[0].json()["recipient_id"] == optin["psid"]
     assert sum(answer.ok for answer in answers) == times
+
+
+def test_stopped_topic_is_not_written_about(business: Business) -> None:
+    optin = business.graph.chat(f"{PAGE}/lena-vogel/optins", kind="notification_messages")
+    recipient = {"notification_messages_token": optin["token"]}
+    body = {"recipient": recipient, "message": {"text": "News"}}
+
+    business.graph.chat(f"{PAGE}/lena-vogel/optouts")
+    stopped = business.post(f"{PAGE}/messages", **body)
+    business.graph.chat(f"{PAGE}/lena-vogel/optouts", resume=True)
+
+    assert error_of(stopped) == (10, 1893015)
+    assert business.post(f"{PAGE}/messages", **body).ok

@@ -150,7 +150,10 @@ def _parse_change(
     moment = at or as_time(given.get("created_time"))
     if parse is None or moment is None:
         return UnhandledEvent(account_external_id=account, kind=field[:64])
-    return parse(given, Frame(account=account, at=moment, entry_at=at))
+    try:
+        return parse(given, Frame(account=account, at=moment, entry_at=at))
+    except RecursionError:
+        return UnhandledEvent(account_external_id=account, kind="too_deep")
 
 
 def _parse_one(

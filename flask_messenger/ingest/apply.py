@@ -67,7 +67,8 @@ def apply_batch(session: Session, entries: Sequence[ReadEntry], terms: Terms = N
     batch = _route(entries, accounts, erased)
     clean_entries(session, entries, accounts, erased)
     people = find_people(session, batch)
-    fill_in(session, batch.authors, people)
+    if any(each.event.subject for each in batch.messages):
+        fill_in(session, batch.authors, people)
     stored = store_messages(session, batch, people)
     _settle_private_replies(session, people, stored)
     note_pauses(session, batch, people, stored, terms)

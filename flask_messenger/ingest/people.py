@@ -93,9 +93,9 @@ def find_people(session: Session, batch: Batch) -> People:
     one is locked with the others. So is the thread of a comment that our side answered.
     """
     authors = batch.authors
-    people = {(account_id, person): each for (account_id, person, _), each in authors.items()}
+    people = _people_of(authors)
     found = _find_threads(session, {*people, *batch.mentioned})
-    strangers = {key: _fullest(key, authors) for key in sorted(people) if key not in found}
+    strangers = {key: people[key] for key in sorted(people) if key not in found}
     if strangers:
         _make_identities(session, strangers)
         # Whoever another drain made in the meantime has another id than the one we thought of.
@@ -108,10 +108,18 @@ def find_people(session: Session, batch: Batch) -> People:
     return _lock_conversations(session, authors, found, other_threads)
 
 
-def _fullest(key: PersonKey, authors: Mapping[ThreadKey, Newcomer]) -> Newcomer:
-    """Return what says most of a person: they may have written under several posts."""
-    own = [each for (account_id, person, _), each in authors.items() if (account_id, person) == key]
-    return max(own, key=lambda each: (each.author.name or "", each.author.username or ""))
+def _people_of(authors: Mapping[ThreadKey, Newcomer]) -> dict[PersonKey, Newcomer]:
+    """Return each person once, with what says most of them: they may write under several posts."""
+    people: dict[PersonKey, Newcomer] = {}
+    for (account_id, person, _), each in authors.items():
+        before = people.get((account_id, person))
+        if before is None or _names(before) < _names(each):
+            people[account_id, person] = each
+    return people
+
+
+def _names(newcomer: Newcomer) -> tuple[str, str]:
+    return (newcomer.author.name or "", newcomer.author.username or "")
 
 
 def _find_threads(session: Session, keys: Collection[PersonKey]) -> dict[PersonKey, Thread]:

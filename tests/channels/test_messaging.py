@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_messenger.channels._messaging import parse_entry
+from flask_messenger.channels._frame import Dialect
+from flask_messenger.channels._messaging import EVENT_KEYS, INSTAGRAM, MESSENGER, parse_entry
 from flask_messenger.events import (
     DeletionEvent,
     EditEvent,
@@ -131,7 +132,7 @@ json_values = st.recursive(
     ),
     max_leaves=8,
 )
-KINDS = ("message", "reaction", "message_edit", "referral", "postback", "delivery", "read")
+KINDS = EVENT_KEYS
 FIELDS = (
     "mid",
     "text",
@@ -156,10 +157,59 @@ odd_events = st.fixed_dictionaries(
 )
 
 
-@given(events=st.lists(odd_events, max_size=3))
+@given(events=st.lists(odd_events, max_size=3), dialect=st.sampled_from([MESSENGER, INSTAGRAM]))
 @settings(max_examples=300, deadline=None, derandomize=True)
-def test_no_shape_makes_it_raise(events: list[Any]) -> None:
-    parsed = list(parse_entry({"id": PAGE, "time": T0, "messaging": events}))
+def test_no_shape_makes_it_raise(events: list[Any], dialect: Dialect) -> None:
+    entry = {"id": PAGE, "time": T0, "messaging": events, "standby": events}
 
-    assert len(parsed) == len(events)
+    parsed = list(parse_entry(entry, dialect))
+
+    assert len(parsed) == 2 * len(events)
+    assert all(isinstance(each, Event) for each in parsed)
+
+
+CHANGE_FIELDS = [
+    "item",
+    "verb",
+    "comment_id",
+    "post_id",
+    "parent_id",
+    "from",
+    "message",
+    "id",
+    "media",
+    "media_id",
+    "text",
+    "user",
+    "label",
+    "event",
+    "sender",
+    "recipient",
+    "message_template_id",
+    "created_time",
+    "photo",
+]
+odd_changes = st.fixed_dictionaries(
+    {"field": st.sampled_from([*MESSENGER.changes, *INSTAGRAM.changes, "another", None])},
+    optional={
+        "value": json_values
+        | st.dictionaries(
+            st.sampled_from(CHANGE_FIELDS),
+            json_values | st.sampled_from(["comment", "add", "remove", "hide", "edited", "55"]),
+        )
+    },
+)
+
+
+@given(
+    changes=json_values | st.lists(odd_changes | json_values, max_size=3),
+    flat=st.none() | odd_changes,
+    dialect=st.sampled_from([MESSENGER, INSTAGRAM]),
+)
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_no_shape_of_a_change_makes_it_raise(changes: Any, flat: Any, dialect: Dialect) -> None:
+    entry = {"id": PAGE, "time": T0, "changes": changes, **(flat or {})}
+
+    parsed = list(parse_entry(entry, dialect))
+
     assert all(isinstance(each, Event) for each in parsed)

@@ -45,6 +45,7 @@ def heard() -> list[dict[str, object]]:
     return []
 
 
+@pytest.mark.covers("facebook", "do:profiles")
 @responses.activate
 def test_from_the_webhook_to_the_hosts_signal(
     app: Flask, client: FlaskClient, factory: Factory, host: Host, heard: list[dict[str, object]]

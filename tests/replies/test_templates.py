@@ -121,6 +121,7 @@ def test_every_text_of_a_content_is_a_template(desk: Desk) -> None:
         fill(desk, template, order="x" * 4000)
 
 
+@pytest.mark.covers("instagram", "do:template")
 def test_limits_are_those_of_the_channel_after_filling_in(desk: Desk, factory: Factory) -> None:
     gram = factory.account(channel="instagram", location_id="l1")
     there = factory.conversation(gram, factory.identity(gram))
@@ -139,30 +140,28 @@ def test_limits_are_those_of_the_channel_after_filling_in(desk: Desk, factory: F
         preview_draft(desk.session, desk.held, conversation_id=there.id, **draft)
 
 
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"text": "{% for a in b %}{% endfor %}"}, "text"),
-        ({"text": "Hi {{ name"}, "text"),
-        ({"text": " "}, "text"),
-        ({"name": " "}, "name"),
-        ({"name": "x" * 256}, "name"),
-        ({"text": None, "content_kind": "media", "content": {"a": 1}}, "type"),
-        ({"content_kind": "nonsense"}, "content_kind"),
-        ({"content": {"a": [{"b": "{{ 2**9 }}"}]}}, "a[0].b"),
-        ({"content": {"a": ["x"] * 401}}, "content"),
-        ({"content": {"a": "x" * 70_000}}, "content"),
-        ({"account_id": uuid.uuid4()}, "account_id"),
-        ({"location_id": "l9"}, "location_id"),
-    ],
-)
-def test_what_cannot_be_kept_names_the_field(
-    desk: Desk, values: dict[str, Any], field: str
-) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        make(desk, **values)
+REFUSED_TEMPLATES: list[tuple[dict[str, Any], str]] = [
+    ({"text": "{% for a in b %}{% endfor %}"}, "text"),
+    ({"text": "Hi {{ name"}, "text"),
+    ({"text": " "}, "text"),
+    ({"name": " "}, "name"),
+    ({"name": "x" * 256}, "name"),
+    ({"text": None, "content_kind": "media", "content": {"a": 1}}, "type"),
+    ({"content_kind": "nonsense"}, "content_kind"),
+    ({"content": {"a": [{"b": "{{ 2**9 }}"}]}}, "a[0].b"),
+    ({"content": {"a": ["x"] * 401}}, "content"),
+    ({"content": {"a": "x" * 70_000}}, "content"),
+    ({"account_id": uuid.uuid4()}, "account_id"),
+    ({"location_id": "l9"}, "location_id"),
+]
 
-    assert caught.value.field == field
+
+def test_what_cannot_be_kept_names_the_field(desk: Desk) -> None:
+    for values, field in REFUSED_TEMPLATES:
+        with pytest.raises(InvalidRequestError) as caught:
+            make(desk, **values)
+
+        assert caught.value.field == field, values
 
 
 def test_content_without_variables_is_held_to_the_channel_at_once(desk: Desk) -> None:
@@ -265,6 +264,23 @@ def test_workspaces_do_not_see_each_others(desk: Desk, factory: Factory) -> None
         assert templates.list_templates(desk.session, tenant=other, account_id=account.id) == []
 
 
+@pytest.mark.covers("instagram", "do:saved_reply")
+def test_saved_reply_serves_every_channel(desk: Desk, factory: Factory) -> None:
+    gram = factory.account(channel="instagram", location_id="l1")
+    there = factory.conversation(gram, factory.identity(gram, name="Lena Vogel"))
+    reply = make_reply(desk, "hours", "We open at 8, {{ first_name }}.")
+
+    text = fill_saved_reply(
+        desk.session,
+        desk.held,
+        tenant=desk.tenant(),
+        conversation_id=there.id,
+        saved_reply_id=reply.id,
+    )
+
+    assert text == "We open at 8, Lena."
+
+
 @pytest.mark.covers("facebook", "do:saved_reply")
 def test_saved_reply_is_found_by_its_shortcut_and_filled_in(desk: Desk) -> None:
     make_reply(desk, "/Hours", "We open at 9.")
@@ -295,29 +311,27 @@ def test_saved_reply_is_found_by_its_shortcut_and_filled_in(desk: Desk) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"shortcut": "two words"}, "shortcut"),
-        ({"shortcut": "/"}, "shortcut"),
-        ({"shortcut": "x" * 65}, "shortcut"),
-        ({"shortcut": "taken"}, "shortcut"),
-        ({"shortcut": "x", "text": "  "}, "text"),
-        ({"shortcut": "x", "text": "a\x00b"}, "text"),
-        ({"shortcut": "x", "text": "{{ name.__class__ }}"}, "text"),
-        ({"shortcut": "x", "title": "x" * 256}, "title"),
-        ({"shortcut": "x", "account_id": uuid.uuid4()}, "account_id"),
-    ],
-)
-def test_saved_reply_that_cannot_be_kept_names_the_field(
-    desk: Desk, values: dict[str, Any], field: str
-) -> None:
+REFUSED_REPLIES: list[tuple[dict[str, Any], str]] = [
+    ({"shortcut": "two words"}, "shortcut"),
+    ({"shortcut": "/"}, "shortcut"),
+    ({"shortcut": "x" * 65}, "shortcut"),
+    ({"shortcut": "taken"}, "shortcut"),
+    ({"shortcut": "x", "text": "  "}, "text"),
+    ({"shortcut": "x", "text": "a\x00b"}, "text"),
+    ({"shortcut": "x", "text": "{{ name.__class__ }}"}, "text"),
+    ({"shortcut": "x", "title": "x" * 256}, "title"),
+    ({"shortcut": "x", "account_id": uuid.uuid4()}, "account_id"),
+]
+
+
+def test_saved_reply_that_cannot_be_kept_names_the_field(desk: Desk) -> None:
     make_reply(desk, "taken")
 
-    with pytest.raises(InvalidRequestError) as caught:
-        make_reply(desk, **values)
+    for values, field in REFUSED_REPLIES:
+        with pytest.raises(InvalidRequestError) as caught:
+            make_reply(desk, **values)
 
-    assert caught.value.field == field
+        assert caught.value.field == field, values
 
 
 def test_saved_reply_is_changed_deleted_and_audited(desk: Desk) -> None:

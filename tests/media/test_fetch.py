@@ -63,26 +63,25 @@ def test_thumbnail_is_small_upright_and_bare(
     assert not small.getexif()
 
 
-@pytest.mark.parametrize(
-    ("type_", "content", "mime_type"),
-    [
-        ("video", FILM, "video/mp4"),
-        ("audio", FILM, "audio/mp4"),  # a voice message comes in the container of a film
-        ("audio", SOUND, "audio/mpeg"),
-        ("file", b"%PDF-1.7\n" + b"1" * 100, "application/pdf"),
-        ("file", b"some words", "application/octet-stream"),
-        ("sticker", picture(kind="PNG"), "image/png"),
-        ("animated_image", picture((20, 20), "GIF"), "image/gif"),
-    ],
-)
-def test_every_type_is_told_by_its_bytes(
-    received: Received, files: FileServer, type_: str, content: bytes, mime_type: str
-) -> None:
-    url = files.serve("/it", content, Content_Type="text/html")
+KINDS = [
+    ("video", FILM, "video/mp4"),
+    ("audio", FILM, "audio/mp4"),  # a voice message comes in the container of a film
+    ("audio", SOUND, "audio/mpeg"),
+    ("file", b"%PDF-1.7\n" + b"1" * 100, "application/pdf"),
+    ("file", b"some words", "application/octet-stream"),
+    ("sticker", picture(kind="PNG"), "image/png"),
+    ("animated_image", picture((20, 20), "GIF"), "image/gif"),
+]
 
-    found = received.fetch(received.attach(url, type=type_))
 
-    assert (found.state, found.mime_type) == ("stored", mime_type)
+@pytest.mark.covers("facebook", "receive:video", "receive:audio", "receive:file")
+def test_every_type_is_told_by_its_bytes(received: Received, files: FileServer) -> None:
+    message = received.message()
+
+    for position, (type_, content, mime_type) in enumerate(KINDS):
+        url = files.serve(f"/{position}", content, Content_Type="text/html")
+        found = received.fetch(received.attach(url, message, type=type_, position=position))
+        assert (found.state, found.mime_type) == ("stored", mime_type)
 
 
 def test_files_of_a_message_are_fetched_together(received: Received, files: FileServer) -> None:

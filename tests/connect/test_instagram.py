@@ -367,6 +367,7 @@ def test_choice_of_an_earlier_version_has_expired(app, browser, meta) -> None:
     assert browser.choose(attempt_id, "1001").json["reason"] == "choice_expired"
 
 
+@pytest.mark.covers("instagram", "do:profiles")
 @pytest.mark.parametrize(
     ("login", "url"), [("facebook", f"{URL}/7001"), ("instagram", f"{IG_URL}/7001")]
 )

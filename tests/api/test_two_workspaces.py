@@ -63,8 +63,14 @@ CALLS_META = {
     "messenger_api.set_visibility",
     "messenger_integrations.post_connection",
     "messenger_integrations.post_disconnect",
+    "messenger_ui.check_account",
     "messenger_ui.connect_chosen",
+    "messenger_ui.control",
+    "messenger_ui.delete",
     "messenger_ui.disconnect",
+    "messenger_ui.hide",
+    "messenger_ui.react_to",
+    "messenger_ui.show",
 }
 FRESH_EACH_TIME = re.compile(
     r'(?<=name="fm-csrf" content=")[^"]*|(?<=name="csrf_token" value=")[^"]*'
@@ -104,6 +110,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "messenger_ui.send": {"data": {"text": "Hi"}},
     "messenger_ui.erase_person": {"data": {"confirmation": "Their Customer"}},
     "messenger_ui.move": {"data": {"location_id": "l2"}},
+    "messenger_ui.control": {"data": {"action": "take"}},
+    "messenger_ui.edit_saved_reply": {
+        "data": {"shortcut": "hi", "title": "Hello", "text": "Hello there"}
+    },
     "messenger_ui.connect_chosen": {"data": {"page": "1"}},
 }
 

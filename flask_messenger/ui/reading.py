@@ -31,6 +31,7 @@ def current_reader() -> Reader:
         locations=_locations(tenant),
         agents=_agents(tenant),
         link=url_for,
+        app_ids=frozenset(each.app_id for each in state().settings.apps.values()),
         file_link=partial(media_link, now=now),
         thumbnail_link=partial(thumbnail_link, now=now),
     )

@@ -47,6 +47,7 @@ PLAYED: Final = {"audio": "audio", "image": "image", "sticker": "sticker", "vide
 HAND_SIGNS: Final = {"heart": "like_heart", "sticker": "sticker"}
 KEPT_BY_TERMS: Final = "Instagram does not let us keep it"
 MEGABYTE: Final = 1_000_000
+AS_CARDS: Final = frozenset({"appointment_booking", "template"})
 OPENS: Final = "Opens in a new tab"
 
 
@@ -61,7 +62,7 @@ def attachments_of(row: MessageRow, reader: Reader) -> list[AttachmentView]:
     if place is not None:
         return [place]
     if row.attachments:
-        found = [each for each in row.attachments if each.type != "template"]
+        found = [each for each in row.attachments if each.type not in AS_CARDS]
         return [attachment_view(each, reader) for each in found]
     return sent_attachment_views(row.message.kind, row.message.content or {})
 

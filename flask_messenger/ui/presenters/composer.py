@@ -34,7 +34,7 @@ def composer_view(
     `ends_at` is until when an answer may be put off.
     """
     conversation = row.conversation
-    name = person_name(row.identity.name, conversation.channel)
+    name = person_name(row.identity, conversation.channel)
     is_public = conversation.kind == COMMENTS
     verb = "Answer in public to" if is_public else "Reply to"
     empty = ComposerView(

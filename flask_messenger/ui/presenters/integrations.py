@@ -9,6 +9,7 @@ from flask_messenger.connect.attempts import Attempt
 from flask_messenger.connect.health import GRANT_REPLACED, SUBSCRIPTION_LOST, UNSUBSCRIBED
 from flask_messenger.connect.reasons import REASONS
 from flask_messenger.inbox.queries import AccountRow
+from flask_messenger.models import Account
 from flask_messenger.models.accounts import ACTIVE, BY_INSTAGRAM, DISCONNECTED, NEEDS_REAUTH
 from flask_messenger.settings import Settings
 from flask_messenger.tiers import Access
@@ -156,7 +157,7 @@ def account_view(row: AccountRow, reader: Reader, *, word: str, connect: Connect
     return AccountView(
         id=str(account.id),
         name=account.name,
-        kind=f"{word} · {account.category}" if account.category else word,
+        kind=_kind(account, word),
         avatar=avatar_of(account.name, key=account.id, picture_url=account.picture_url),
         location=reader.location_name(account.location_id),
         state=state,
@@ -171,6 +172,12 @@ def account_view(row: AccountRow, reader: Reader, *, word: str, connect: Connect
         locations=location_choices(reader, account.location_id) if may else (),
         facts=_facts(row, reader),
     )
+
+
+def _kind(account: Account, word: str) -> str:
+    """Return what an account is: "Page · Gym", or "@irongym"."""
+    what = f"@{account.username}" if account.username else f"{word[:1].upper()}{word[1:]}"
+    return f"{what} · {account.category}" if account.category else what
 
 
 def _detail(row: AccountRow, reader: Reader) -> str:

@@ -60,7 +60,7 @@ def row_view(
         open_id: the conversation that stands beside the list.
     """
     conversation, last = row.conversation, row.last_message
-    name = person_name(row.identity.name, conversation.channel)
+    name = person_name(row.identity, conversation.channel)
     state = STATES.get(last.status) if last.direction != INBOUND else None
     return RowView(
         id=str(conversation.id),

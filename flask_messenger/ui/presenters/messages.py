@@ -214,7 +214,7 @@ def _action(reader: Reader, label: str, view: str, message: Message) -> ActionVi
 
 
 def _notice(message: Message, reader: Reader) -> MessageView:
-    words, icon = notice_words(message)
+    words, icon = notice_words(message, reader.app_ids)
     return MessageView(
         id=str(message.id),
         dom_id=dom_id(message),

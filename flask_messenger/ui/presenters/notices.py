@@ -1,15 +1,18 @@
 """What happened in a thread and was said by nobody, in a line; and where a person came from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from flask_messenger.models import Message
-from flask_messenger.outbox.ownership import NAMES
+from flask_messenger.outbox.ownership import NAMES, OURS
 
 
-def notice_words(message: Message) -> tuple[str, str]:
+def notice_words(message: Message, our_app_ids: Collection[str] = frozenset()) -> tuple[str, str]:
     """Return the line of a notice and its icon."""
-    content = message.content or {}
+    content = {
+        key: OURS if key.endswith("_app_id") and str(value) in our_app_ids else value
+        for key, value in (message.content or {}).items()
+    }
     told = _NOTICES.get(message.kind)
     if told is None:
         return message.kind.replace("_", " ").capitalize(), "page"
@@ -39,6 +42,8 @@ _SOURCES: Final = {
 
 
 def _app(app_id: Any) -> str:
+    if app_id == OURS:
+        return "this inbox"
     return NAMES.get(str(app_id), "another app") if app_id else "nobody"
 
 

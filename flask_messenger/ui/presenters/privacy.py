@@ -200,7 +200,7 @@ def person_data_view(
 ) -> PersonDataView:
     """Return the page of one person's data."""
     channel = row.account.channel
-    name = person_name(row.identity.name, channel)
+    name = person_name(row.identity, channel)
     return PersonDataView(
         name=name,
         where=f"{channel_label(channel)} · {row.account.name}",

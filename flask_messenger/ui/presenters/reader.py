@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_messenger.channels.registry import CHANNELS
 from flask_messenger.hooks import Tenant
+from flask_messenger.models import Identity
 
 YOU = "You"
 SOMEBODY = "A colleague"
@@ -26,6 +27,7 @@ class Reader:
         agents: names by id; empty where the host names none.
         link: the application's `url_for`.
         file_link: where a stored file is to be had, for a while; None where there is none.
+        app_ids: by which Meta knows our own apps.
         thumbnail_link: the same of the small picture of it.
     """
 
@@ -35,6 +37,7 @@ class Reader:
     locations: Mapping[str, str] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict, repr=False)
     link: Callable[..., str]
+    app_ids: frozenset[str] = frozenset()
     file_link: Callable[[Any], str | None] = field(default=no_file, repr=False)
     thumbnail_link: Callable[[Any], str | None] = field(default=no_file, repr=False)
 
@@ -57,9 +60,11 @@ def channel_label(channel: str) -> str:
     return known.label if known else channel.replace("_", " ").title()
 
 
-def person_name(name: str | None, channel: str) -> str:
+def person_name(identity: Identity, channel: str) -> str:
     """Return a person's name, or who they are while Meta has not told it."""
-    return name or f"Somebody on {channel_label(channel)}"
+    if identity.name:
+        return identity.name
+    return f"@{identity.username}" if identity.username else f"Somebody on {channel_label(channel)}"
 
 
 def iso(at: datetime) -> str:

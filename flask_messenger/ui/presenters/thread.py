@@ -72,7 +72,7 @@ def thread_view(
     is_open = conversation.status == OPEN
     return ThreadView(
         id=str(conversation.id),
-        name=person_name(row.identity.name, conversation.channel),
+        name=person_name(row.identity, conversation.channel),
         where=f"{channel_label(conversation.channel)} · {place(row, reader)}",
         fragment_url=link("thread", **kept),
         person_url=link("person"),
@@ -195,9 +195,9 @@ def person_view(
         ("Last wrote", _last_wrote(row, reader)),
     ]
     return PersonView(
-        name=person_name(identity.name, conversation.channel),
+        name=person_name(identity, conversation.channel),
         avatar=avatar_of(
-            person_name(identity.name, conversation.channel),
+            person_name(identity, conversation.channel),
             key=identity.id,
             picture_url=identity.picture_url,
         ),

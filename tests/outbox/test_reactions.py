@@ -18,6 +18,8 @@ from flask_messenger.tenancy import workspace_scope
 from tests.outbox.conftest import Talk
 from tests.support.ingest import rows
 
+pytestmark = pytest.mark.databases("postgresql")
+
 HEART = "\N{HEAVY BLACK HEART}\ufe0f"
 
 

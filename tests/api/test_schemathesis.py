@@ -33,6 +33,7 @@ ID = "/{template_id}"
 MAY_BE_REFUSED = {
     "/api/messenger/send": [202, 404, 409, 422],
     "/api/messenger/templates": [200, 201, 422],
+    "/api/messenger/uploads": [201, 409, 422],
     f"/api/messenger/templates{ID}": [200, 204, 404, 422],
     f"/api/messenger/templates{ID}/preview": [200, 404, 422],
     "/api/messenger/conversations/{conversation_id}/preview": [200, 404, 422],
@@ -40,7 +41,7 @@ MAY_BE_REFUSED = {
     "/api/messenger/saved-replies/{saved_reply_id}": [200, 204, 404, 422],
     "/api/messenger/saved-replies/{saved_reply_id}/preview": [200, 404, 422],
 }
-ASKS_META = "/(utility-templates|personas|profile)(/|$)"
+ASKS_META = "/(doctor|personas|profile|reaction|thread-control|utility-templates)(/|$)"
 """Beside the stream of events: what would ask Meta, which is not there."""
 
 

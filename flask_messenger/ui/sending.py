@@ -55,9 +55,9 @@ def send(conversation_id: uuid.UUID) -> ResponseReturnValue:
         send_at=_read_time(request.form.get("send_at", "")),
         now=utc_now(),
     )
-    change, place = composed.change, composed.place
+    changes, place = composed.changes, composed.place
     session.commit()
-    publish(state().get(redis.Redis), [change])
+    publish(state().get(redis.Redis), changes)
     jobs.wake_lane(place)
     return changed(conversation_id)
 

@@ -32,6 +32,14 @@ SCOPES: Final = {
     "pages_messaging": "to answer messages",
     "pages_manage_metadata": "to hear of new messages",
     "pages_read_engagement": "to read a Page's name and picture",
+    "pages_read_user_content": "to read comments",
+    "pages_manage_engagement": "to answer, hide and delete comments",
+    "instagram_basic": "to see which Instagram accounts there are",
+    "instagram_manage_messages": "to answer Instagram messages",
+    "instagram_manage_comments": "to answer, hide and delete Instagram comments",
+    "instagram_business_basic": "to see the Instagram account",
+    "instagram_business_manage_messages": "to answer Instagram messages",
+    "instagram_business_manage_comments": "to answer, hide and delete Instagram comments",
 }
 """What the permissions are for, in words for the person who was asked for them."""
 

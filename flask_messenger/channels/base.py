@@ -57,6 +57,21 @@ class Channel(Protocol):
         """
         ...
 
+    def build_conversations(self, endpoint: Endpoint, *, after: str | None = None) -> GraphRequest:
+        """Return the request for some of the account's conversations, the latest first.
+
+        Args:
+            endpoint: the account.
+            after: where the part before ended.
+        """
+        ...
+
+    def build_conversation(
+        self, conversation_external_id: str, *, endpoint: Endpoint
+    ) -> GraphRequest:
+        """Return the request for one conversation: who is in it, and its newest messages."""
+        ...
+
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry, each with the account it is for.
 

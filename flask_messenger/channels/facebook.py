@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from flask_messenger.channels import _limits, _messaging, _sending
+from flask_messenger.channels import _history, _limits, _messaging, _sending
 from flask_messenger.channels._checks import check_content
 from flask_messenger.channels._degrade import degrade
 from flask_messenger.channels.connecting import FoundAccount, Scopes, WebhookFields
@@ -75,6 +75,17 @@ class Facebook:
     def build_access_probe(self, endpoint: Endpoint) -> None:
         """Return None: a Page has no such switch."""
         del endpoint
+
+    def build_conversations(self, endpoint: Endpoint, *, after: str | None = None) -> GraphRequest:
+        """Return the request for some of the Page's conversations."""
+        return _history.build_list(endpoint.external_id, platform="messenger", after=after)
+
+    def build_conversation(
+        self, conversation_external_id: str, *, endpoint: Endpoint
+    ) -> GraphRequest:
+        """Return the request for one conversation."""
+        del endpoint
+        return _history.build_one(conversation_external_id, fields=_history.MESSENGER_FIELDS)
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry."""

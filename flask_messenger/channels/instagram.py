@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from flask_messenger.channels import _limits, _messaging, _sending
+from flask_messenger.channels import _history, _limits, _messaging, _sending
 from flask_messenger.channels._checks import check_content
 from flask_messenger.channels._degrade import degrade
 from flask_messenger.channels.connecting import FoundAccount, Scopes, WebhookFields
@@ -90,6 +90,20 @@ class Instagram:
             host=_host(endpoint),
             path=f"{owner}/conversations",
             body={"platform": "instagram", "limit": 1},
+        )
+
+    def build_conversations(self, endpoint: Endpoint, *, after: str | None = None) -> GraphRequest:
+        """Return the request for some of the account's conversations."""
+        host = _host(endpoint)
+        owner = "me" if host == INSTAGRAM else endpoint.page_external_id or ""
+        return _history.build_list(owner, platform="instagram", after=after, host=host)
+
+    def build_conversation(
+        self, conversation_external_id: str, *, endpoint: Endpoint
+    ) -> GraphRequest:
+        """Return the request for one conversation."""
+        return _history.build_one(
+            conversation_external_id, fields=_history.INSTAGRAM_FIELDS, host=_host(endpoint)
         )
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:

@@ -14,6 +14,7 @@ from rq import Queue
 from rq.timeouts import BaseTimeoutException, UnixSignalDeathPenalty
 
 from flask_messenger.connect import renewal, subscriptions, upkeep
+from flask_messenger.history import runs as history
 from flask_messenger.inbox import actions as inbox_actions
 from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.ingest import announce as announcing
@@ -32,6 +33,7 @@ from flask_messenger.jobs.work import (
     put_news,
     wake_data_request,
     wake_fetching,
+    wake_history,
 )
 from flask_messenger.media import tidy as media_tidying
 from flask_messenger.media.claim import find_waiting
@@ -102,6 +104,16 @@ def _sweep_data_requests() -> None:
     """Put requests that a worker died with back among the turns."""
     for workspace_id, request_id in personal_data.find_open(state().db.session):
         wake_data_request(workspace_id, request_id)
+
+
+def _sweep_history() -> None:
+    """Have each account's last day compared at night, and what was left lying gone on with."""
+    session, now = state().db.session, utc_now()
+    history.begin_nightly(session, now=now)
+    found = history.find_open(session, now=now)
+    session.rollback()
+    for workspace_id, run_id in found:
+        wake_history(workspace_id, run_id)
 
 
 def _sweep_retention() -> None:
@@ -191,6 +203,7 @@ SCHEDULE: Final[tuple[Part, ...]] = (
     Part(_sweep_accounts, every_seconds=30),
     Part(_sweep_waiting, every_seconds=60),
     Part(_sweep_data_requests, every_seconds=60),
+    Part(_sweep_history, every_seconds=60),
     Part(_sweep_retention, every_seconds=300),
 )
 """What is looked after, and how often. A part is a few lines here; its service does the work."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import redis
 
 from flask_messenger.connect import renewal, subscriptions
+from flask_messenger.history import work as history
 from flask_messenger.ingest import announce as announcing
 from flask_messenger.ingest import drain as draining
 from flask_messenger.ingest import spool as spooling
@@ -106,6 +107,12 @@ def work_on_data_request(request_id: str) -> tuple[Any, ...] | None:
 
 
 @as_piece
+def read_history(run_id: str) -> tuple[Any, ...] | None:
+    """Compare some of an account's conversations with what Meta has of them."""
+    return (run_id,) if history.work_on(current_application(), uuid.UUID(run_id)) else None
+
+
+@as_piece
 def fetch_media(workspace_id: str) -> tuple[Any, ...] | None:
     """Fetch files that people sent to one workspace, for a few seconds."""
     return (workspace_id,) if fetch_files(current_application(), workspace_id) else None
@@ -156,6 +163,11 @@ def wake_action(conversation_id: uuid.UUID, action: str) -> None:
 def wake_data_request(workspace_id: str, request_id: uuid.UUID) -> None:
     """Ask for an export or an erasure to be worked on. Call it after the commit."""
     put_bulk(workspace_id, work_on_data_request, str(request_id), key=str(request_id))
+
+
+def wake_history(workspace_id: str, run_id: uuid.UUID) -> None:
+    """Ask for a run over an account's conversations to be worked on. Call it after the commit."""
+    put_bulk(workspace_id, read_history, str(run_id), key=str(run_id))
 
 
 def wake_fetching(workspace_ids: Iterable[str]) -> None:

@@ -1,0 +1,291 @@
+"""Going over an account's conversations: a call and a conversation at a time, resumed anywhere."""
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import redis
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
+from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
+from flask_messenger.connect.reach import Reach, reach_of
+from flask_messenger.errors import (
+    AppMisconfiguredError,
+    GraphError,
+    InvalidGraphRequestError,
+    MissingPermissionError,
+    RecipientUnavailableError,
+    TokenExpiredError,
+)
+from flask_messenger.graph.client import Graph
+from flask_messenger.graph.conversations import list_conversations, read_conversation
+from flask_messenger.history.pace import await_turn
+from flask_messenger.history.reading import events_of, person_of
+from flask_messenger.history.runs import OPEN_STATES
+from flask_messenger.history.storing import Compared, store_history
+from flask_messenger.ingest.drain import changes_of
+from flask_messenger.models import Account, HistoryRun
+from flask_messenger.models.accounts import ACTIVE
+from flask_messenger.models.base import utc_now
+from flask_messenger.models.history import BACKFILL, DONE, FAILED, RUNNING
+from flask_messenger.realtime import publish
+from flask_messenger.state import MessengerState, state_of
+
+logger = logging.getLogger(__name__)
+
+TURN_SECONDS: Final = 5.0
+MAX_TRIES: Final = 5
+"""Turns in a row that end with the worker, or in an error of ours, before a run has failed."""
+LOST: Final = "worker_lost"
+NOT_CONNECTED: Final = "account_not_connected"
+HOPELESS: Final = (AppMisconfiguredError, InvalidGraphRequestError, MissingPermissionError)
+GIVES_UP_AFTER: Final = timedelta(days=2)
+"""Of trying while Meta cannot be asked."""
+UNREADABLE: Final = (InvalidGraphRequestError, RecipientUnavailableError)
+"""What one conversation may be without costing the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """A run as it was read, and its account: no transaction is open while Meta is asked."""
+
+    run: HistoryRun
+    account: Account
+    reach: Reach
+
+    @property
+    def pending(self) -> list[str]:
+        return list(self.run.progress.get("pending", []))
+
+
+def work_on(app: Flask, run_id: uuid.UUID) -> bool:
+    """Do the next piece of a run; say whether there is more to do now. Commits by itself.
+
+    In the system scope. May run twice at once and be killed anywhere. Could Meta not be asked,
+    the schedule comes back to it.
+    """
+    held = state_of(app)
+    session: Session = held.db.session
+    if not _begin_turn(session, run_id):
+        return False
+    ends_at = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends_at:
+        task = _read(held, session, run_id)
+        if task is None:
+            return False
+        try:
+            if not _step(held, session, task):
+                return False
+        except GraphError as error:
+            _note_trouble(app, session, task, error)
+            return False
+    return True
+
+
+def _begin_turn(session: Session, run_id: uuid.UUID) -> bool:
+    """Count the try before it begins: a worker that is killed by it cannot do so afterwards."""
+    run = _lock(session, run_id)
+    if run is None:
+        return False
+    tries = int(run.progress.get("tries", 0))
+    if tries >= MAX_TRIES:
+        session.rollback()
+        _finish(session, run_id, state=FAILED, error=LOST)
+        return False
+    run.state, run.worked_at = RUNNING, utc_now()
+    run.progress = {**run.progress, "tries": tries + 1}
+    session.commit()
+    return True
+
+
+def _lock(session: Session, run_id: uuid.UUID) -> HistoryRun | None:
+    statement = select(HistoryRun).where(HistoryRun.id == run_id).with_for_update()
+    run = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    if run is None or run.state not in OPEN_STATES:
+        session.rollback()
+        return None
+    return run
+
+
+def _read(held: MessengerState, session: Session, run_id: uuid.UUID) -> _Task | None:
+    session.expire_all()
+    run = session.get(HistoryRun, run_id)
+    if run is None or run.state not in OPEN_STATES:
+        session.rollback()
+        return None
+    account = session.get(Account, run.account_id)
+    reach = reach_of(held, account) if account and account.status == ACTIVE else None
+    if account is None or reach is None:
+        session.rollback()
+        _finish(session, run_id, state=FAILED, error=NOT_CONNECTED)
+        return None
+    session.expunge(run)
+    session.expunge(account)
+    session.rollback()
+    return _Task(run=run, account=account, reach=reach)
+
+
+def _step(held: MessengerState, session: Session, task: _Task) -> bool:
+    """Read a conversation, or list more of them; False at the end."""
+    if task.pending:
+        _read_one(held, session, task, task.pending[0])
+        return True
+    if task.run.progress.get("is_listed"):
+        _finish(session, task.run.id, state=DONE)
+        return False
+    _list_more(held, session, task)
+    return True
+
+
+def _list_more(held: MessengerState, session: Session, task: _Task) -> None:
+    reach, since = task.reach, task.run.since
+    request = reach.of_channel.build_conversations(
+        reach.endpoint, after=task.run.progress.get("after")
+    )
+    await_turn(held.get(redis.Redis), task.account.id)
+    found, after = list_conversations(held.get(Graph), request, app=reach.app, token=reach.token)
+    due = [
+        each
+        for each in found
+        if since is None or each.updated_at is None or each.updated_at >= since
+    ]
+    # The latest come first: what follows an old one is older still.
+    is_listed = after is None or len(due) < len(found)
+    progress = {"pending": [each.id for each in due], "after": after, "is_listed": is_listed}
+    run = _lock(session, task.run.id)
+    if run is None:
+        return
+    if run.progress.get("after") == task.run.progress.get("after"):
+        run.progress, run.error = progress, None
+    run.worked_at = utc_now()
+    session.commit()
+
+
+def _read_one(held: MessengerState, session: Session, task: _Task, conversation_id: str) -> None:
+    reach = task.reach
+    channel = reach.of_channel
+    request = channel.build_conversation(conversation_id, endpoint=reach.endpoint)
+    await_turn(held.get(redis.Redis), task.account.id)
+    try:
+        read = read_conversation(held.get(Graph), request, app=reach.app, token=reach.token)
+    except UNREADABLE as error:
+        logger.info("conversation_unreadable run_id=%s error=%s", task.run.id, error.slug)
+        _advance(session, task.run.id, conversation_id, {"skipped": 1})
+        return
+    own_ids = {each for each in (reach.external_id, reach.page_external_id) if each}
+    person = person_of(read, own_ids)
+    if person is None:
+        _advance(session, task.run.id, conversation_id, {"skipped": 1})
+        return
+    events = events_of(channel, reach.external_id, person.id, read)
+    if not _advance(session, task.run.id, conversation_id, {}, is_committing=False):
+        return
+    compared = store_history(
+        session,
+        task.account,
+        person,
+        events,
+        since=task.run.since,
+        is_read=task.run.kind == BACKFILL,
+    )
+    _count(session, task.run, compared)
+    session.commit()
+    if compared.outcome is not None:
+        publish(held.get(redis.Redis), changes_of(compared.outcome))
+
+
+def _advance(
+    session: Session,
+    run_id: uuid.UUID,
+    conversation_id: str,
+    counts: Mapping[str, int],
+    *,
+    is_committing: bool = True,
+) -> bool:
+    """Take a conversation off the list; False where another worker did, or the run has ended."""
+    run = _lock(session, run_id)
+    if run is None:
+        return False
+    pending = [each for each in run.progress.get("pending", []) if each != conversation_id]
+    if len(pending) == len(run.progress.get("pending", [])):
+        session.rollback()
+        return False
+    rest = {name: each for name, each in run.progress.items() if name != "tries"}
+    run.progress = {**rest, "pending": pending}
+    run.result = _sum(run.result, counts)
+    run.error, run.worked_at = None, utc_now()
+    session.flush()
+    if is_committing:
+        session.commit()
+    return True
+
+
+def _count(session: Session, run: HistoryRun, compared: Compared) -> None:
+    counts: dict[str, int] = (
+        {"conversations": 1, "messages": compared.checked, "new": compared.repaired}
+        if run.kind == BACKFILL
+        else {
+            "conversations": 1,
+            "checked": compared.checked,
+            "missing": compared.missing,
+            "repaired": compared.repaired,
+        }
+    )
+    row = session.get_one(HistoryRun, run.id)
+    row.result = _sum(row.result, counts)
+
+
+def _sum(first: Mapping[str, Any], second: Mapping[str, int]) -> dict[str, Any]:
+    return {**first, **{name: first.get(name, 0) + count for name, count in second.items()}}
+
+
+def _note_trouble(app: Flask, session: Session, task: _Task, error: GraphError) -> None:
+    if isinstance(error, TokenExpiredError):
+        _end_token(app, session, task, error)
+    elif isinstance(error, HOPELESS) or utc_now() - task.run.created_at > GIVES_UP_AFTER:
+        _finish(session, task.run.id, state=FAILED, error=error.slug)
+    else:
+        _put_off(session, task.run.id, error)
+
+
+def _put_off(session: Session, run_id: uuid.UUID, error: GraphError) -> None:
+    """Leave a run to the schedule: Meta could not be asked now."""
+    logger.warning("history_waits run_id=%s error=%s", run_id, error.slug)
+    run = _lock(session, run_id)
+    if run is not None:
+        run.progress = {name: each for name, each in run.progress.items() if name != "tries"}
+        run.error, run.worked_at = error.slug, utc_now()
+        session.commit()
+
+
+def _end_token(app: Flask, session: Session, task: _Task, error: TokenExpiredError) -> None:
+    _finish(session, task.run.id, state=FAILED, error=error.slug)
+    is_news = mark_needs_reauth(session, task.account, TOKEN_EXPIRED)
+    session.commit()
+    if is_news:
+        announce_needs_reauth(app, AccountFacts.of(task.account), reason=TOKEN_EXPIRED)
+
+
+def _finish(session: Session, run_id: uuid.UUID, *, state: str, error: str | None = None) -> None:
+    run = _lock(session, run_id)
+    if run is None:
+        return
+    run.state, run.error, run.completed_at = state, error, utc_now()
+    run.progress = {}
+    kind, account_id, result = run.kind, run.account_id, dict(run.result)
+    session.commit()
+    logger.info(
+        "history_%s kind=%s account_id=%s error=%s result=%s",
+        state,
+        kind,
+        account_id,
+        error,
+        " ".join(f"{name}:{count}" for name, count in sorted(result.items())),
+    )

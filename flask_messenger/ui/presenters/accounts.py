@@ -51,6 +51,7 @@ class AccountPage:
     check_url: str
     back_url: str
     reconnect_url: str | None
+    profile_url: str | None = None
     notices: Sequence[Notice] = ()
     facts: Sequence[tuple[str, str]] = field(default=(), repr=False)
     zone: str = "UTC"
@@ -86,6 +87,11 @@ def account_page(
         check_url=reader.link("messenger_ui.check_account", account_id=account.id),
         back_url=reader.link("messenger_ui.settings"),
         reconnect_url=connect(account=account.id) if account.status != DISCONNECTED else None,
+        profile_url=(
+            reader.link("messenger_ui.profile", account_id=account.id)
+            if reader.tenant.may("settings")
+            else None
+        ),
         notices=[Notice(kind="good", title="Checked just now.")] if notice == "checked" else [],
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from flask_messenger.errors import GraphError
 from flask_messenger.graph.client import Graph, node
 from flask_messenger.settings import MetaApp
 
@@ -101,10 +102,16 @@ def user_token_of(answer: dict[str, Any]) -> UserToken:
 
 
 def debug_token(graph: Graph, *, app: MetaApp, token: str) -> TokenFacts:
-    """Ask Meta about `token`. A dead one is an answer, not an error."""
+    """Ask Meta about `token`. A dead one is an answer, not an error.
+
+    Raises:
+        GraphError: Graph refused the question, did not answer, or did not say whether it lives.
+    """
     answer = graph.get("debug_token", app=app, token=app_token(app), params={"input_token": token})
     found = answer.get("data")
     facts = found if isinstance(found, Mapping) else {}
+    if not isinstance(facts.get("is_valid"), bool):
+        raise GraphError("Graph does not say whether the token lives.")
     error = facts.get("error")
     subcode = error.get("subcode") if isinstance(error, Mapping) else None
     return TokenFacts(

@@ -194,6 +194,9 @@ def test_dead_token_has_its_cause_and_asks_for_reconnection(
         {"json": {"error": {"code": 4}}, "status": 400},
         {"json": {"error": {"code": 190}}, "status": 400},  # the app's own token, not theirs
         {"body": "<html>", "status": 502},
+        {"json": {"data": {}}},  # a yes that does not say
+        {"json": {"data": []}},
+        {"json": {"data": {"is_valid": "unsure", "app_id": APP_ID}}},
     ],
 )
 def test_what_could_not_be_asked_is_never_called_revoked(
@@ -243,6 +246,7 @@ def test_ends_are_warned_of_once_before_they_come(app, meta, page_account, host,
         [warning] = list_warnings(state_of(app).db.session, tenant=host.tenant)
     assert (warning.state, warning.can_reconnect) == ("soon", True)
     assert warning.title.startswith("Token's end: Ends on ")
+    assert (warning.check, int(warning.ends_at.timestamp())) == ("expiry", ends)
 
 
 @BOTH

@@ -329,6 +329,30 @@ def test_one_click_connects_an_account_again_where_it_was(browser, meta, make, r
     assert rows(PendingConnection) == []
 
 
+@pytest.mark.parametrize("obstacle", ["plan", "location"])
+def test_one_click_leaves_behind_what_cannot_come_along(
+    app, host, browser, meta, make, rows, obstacle
+) -> None:
+    make("account", external_id="1001", status="needs_reauth")
+    location_id = "closed" if obstacle == "location" else "l1"
+    waiting = {"page_external_id": "1001", "status": "needs_reauth", "location_id": location_id}
+    make("account", channel="instagram", external_id=IG, **waiting)
+    if obstacle == "plan":
+        host.plans["w1"] = "plus"
+        state_of(app).settings.feature_plans["instagram"] = "pro"  # type: ignore[index]
+    both = page_with_instagram()
+    meta.answers_login(both, granted=ALL_SCOPES)
+    meta.answers_pages(both)
+    [account] = rows(Account, channel="facebook")
+
+    start = browser.client.get(f"{API}/connect", query_string={"account": str(account.id)})
+    browser.states += query_of(start)["state"]
+
+    assert notice_of(browser.come_back()) == "reconnected"
+    found = {each.channel: each.status for each in rows(Account)}
+    assert found == {"facebook": "active", "instagram": "needs_reauth"}
+
+
 def test_login_that_does_not_bring_the_account_says_so(browser, meta, make, rows) -> None:
     account = make("account", external_id="1001", status="needs_reauth")
     meta.answers_login(page("1002"))

@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from flask_messenger.errors import ConflictError, InvalidRequestError
 from flask_messenger.graph.comments import change_comment
 from flask_messenger.hooks import Tenant
+from flask_messenger.ingest.changes import EMPTIED
 from flask_messenger.ingest.summaries import refresh_summaries
+from flask_messenger.media.discard import discard_files_of_messages
 from flask_messenger.models import Attachment, Message
 from flask_messenger.models.audit import record
 from flask_messenger.models.messages import INBOUND
@@ -75,7 +77,10 @@ def delete_comment(
     change_comment(line.graph, app=line.app, token=line.token, request=request)
     session: Session = state_of(app).db.session
     message, thread = _lock(session, tenant, message_id)
-    message.text, message.content, message.deleted_at = None, {}, now
+    message.deleted_at = now
+    for name, nothing in EMPTIED.items():
+        setattr(message, name, nothing)
+    discard_files_of_messages(session, [message.id])
     session.execute(
         delete(Attachment)
         .where(Attachment.message_id == message.id)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
+from flask_messenger.media.discard import discard_files_of_messages
 from flask_messenger.models import Account, Attachment, Message, Reaction
 from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
 from flask_messenger.outbox.holds import HELD, note_taken
@@ -206,6 +207,7 @@ def _merge(
     if echo is None:
         return _mark_sent(session, dispatch, external_id=external_id, tag=tag, now=now)
     gone = [echo.id] if echo.deleted_at is None else [echo.id, dispatch.message_id]
+    discard_files_of_messages(session, gone)
     _delete(session, delete(Attachment).where(Attachment.message_id.in_(gone)))
     session.execute(
         update(Reaction)

@@ -14,8 +14,8 @@ from flask_messenger.errors import (
 )
 from flask_messenger.hooks import Tenant
 from flask_messenger.inbox.comments import delete_comment, set_hidden
-from flask_messenger.models import AuditEntry, Message
-from flask_messenger.models.base import utc_now
+from flask_messenger.models import Attachment, AuditEntry, DiscardedFile, Message
+from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.tenancy import workspace_scope
 from tests.support.app import GRAPH_URL
 from tests.support.ingest import rows
@@ -106,6 +106,21 @@ def test_comment_is_deleted_with_its_words_and_who_did_it_is_kept(
     assert (entry.action, entry.actor, entry.subject) == ("comment_deleted", "u1", str(message_id))
     assert "Awful" not in str(entry.details)
     assert changed.change.ids["message_id"] == str(message_id)
+
+
+def test_picture_of_a_deleted_comment_goes_from_the_store(app, factory, graph, new_comment):
+    message_id = new_comment(edited_at=utc_now(), edit_number=1)
+    kept = {"state": "stored", "storage_key": "w1/photo", "thumbnail_key": "w1/small"}
+    photo = {"id": new_id(), "message_id": message_id, "position": 0, "type": "image", **kept}
+    with workspace_scope("w1"):
+        factory.session.add(Attachment(workspace_id="w1", **photo))
+        factory.session.commit()
+
+    do(app, delete_comment, message_id)
+
+    assert rows(app, Attachment) == []
+    assert {each.storage_key for each in rows(app, DiscardedFile)} == {"w1/photo", "w1/small"}
+    assert (one(app).edited_at, one(app).edit_number) == (None, 0)
 
 
 def test_what_meta_refuses_stays_as_it_was(app, graph, new_comment):

@@ -35,6 +35,10 @@ def announce_decision(message: Message, *, is_sent_news: bool = False) -> None:
     lane = find_lane(state().db.session, message.conversation_id)
     if lane is not None:
         change = StatusChange(
-            message_id=message.id, lane=lane, status=message.status, sent_by=message.sent_by
+            message_id=message.id,
+            lane=lane,
+            status=message.status,
+            sent_by=message.sent_by,
+            kind=message.kind,
         )
         announce_status(current_application(), [change], is_sent_news=is_sent_news)

@@ -23,6 +23,7 @@ class StatusChange:
     lane: Lane
     status: str
     sent_by: str
+    kind: str
 
     @property
     def change(self) -> Change:
@@ -46,6 +47,9 @@ class StatusChange:
             "message_id": self.message_id,
             "contact_ref": self.lane.contact_ref,
             "channel": self.lane.channel,
+            "kind": self.kind,
+            # What we send goes out of a thread that is ours, or is nobody's.
+            "is_standby": False,
         }
 
 

@@ -154,6 +154,7 @@ def _change(verdict: Verdict, status: str) -> StatusChange:
         lane=dispatch.lane,
         status=status,
         sent_by=dispatch.sender,
+        kind=dispatch.kind,
     )
 
 

@@ -84,7 +84,14 @@ def give_up_unanswered(session: Session, *, before: datetime, now: datetime) -> 
     if not message_ids:
         return []
     rows = session.execute(
-        select(Message.id, Message.sent_by, Account, Identity.contact_ref, Conversation.id)
+        select(
+            Message.id,
+            Message.sent_by,
+            Message.kind,
+            Account,
+            Identity.contact_ref,
+            Conversation.id,
+        )
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(Identity, Identity.id == Conversation.identity_id)
         .join(Account, Account.id == Message.account_id)
@@ -96,8 +103,9 @@ def give_up_unanswered(session: Session, *, before: datetime, now: datetime) -> 
             lane=_lane(account, conversation_id, contact_ref),
             status=UNKNOWN,
             sent_by=sent_by,
+            kind=kind,
         )
-        for message_id, sent_by, account, contact_ref, conversation_id in rows
+        for message_id, sent_by, kind, account, contact_ref, conversation_id in rows
     ]
 
 

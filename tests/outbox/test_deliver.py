@@ -123,6 +123,8 @@ def test_host_and_pages_hear_of_a_sent_message(talk, heard, pages):
             "message_id": message_id,
             "contact_ref": None,
             "channel": "facebook",
+            "kind": "text",
+            "is_standby": False,
         }
     )
     told = [each["type"] for each in pages() if each.get("message_id") == str(message_id)]

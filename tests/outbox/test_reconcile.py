@@ -68,6 +68,7 @@ def test_unanswered_message_becomes_unknown_and_the_lane_goes_on(talk, meta, hea
     assert talk.states(first, second) == ["unknown", "sent"]
     assert meta.texts == ["one", "two"]
     assert (heard[0][1]["message_id"], heard[0][1]["status"]) == (first, "unknown")
+    assert heard[0][1]["kind"] == "text"
     assert [each["message_id"] for each in pages()] == [str(first), str(second)]
 
 

@@ -6,7 +6,7 @@ What was found is kept with the account; pages and commands read it without aski
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
@@ -132,11 +132,18 @@ def _warning_of(account: Account) -> AccountWarning | None:
         account_id=account.id,
         channel=account.channel,
         name=account.name,
+        check=finding.check,
         state=finding.state,
         title=f"{finding.title}: {finding.says}" if finding.title else finding.says,
         mend=finding.mend,
         can_reconnect=finding.mend.startswith("Reconnect"),
+        ends_at=_ends(account).get(finding.check),
     )
+
+
+def _ends(account: Account) -> dict[str, datetime | None]:
+    """Return what ends by time, by the name of the check that looks at it."""
+    return {"expiry": account.token_expires_at, "data_access": account.data_access_expires_at}
 
 
 def _kept(account: Account) -> Diagnosis:
@@ -258,7 +265,7 @@ def _tell(
         logger.warning("token_dead account_id=%s", account.id)
         announce_needs_reauth(app, facts, reason=TOKEN_EXPIRED)
     warned = {each.check for each in before if each.state in {SOON, WRONG}}
-    ends = {"expiry": account.token_expires_at, "data_access": account.data_access_expires_at}
+    ends = _ends(account)
     for each in now_found:
         if each.check in ENDING and each.state == SOON and each.check not in warned:
             logger.warning("account_expiring account_id=%s what=%s", account.id, each.check)

@@ -74,13 +74,18 @@ class Diagnosis:
 class AccountWarning:
     """What everybody who sees an account should know of it, for a banner.
 
-    `can_reconnect` says whether connecting it again is the fix.
+    Attributes:
+        check: the stable name of what was found; `token` where the account waits for a login.
+        ends_at: when what is warned of ends, where it is an end.
+        can_reconnect: whether connecting it again is the fix.
     """
 
     account_id: uuid.UUID
     channel: str
     name: str
+    check: str
     state: str
     title: str
     mend: str
     can_reconnect: bool
+    ends_at: datetime | None = None

@@ -3,6 +3,7 @@
 from flask_messenger.ui import (
     accounts,
     acting,
+    attention,
     comments,
     deletion,
     files,
@@ -23,6 +24,7 @@ from flask_messenger.ui.blueprint import bp
 __all__ = [
     "accounts",
     "acting",
+    "attention",
     "bp",
     "comments",
     "deletion",

@@ -11,8 +11,7 @@ from flask_messenger.state import current_application, state
 from flask_messenger.tenancy import require_permission
 from flask_messenger.ui.blueprint import bp
 from flask_messenger.ui.presenters.accounts import account_page
-from flask_messenger.ui.reading import current_reader
-from flask_messenger.ui.settings import connect_url
+from flask_messenger.ui.reading import connect_url, current_reader
 
 
 @bp.get("/settings/accounts/<uuid:account_id>")

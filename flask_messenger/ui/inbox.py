@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_messenger.channels.registry import channel_named
@@ -33,7 +33,9 @@ from flask_messenger.outbox.policy import Decision, last_close
 from flask_messenger.outbox.policy_table import MESSAGE, PUBLIC_REPLY
 from flask_messenger.state import state
 from flask_messenger.tiers import feature_access
+from flask_messenger.ui.attention import read_warning
 from flask_messenger.ui.blueprint import bp
+from flask_messenger.ui.fragments import fragment
 from flask_messenger.ui.presenters.composer import composer_view
 from flask_messenger.ui.presenters.filters import (
     Narrowing,
@@ -72,6 +74,7 @@ def inbox(conversation_id: uuid.UUID | None = None) -> ResponseReturnValue:
         list=_list_view(reader, chosen, open_id=str(conversation_id or "")),
         thread=_thread_view(reader, opened, _newest(reader, opened), chosen) if opened else None,
         person=_person_view(reader, opened) if opened else None,
+        warning=read_warning(reader),
         events_url=url_for("messenger_api.stream_events"),
         group=group_name(),
         zone=zone_name(),
@@ -155,20 +158,6 @@ def person(conversation_id: uuid.UUID) -> ResponseReturnValue:
         person_id=str(conversation_id),
         person_url=url_for("messenger_ui.person", conversation_id=conversation_id),
     )
-
-
-def fragment(template: str, **values: Any) -> Response:
-    """Return a part of a page, or 304 where the page has it already.
-
-    It goes to our script, which sends the token as a header: the forms need none, and without
-    one the same state has the same text.
-    """
-    html = render_template(f"messenger/{template}", fm_csrf=None, **values)
-    answer = make_response(html)
-    answer.add_etag()
-    answer.vary.update(["HX-Request", "HX-Target", "Cookie"])
-    answer.make_conditional(request)
-    return answer
 
 
 def _count(reader: Reader) -> ConversationCounts:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from flask import current_app, request, url_for
 from markupsafe import Markup, escape
@@ -87,3 +87,8 @@ def contact_panel(contact_ref: str | None) -> tuple[Markup | None, str]:
         )
         return None, "What the CRM knows of this person cannot be shown just now."
     return (escape(panel) if panel else None), ""
+
+
+def connect_url(**values: Any) -> str:
+    """Return where a connection begins."""
+    return url_for("messenger_integrations.get_connect", **values)

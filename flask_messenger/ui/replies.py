@@ -12,7 +12,7 @@ from flask_messenger.replies.using import fill_kept_template
 from flask_messenger.state import state
 from flask_messenger.tenancy import require_permission
 from flask_messenger.ui.blueprint import bp
-from flask_messenger.ui.inbox import fragment
+from flask_messenger.ui.fragments import fragment
 from flask_messenger.ui.presenters.replies import preview_view, reply_views
 from flask_messenger.ui.reading import current_reader
 

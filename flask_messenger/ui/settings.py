@@ -1,7 +1,6 @@
 """The settings page: accounts per channel, what the plan has, what the workspace switched on."""
 
 import uuid
-from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +13,7 @@ from flask_messenger.connect.attempts import Attempt, read_attempt
 from flask_messenger.connect.choice import read_choice
 from flask_messenger.connect.connecting import ChosenPage, PageResult, connect_pages
 from flask_messenger.connect.disconnect import disconnect_account
+from flask_messenger.connect.doctor import list_warnings
 from flask_messenger.connect.locations import check_location
 from flask_messenger.errors import ConnectError, InvalidRequestError, NotFoundError
 from flask_messenger.inbox.queries import AccountRow, list_accounts
@@ -28,7 +28,13 @@ from flask_messenger.ui.presenters.health import health_line
 from flask_messenger.ui.presenters.integrations import SAVED, channel_view, notice_views
 from flask_messenger.ui.presenters.reader import Reader
 from flask_messenger.ui.presenters.settings import ChannelView, HealthLine, SettingsView
-from flask_messenger.ui.reading import cookie_path, current_reader, group_name, zone_name
+from flask_messenger.ui.reading import (
+    connect_url,
+    cookie_path,
+    current_reader,
+    group_name,
+    zone_name,
+)
 
 
 @bp.get("/settings")
@@ -127,11 +133,6 @@ def connect_chosen(attempt_id: uuid.UUID) -> ResponseReturnValue:
     return _back(notice=result.notice)
 
 
-def connect_url(**values: Any) -> str:
-    """Return where a connection begins."""
-    return url_for("messenger_integrations.get_connect", **values)
-
-
 def _show_choice(
     attempt_id: uuid.UUID, *, results: tuple[PageResult, ...] = (), problem: str = ""
 ) -> str:
@@ -142,7 +143,9 @@ def _show_choice(
 
 
 def _channels(reader: Reader) -> list[ChannelView]:
-    rows = list_accounts(state().db.session, tenant=reader.tenant, include_disconnected=True)
+    session = state().db.session
+    rows = list_accounts(session, tenant=reader.tenant, include_disconnected=True)
+    warnings = {each.account_id: each for each in list_warnings(session, tenant=reader.tenant)}
     by_channel: dict[str, list[AccountRow]] = {name: [] for name in CHANNELS}
     for row in rows:
         by_channel.setdefault(row.account.channel, []).append(row)
@@ -154,6 +157,7 @@ def _channels(reader: Reader) -> list[ChannelView]:
             access=feature_access(state(), reader.tenant.workspace_id, channel.feature),
             settings=state().settings,
             connect=connect_url,
+            warnings=warnings,
         )
         for name, channel in CHANNELS.items()
     ]

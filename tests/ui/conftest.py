@@ -11,6 +11,9 @@ from werkzeug.test import TestResponse
 
 from tests.api.conftest import Threads
 from tests.support.app import Factory, Host
+from tests.ui.site import chromium, new_site, open_page, site
+
+__all__ = ["chromium", "new_site", "open_page", "site"]
 
 PAGES = "/messenger"
 

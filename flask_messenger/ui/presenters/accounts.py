@@ -7,7 +7,7 @@ from typing import Final
 from flask_messenger.connect.findings import NOTE, OK, SOON, UNKNOWN, WRONG, Diagnosis, Finding
 from flask_messenger.inbox.queries import AccountRow
 from flask_messenger.models.accounts import DISCONNECTED
-from flask_messenger.ui.presenters.integrations import PROBLEM, STATES
+from flask_messenger.ui.presenters.fixes import PROBLEM, STATES
 from flask_messenger.ui.presenters.people import Avatar, avatar_of
 from flask_messenger.ui.presenters.reader import Reader, channel_label
 from flask_messenger.ui.presenters.settings import Notice

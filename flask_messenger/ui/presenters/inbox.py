@@ -347,12 +347,33 @@ class PersonView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarningView:
+    """An account that needs a person, in one line above the panes.
+
+    Attributes:
+        kind: "warn" or "bad".
+        key: names what a person puts aside for today; empty for what cannot wait.
+        others: how many more accounts there are to look at, in words.
+    """
+
+    kind: str
+    title: str
+    text: str = ""
+    action: str = ""
+    action_url: str | None = None
+    key: str = ""
+    others: str = ""
+    others_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboxView:
     """The whole page."""
 
     list: ListView
     thread: ThreadView | None = None
     person: PersonView | None = None
+    warning: WarningView | None = None
     events_url: str = ""
     group: str = ""
     zone: str = "UTC"

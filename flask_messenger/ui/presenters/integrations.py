@@ -1,32 +1,30 @@
 """The settings page, from accounts and plans to cards."""
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from flask_messenger.channels.base import Channel
 from flask_messenger.connect.attempts import Attempt
-from flask_messenger.connect.health import GRANT_REPLACED, SUBSCRIPTION_LOST, UNSUBSCRIBED
+from flask_messenger.connect.findings import AccountWarning
 from flask_messenger.connect.reasons import REASONS
 from flask_messenger.inbox.queries import AccountRow
 from flask_messenger.models import Account
-from flask_messenger.models.accounts import ACTIVE, BY_INSTAGRAM, DISCONNECTED, NEEDS_REAUTH
+from flask_messenger.models.accounts import ACTIVE, BY_INSTAGRAM, DISCONNECTED
 from flask_messenger.settings import Settings
 from flask_messenger.tiers import Access
+from flask_messenger.ui.presenters.fixes import fix_view, state_words
 from flask_messenger.ui.presenters.inbox import Choice
 from flask_messenger.ui.presenters.people import avatar_of
 from flask_messenger.ui.presenters.reader import Reader
-from flask_messenger.ui.presenters.settings import AccountView, ChannelView, Fix, Lock, Notice
+from flask_messenger.ui.presenters.settings import AccountView, ChannelView, Lock, Notice
 from flask_messenger.ui.presenters.times import since, time_ago_spoken
 
 Connect = Callable[..., str]
 """Returns where a connection begins: `(location_id=None, rerequest=None)`."""
 
-STATES: Final = {
-    ACTIVE: ("Connected", "good"),
-    NEEDS_REAUTH: ("Reconnect", "bad"),
-    DISCONNECTED: ("Disconnected", "off"),
-}
 SCOPES: Final = {
     "pages_show_list": "to see which Pages there are",
     "pages_messaging": "to answer messages",
@@ -45,9 +43,9 @@ SCOPES: Final = {
 
 SAVED: Final = "saved"
 
+NO_WARNINGS: Final[Mapping[uuid.UUID, AccountWarning]] = MappingProxyType({})
 REMEMBERED: Final = timedelta(days=30)
 """How long a disconnected account stays on the page, for people to see what became of it."""
-PROBLEM: Final = ("Attention", "warn")
 
 UNLOCKS: Final = {
     "facebook": "Facebook Messenger for all your Pages, in one inbox",
@@ -64,6 +62,7 @@ def channel_view(
     access: Access,
     settings: Settings,
     connect: Connect,
+    warnings: Mapping[uuid.UUID, AccountWarning] = NO_WARNINGS,
 ) -> ChannelView:
     """Return one channel's card.
 
@@ -71,6 +70,7 @@ def channel_view(
         channel: which.
         rows: its accounts that the reader sees.
         reader: who reads.
+        warnings: what is to be known of accounts, by their ids.
         access: whether the workspace's plan has the channel.
         settings: the plans there are, and what they have.
         connect: makes the address where a connection begins.
@@ -82,7 +82,12 @@ def channel_view(
         name=channel.name,
         label=channel.title,
         summary=summary(shown, word),
-        accounts=[account_view(row, reader, word=word, connect=connect) for row in shown],
+        accounts=[
+            account_view(
+                row, reader, word=word, connect=connect, warning=warnings.get(row.account.id)
+            )
+            for row in shown
+        ],
         lock=None if access.allowed else lock_view(access, settings.feature_plans),
         connect_url=connect() if may_connect else None,
         connect_fields=[("channel", channel.name)],
@@ -156,10 +161,17 @@ def lock_view(access: Access, feature_plans: Mapping[str, str]) -> Lock:
     )
 
 
-def account_view(row: AccountRow, reader: Reader, *, word: str, connect: Connect) -> AccountView:
+def account_view(
+    row: AccountRow,
+    reader: Reader,
+    *,
+    word: str,
+    connect: Connect,
+    warning: AccountWarning | None = None,
+) -> AccountView:
     """Return one account's line."""
     account = row.account
-    state, kind = STATES.get(account.status, PROBLEM)
+    state, kind = state_words(account, warning)
     is_live = account.status != DISCONNECTED
     may = is_live and reader.tenant.may("connect")
     return AccountView(
@@ -171,7 +183,7 @@ def account_view(row: AccountRow, reader: Reader, *, word: str, connect: Connect
         state=state,
         state_kind=kind,
         detail=_detail(row, reader),
-        fix=fix_view(row, reader, connect),
+        fix=fix_view(row, reader, connect, warning),
         doctor_url=reader.link("messenger_ui.account", account_id=account.id) if may else None,
         disconnect_url=(
             reader.link("messenger_ui.disconnect", account_id=account.id) if may else None
@@ -212,46 +224,6 @@ def _facts(row: AccountRow, reader: Reader) -> list[tuple[str, str]]:
         ("Id", account.external_id),
     ]
     return [(name, value) for name, value in facts if value]
-
-
-def fix_view(row: AccountRow, reader: Reader, connect: Connect) -> Fix | None:
-    """Return what is wrong with an account, what follows, and the one way to mend it."""
-    account = row.account
-    if account.status in (ACTIVE, DISCONNECTED):
-        return None
-    waiting = ""
-    if row.queued_count:
-        verb = "waits" if row.queued_count == 1 else "wait"
-        replies = "1 reply" if row.queued_count == 1 else f"{row.queued_count} replies"
-        waiting = f"; {replies} {verb} to be sent"
-    may = reader.tenant.may("connect")
-    ask = "" if may else " Ask an admin of your workspace to reconnect it."
-    return Fix(
-        kind="bad" if account.status == NEEDS_REAUTH else "warn",
-        title=_cause(account.status, account.status_reason),
-        text=f"{_arriving(account.status_reason)}{waiting}.{ask}",
-        action="Reconnect" if may else "",
-        url=connect(account=account.id) if may else None,
-    )
-
-
-def _arriving(reason: str | None) -> str:
-    """Say whether people are still heard: without its subscription a Page is deaf."""
-    if reason in {GRANT_REPLACED, SUBSCRIPTION_LOST, UNSUBSCRIBED}:
-        return "New messages may not arrive until it is reconnected"
-    return "Messages still arrive"
-
-
-def _cause(status: str, reason: str | None) -> str:
-    if reason == GRANT_REPLACED:
-        return "A later login at Facebook no longer covers this Page."
-    if reason == UNSUBSCRIBED:
-        return "This Page was unsubscribed while it was being reconnected."
-    if reason == SUBSCRIPTION_LOST:
-        return "Facebook stopped sending this Page's messages, and would not begin again."
-    if status == NEEDS_REAUTH:
-        return "Facebook ended this login."
-    return "Facebook reports a problem with this Page."
 
 
 def location_choices(reader: Reader, chosen: str | None) -> list[Choice]:

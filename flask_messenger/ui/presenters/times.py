@@ -69,6 +69,12 @@ def moment(at: datetime, *, now: datetime, zone: tzinfo) -> str:
     return f"{near or f'{then:%a} {short_date(then.date(), today)}'}, {then:%H:%M}"
 
 
+def in_days(at: datetime, *, now: datetime, zone: tzinfo) -> str:
+    """Say how far off a day to come is: "today", "tomorrow", "in 5 days"."""
+    days = (at.astimezone(zone).date() - now.astimezone(zone).date()).days
+    return {0: "today", 1: "tomorrow"}.get(days) or f"in {days} days"
+
+
 def short_date(day: date, today: date) -> str:
     """Return "14 Nov", with its year where that is not this year."""
     text = f"{day.day} {day:%b}"

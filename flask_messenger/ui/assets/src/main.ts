@@ -1,5 +1,6 @@
 /** The one script of our pages; each part does nothing where its elements are not on the page. */
 import "htmx.org";
+import { startAttention } from "./attention";
 import { startChrome } from "./chrome";
 import { startComposer } from "./composer";
 import { startListing } from "./listing";
@@ -8,6 +9,7 @@ import { startThread } from "./thread";
 import { startUpdates } from "./updates";
 
 startChrome();
+startAttention();
 startListing();
 startThread();
 startReplies();

@@ -143,7 +143,8 @@ def compose(
         private_reply_to: Meta's id of the comment of this conversation that is answered in
             private.
         extras: what goes beside the content.
-        on_unsupported: `refuse`, or `degrade` to send the next best thing that the channel has.
+        on_unsupported: `refuse`, or `degrade` to send the next best thing that the channel has;
+            a public answer is words as they are, or refused.
         location_ids: the locations the tenant sees; None means all.
         send_at: when it is to go out (aware); None for at once. The policy is asked again then.
         now: aware.
@@ -165,7 +166,9 @@ def compose(
         location_ids=location_ids,
     )
     _check_key(idempotency_key)
-    contents, notes = _carried(channel_named(thread.account.channel), content, on_unsupported)
+    is_comment = thread.is_public and private_reply_to is None
+    how = REFUSE if is_comment else on_unsupported  # there is one thing that a comment can be
+    contents, notes = _carried(channel_named(thread.account.channel), content, how)
     extras = _with_persona(session, thread, extras, sender=sender, user_ref=sent_by_ref)
     drafts = [
         draft_for(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
@@ -23,7 +23,7 @@ from flask_messenger.models.conversations import (
     PERSON,
     PROFILE_UNKNOWN,
 )
-from flask_messenger.models.messages import DELIVERED, READ, SENT
+from flask_messenger.models.messages import BY_PERSON, DELIVERED, READ, SENT
 from flask_messenger.models.upsert import insert_missing
 from flask_messenger.outbox.lane import lock_conversation
 
@@ -43,6 +43,8 @@ class _Reply:
     account_id: uuid.UUID
     channel: str
     status: str
+    sent_by: str
+    paused_until: datetime | None
 
 
 def settle_private_replies(
@@ -77,6 +79,7 @@ def settle_private_replies(
             .execution_options(synchronize_session=False)
         )
         _link(session, reply, identity_id, direct_id, now=now)
+        _pause_bots(session, reply, direct_id)
         refresh_statuses(session, [direct_id])
         refresh_summaries(session, [reply.conversation_id, direct_id])
         moved[reply.message_id] = direct_id
@@ -107,6 +110,8 @@ def _find_replies(session: Session, recipients: Mapping[uuid.UUID, str]) -> list
             Account.id,
             Account.channel,
             Message.status,
+            Message.sent_by,
+            Conversation.bot_paused_until,
         )
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(Account, Account.id == Message.account_id)
@@ -198,3 +203,22 @@ def _link(
             .values(linked_conversation_id=other, updated_at=now)
             .execution_options(synchronize_session=False)
         )
+
+
+def _pause_bots(session: Session, reply: _Reply, direct_id: uuid.UUID) -> None:
+    """Have bots be quiet where the person will answer, as long as they are below the post.
+
+    A private reply that a person wrote begins a talk with that person.
+    """
+    if reply.sent_by != BY_PERSON or reply.paused_until is None:
+        return
+    paused_until = Conversation.bot_paused_until
+    session.execute(
+        update(Conversation)
+        .where(
+            Conversation.id == direct_id,
+            or_(paused_until.is_(None), paused_until < reply.paused_until),
+        )
+        .values(bot_paused_until=reply.paused_until)
+        .execution_options(synchronize_session=False)
+    )

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 from flask import Flask
 from sqlalchemy import CursorResult, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flask_messenger.errors import ConflictError
@@ -32,7 +33,7 @@ from flask_messenger.models.messages import (
 )
 from flask_messenger.outbox.announce import StatusChange, announce_status
 from flask_messenger.outbox.compose import check_may_send
-from flask_messenger.outbox.drafts import Draft
+from flask_messenger.outbox.drafts import ONCE, Draft
 from flask_messenger.outbox.lane import Lane, lock_conversation
 from flask_messenger.outbox.records import SETTLED
 from flask_messenger.outbox.threads import find_message
@@ -131,7 +132,8 @@ def retry_message(
 
     Raises:
         NotFoundError: no such message for this tenant.
-        ConflictError: it is neither failed nor unknown, or the account is disconnected.
+        ConflictError: it is neither failed nor unknown, the account is disconnected, or the comment
+            was answered in private meanwhile.
         TierError, ContentError, PolicyError: it could not go out now; see `compose.compose`.
     """
     message, thread = find_message(session, tenant=tenant, message_id=message_id)
@@ -156,7 +158,14 @@ def retry_message(
         "error_code": None,
         "error_subcode": None,
     }
-    return _change(session, tenant, message, UNDECIDED, values, action="message_retried", now=now)
+    try:
+        with session.begin_nested():
+            return _change(
+                session, tenant, message, UNDECIDED, values, action="message_retried", now=now
+            )
+    except IntegrityError:
+        # Somebody answered the same comment in private since we looked.
+        raise ConflictError(ONCE) from None
 
 
 def discard_message(

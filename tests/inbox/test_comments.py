@@ -108,7 +108,8 @@ def test_comment_is_deleted_with_its_words_and_who_did_it_is_kept(
     assert changed.change.ids["message_id"] == str(message_id)
 
 
-def test_picture_of_a_deleted_comment_goes_from_the_store(app, factory, graph, new_comment):
+@pytest.mark.usefixtures("graph")
+def test_picture_of_a_deleted_comment_goes_from_the_store(app, factory, new_comment):
     message_id = new_comment(edited_at=utc_now(), edit_number=1)
     kept = {"state": "stored", "storage_key": "w1/photo", "thumbnail_key": "w1/small"}
     photo = {"id": new_id(), "message_id": message_id, "position": 0, "type": "image", **kept}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from datetime import timedelta
 
 import pytest
@@ -9,10 +10,14 @@ import responses
 
 from flask_messenger.content import Media, Text
 from flask_messenger.errors import ConflictError, ContentError, InvalidRequestError, PolicyError
+from flask_messenger.hooks import Tenant
 from flask_messenger.models import Conversation, Identity, Message
 from flask_messenger.models.base import utc_now
+from flask_messenger.outbox.drafts import ONCE
 from flask_messenger.outbox.private_replies import settle_private_replies
-from flask_messenger.tenancy import system_scope
+from flask_messenger.outbox.reconcile import retry_message
+from flask_messenger.state import state_of
+from flask_messenger.tenancy import system_scope, workspace_scope
 from tests.outbox.conftest import READ_TIMEOUT, Talk
 from tests.support.app import GRAPH_URL
 from tests.support.ingest import rows
@@ -235,6 +240,69 @@ def test_failed_private_reply_leaves_the_comment_free(post, meta):
     post.run()
 
     assert len(meta.asked) == 2
+
+
+@pytest.mark.databases("postgresql")
+def test_of_two_failed_replies_that_are_tried_again_at_once_one_goes(post, meta):
+    ids = []
+    for text in ("first", "second"):
+        ids.append(post.reply(text))
+        meta.refuse(100)
+        post.run()
+    refused: list[ConflictError] = []
+
+    def retry(message_id):
+        held = state_of(post.app)
+        tenant = Tenant(workspace_id="w1", user_id="u1", user_name="Sam")
+        values = {"tenant": tenant, "message_id": message_id, "now": utc_now()}
+        return retry_message(held.db.session, held, **values)
+
+    def retry_the_other():
+        with post.app.app_context(), workspace_scope("w1"), pytest.raises(ConflictError) as caught:
+            retry(ids[1])
+        refused.append(caught.value)
+
+    other = threading.Thread(target=retry_the_other)
+    with workspace_scope("w1"):
+        retry(ids[0])
+        other.start()
+        other.join(0.2)  # it waits for us, or has not begun: both end the same
+        post.session.commit()
+    other.join(30)
+
+    assert [str(each) for each in refused] == [ONCE]
+    assert post.states(*ids) == ["queued", "failed"]
+
+
+def test_bots_are_quiet_where_the_private_reply_of_a_person_is_answered(post, meta):
+    message_id = post.reply()
+    meta.answers.append((200, {}, json.dumps({"recipient_id": PSID, "message_id": "m_1"})))
+
+    post.run()
+
+    direct = post.row(Conversation, post.message(message_id).conversation_id)
+    assert direct.bot_paused_until is not None
+    assert direct.bot_paused_until > utc_now()
+
+
+def test_bots_go_on_where_a_bots_private_reply_is_answered(post, meta):
+    message_id = post.reply(sender="bot")
+    meta.answers.append((200, {}, json.dumps({"recipient_id": PSID, "message_id": "m_1"})))
+
+    post.run()
+
+    direct = post.row(Conversation, post.message(message_id).conversation_id)
+    assert direct.bot_paused_until is None
+
+
+def test_public_answer_is_never_divided_by_the_limits_of_messages(post, instagram, commented):
+    post.compose("a" * 2500, on_unsupported="degrade")
+    with pytest.raises(ContentError, match="300 characters"):
+        instagram.compose("a" * 301, on_unsupported="degrade")
+
+    post.run()
+
+    assert [asked["message"] for _, asked in commented] == ["a" * 2500]
 
 
 @pytest.mark.parametrize("days", [7, 30])

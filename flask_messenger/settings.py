@@ -144,7 +144,8 @@ class MediaSettings:
 class Settings:
     """What one application runs with. Durations are in seconds unless they say days.
 
-    Sizes are in bytes. `attachment_days` 0 keeps what is known of attachments for ever.
+    Sizes are in bytes. `attachment_days` 0 keeps what is known of attachments for ever, and
+    `backfill_days` 0 fetches an account's past only where somebody asks for it.
     """
 
     apps: Mapping[str, MetaApp]
@@ -189,6 +190,7 @@ class Settings:
     subscription_check_seconds: int
     token_check_seconds: int
     expiry_warning_days: int
+    backfill_days: int
     stream_seconds: int
     journal_days: int
     attachment_days: int
@@ -276,6 +278,7 @@ class Settings:
                 reader.number("MESSENGER_TOKEN_CHECK_SECONDS", 24 * 3600, minimum=60)
             ),
             expiry_warning_days=int(reader.number("MESSENGER_EXPIRY_WARNING_DAYS", 14)),
+            backfill_days=int(reader.number("MESSENGER_BACKFILL_DAYS", 90, minimum=0)),
             stream_seconds=int(reader.number("MESSENGER_STREAM_SECONDS", 300)),
         )
         reader.raise_problems()

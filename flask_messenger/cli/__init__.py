@@ -7,6 +7,7 @@ from flask.cli import AppGroup
 
 from flask_messenger.cli.database import database
 from flask_messenger.cli.doctor import doctor
+from flask_messenger.cli.history import history
 from flask_messenger.cli.journal import journal
 from flask_messenger.cli.keys import keys
 from flask_messenger.cli.privacy import privacy
@@ -35,6 +36,7 @@ class Commands(AppGroup):
 messenger = Commands("messenger", help="Meta channels: database, roles, keys, worker.")
 messenger.add_command(database)
 messenger.add_command(doctor)
+messenger.add_command(history)
 messenger.add_command(journal)
 messenger.add_command(keys)
 messenger.add_command(privacy)

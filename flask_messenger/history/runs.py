@@ -1,14 +1,16 @@
 """Runs over an account's conversations: begun, looked at, ended."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flask_messenger.errors import ConflictError
+from flask_messenger.history.storing import WEBHOOK_MAY_COME
 from flask_messenger.hooks import Tenant
 from flask_messenger.models import Account, HistoryRun
 from flask_messenger.models.accounts import ACTIVE
@@ -17,6 +19,7 @@ from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.history import (
     BACKFILL,
     CANCELLED,
+    DONE,
     QUEUED,
     RECONCILE,
     RUNNING,
@@ -27,10 +30,22 @@ OPEN_STATES: Final = (QUEUED, RUNNING)
 IDLE: Final = timedelta(seconds=30)
 """How long nobody has worked on a run that the schedule takes up again."""
 ONE_DAY: Final = timedelta(days=1)
+OVERLAP: Final = 2 * WEBHOOK_MAY_COME
+"""What a run left to the webhooks, the next one looks at."""
+LONGEST: Final = timedelta(days=30)
+"""How far back a comparison goes after nights that were missed."""
 NIGHT_BEGINS_HOUR: Final = 1
 """UTC; from then on each account is compared once, a few at a time."""
-NIGHTLY_AT_ONCE: Final = 50
+BEGUN_AT_ONCE: Final = 50
 LISTED: Final = 20
+COUNTS: Final = {
+    BACKFILL: ("conversations", "messages", "new"),
+    RECONCILE: ("conversations", "checked", "missing", "repaired"),
+}
+
+_IS_OPEN: Final = exists().where(
+    HistoryRun.account_id == Account.id, HistoryRun.state.in_(OPEN_STATES)
+)
 
 
 def start_backfill(
@@ -45,17 +60,8 @@ def start_backfill(
     account = get_account(session, tenant=tenant, account_id=account_id)
     if account.status != ACTIVE:
         raise ConflictError("This account has to be connected again first.")
-    run = HistoryRun(
-        id=new_id(),
-        workspace_id=account.workspace_id,
-        account_id=account.id,
-        kind=BACKFILL,
-        state=QUEUED,
-        since=since,
-        progress={},
-        result={},
-        requested_by=tenant.user_id,
-    )
+    run = _run(account.workspace_id, account.id, BACKFILL, since=since)
+    run.requested_by = tenant.user_id
     session.add(run)
     _note(session, run, "history_started", actor=tenant.user_id)
     try:
@@ -118,41 +124,94 @@ def find_open(session: Session, *, now: datetime, limit: int = 100) -> list[tupl
     return [(row.workspace_id, row.id) for row in session.execute(statement)]
 
 
-def begin_nightly(session: Session, *, now: datetime) -> int:
-    """Note for some accounts that their last day is to be compared; commits. System scope.
+def begin_backfills(session: Session, *, now: datetime, days: int) -> int:
+    """Note for some accounts that are new here that their past is to be fetched; commits.
 
-    An account is due once after one in the morning, whenever that is noticed.
+    System scope.
+
+    Args:
+        session: outside of a transaction.
+        now: the time.
+        days: how far back; 0 leaves the past to those who ask for it.
+    """
+    if not days:
+        return 0
+    was_filled = exists().where(HistoryRun.account_id == Account.id, HistoryRun.kind == BACKFILL)
+    statement = (
+        select(Account.workspace_id, Account.id)
+        .where(Account.status == ACTIVE, ~was_filled, ~_IS_OPEN)
+        .order_by(Account.id)
+        .limit(BEGUN_AT_ONCE)
+    )
+    since = now - timedelta(days=days)
+    due = [(row.workspace_id, row.id, since) for row in session.execute(statement)]
+    return _begin(session, BACKFILL, due)
+
+
+def begin_comparisons(session: Session, *, now: datetime) -> int:
+    """Note for some accounts that Meta's messages are to be compared with ours; commits.
+
+    System scope. An account is due once after one in the morning, whenever that is noticed, and
+    when it was connected again. What was missed since the last comparison is made up for.
     """
     began_at = now.replace(hour=NIGHT_BEGINS_HOUR, minute=0, second=0, microsecond=0)
     began_at = began_at if began_at <= now else began_at - ONE_DAY
+    of_account = HistoryRun.account_id == Account.id
     was_compared = exists().where(
-        HistoryRun.account_id == Account.id,
-        or_(
-            (HistoryRun.kind == RECONCILE) & (HistoryRun.created_at >= began_at),
-            HistoryRun.state.in_(OPEN_STATES),
-        ),
+        of_account,
+        HistoryRun.kind == RECONCILE,
+        HistoryRun.created_at >= began_at,
+        HistoryRun.created_at >= Account.connected_at,
+    )
+    was_here_before = exists().where(of_account, HistoryRun.created_at < Account.connected_at)
+    compared_at = (
+        select(func.max(HistoryRun.created_at))
+        .where(of_account, HistoryRun.state == DONE)
+        .correlate(Account)
+        .scalar_subquery()
     )
     statement = (
-        select(Account.workspace_id, Account.id)
-        .where(Account.status == ACTIVE, Account.connected_at < began_at, ~was_compared)
-        .order_by(Account.id)
-        .limit(NIGHTLY_AT_ONCE)
-    )
-    due = session.execute(statement).all()
-    for workspace_id, account_id in due:
-        values: dict[str, Any] = {"kind": RECONCILE, "state": QUEUED, "since": now - ONE_DAY}
-        run = HistoryRun(
-            id=new_id(), workspace_id=workspace_id, account_id=account_id, progress={}, result={}
+        select(Account.workspace_id, Account.id, compared_at.label("at"))
+        .where(
+            Account.status == ACTIVE,
+            or_(Account.connected_at < began_at, was_here_before),
+            ~was_compared,
+            ~_IS_OPEN,
         )
-        for name, value in values.items():
-            setattr(run, name, value)
-        session.add(run)
+        .order_by(Account.id)
+        .limit(BEGUN_AT_ONCE)
+    )
+    due = [
+        (row.workspace_id, row.id, max((row.at or now - ONE_DAY) - OVERLAP, now - LONGEST))
+        for row in session.execute(statement)
+    ]
+    return _begin(session, RECONCILE, due)
+
+
+def _begin(session: Session, kind: str, due: Sequence[tuple[str, uuid.UUID, datetime]]) -> int:
+    for workspace_id, account_id, since in due:
+        session.add(_run(workspace_id, account_id, kind, since=since))
     try:
         session.commit()
     except IntegrityError:  # another host was here; what is left is due the next time
         session.rollback()
         return 0
     return len(due)
+
+
+def _run(
+    workspace_id: str, account_id: uuid.UUID, kind: str, *, since: datetime | None
+) -> HistoryRun:
+    return HistoryRun(
+        id=new_id(),
+        workspace_id=workspace_id,
+        account_id=account_id,
+        kind=kind,
+        state=QUEUED,
+        since=since,
+        progress={},
+        result=dict.fromkeys(COUNTS[kind], 0),
+    )
 
 
 def _note(session: Session, run: HistoryRun, action: str, *, actor: str) -> None:

@@ -107,9 +107,10 @@ def _sweep_data_requests() -> None:
 
 
 def _sweep_history() -> None:
-    """Have each account's last day compared at night, and what was left lying gone on with."""
+    """Have what is new fetched and each night compared, and what was left lying gone on with."""
     session, now = state().db.session, utc_now()
-    history.begin_nightly(session, now=now)
+    history.begin_backfills(session, now=now, days=state().settings.backfill_days)
+    history.begin_comparisons(session, now=now)
     found = history.find_open(session, now=now)
     session.rollback()
     for workspace_id, run_id in found:
@@ -203,7 +204,7 @@ SCHEDULE: Final[tuple[Part, ...]] = (
     Part(_sweep_accounts, every_seconds=30),
     Part(_sweep_waiting, every_seconds=60),
     Part(_sweep_data_requests, every_seconds=60),
-    Part(_sweep_history, every_seconds=60),
+    Part(_sweep_history, every_seconds=30),
     Part(_sweep_retention, every_seconds=300),
 )
 """What is looked after, and how often. A part is a few lines here; its service does the work."""

@@ -95,4 +95,10 @@ def test_what_meta_could_not_deliver_says_so(
 
     answer = api.get(f"/messages/{message.id}").json
 
-    assert answer["error"] == {"slug": "undelivered", "code": 131026, "subcode": None}
+    assert answer["error"] == {
+        "slug": "undelivered",
+        "text": "Meta took it, but it did not reach the person.",
+        "code": 131026,
+        "subcode": None,
+        "is_waiting": False,
+    }

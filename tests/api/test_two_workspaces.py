@@ -70,6 +70,8 @@ CALLS_META = {
     "messenger_ui.disconnect",
     "messenger_ui.hide",
     "messenger_ui.react_to",
+    "messenger_ui.read_profile",
+    "messenger_ui.set_profile",
     "messenger_ui.show",
 }
 # What is there can be deleted once.
@@ -102,6 +104,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "messenger_api.change_persona": {"json": {"user_id": None}},
     "messenger_api.change_conversation": {"json": {"status": "closed", "assignee": "me"}},
+    "messenger_api.change_history": {"json": {"action": "start"}},
     "messenger_api.mark_seen": {"json": {}},
     "messenger_api.change_thread_control": {"json": {"action": "take"}},
     "messenger_api.pause_bots": {"json": {"paused_until": None}},

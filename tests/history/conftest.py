@@ -93,7 +93,7 @@ class Past:
 
     def reconcile(self) -> HistoryRun:
         with system_scope("test"):
-            runs.begin_nightly(self.session, now=utc_now())
+            runs.begin_comparisons(self.session, now=utc_now())
         found = [each for each in rows(self.app, HistoryRun) if each.kind == "reconcile"]
         return self.work(found[-1])
 

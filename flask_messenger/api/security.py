@@ -10,12 +10,15 @@ from wtforms import ValidationError
 
 from flask_messenger.api.problems import handle_errors
 from flask_messenger.errors import CsrfError
+from flask_messenger.state import state
 from flask_messenger.tenancy import current_tenant
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADERS: Final = ("X-CSRFToken", "X-CSRF-Token")
 CSRF_FIELD: Final = "csrf_token"
 MAX_BODY_BYTES: Final = 1024 * 1024
+AROUND_BYTES: Final = 64 * 1024
+"""What a form has beside its file."""
 
 
 def protect_blueprint(bp: Blueprint, *, public: Collection[str] = ()) -> None:
@@ -70,6 +73,15 @@ def forbid_caching(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
+
+
+def allow_file() -> None:
+    """Let the body of this request be as large as a file that can be sent; a host may allow less.
+
+    Before the form is read, in a view that takes one.
+    """
+    most = max(state().settings.media.uploaded_bytes.values()) + AROUND_BYTES
+    request.max_content_length = min(current_app.config["MAX_CONTENT_LENGTH"] or most, most)
 
 
 def _limit_body() -> None:

@@ -2,23 +2,20 @@
 
 import contextlib
 import uuid
-from typing import Final
 
-from flask import Response, current_app, request
+from flask import Response, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.openapi import FORM, operation
 from flask_messenger.api.schemas.media import Upload, UploadForm
+from flask_messenger.api.security import allow_file
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.media import uploads
 from flask_messenger.media.uploads import GivenFile
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state
 from flask_messenger.tenancy import current_tenant, require_permission
-
-AROUND_BYTES: Final = 64 * 1024
-"""What a form has beside its file."""
 
 
 @bp.post("/uploads")
@@ -78,9 +75,7 @@ def _read_file() -> GivenFile:
     """
     if request.mimetype != FORM:
         raise UnsupportedMediaType(f"Send the file as `{FORM}`.")
-    most = max(state().settings.media.uploaded_bytes.values()) + AROUND_BYTES
-    allowed = current_app.config["MAX_CONTENT_LENGTH"]
-    request.max_content_length = min(allowed or most, most)
+    allow_file()
     file = request.files.get("file")
     if file is None:
         raise InvalidRequestError("Send the file as `file` of a form.", field="file")

@@ -1,5 +1,6 @@
 """Files: those that agents put into an answer, and those of messages that did not come."""
 
+import contextlib
 import uuid
 from typing import cast
 
@@ -7,6 +8,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from flask_messenger import jobs
+from flask_messenger.api.security import allow_file
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.inbox.queries import get_message
 from flask_messenger.media.links import media_link, thumbnail_link
@@ -23,12 +25,14 @@ from flask_messenger.ui.blueprint import bp
 def upload() -> ResponseReturnValue:
     """Keep a file for the answer that is being written; say how it looks."""
     tenant = require_permission("reply")
+    allow_file()
     file = request.files.get("file")
     if file is None:
         raise InvalidRequestError("Choose a file.", field="file")
-    given = GivenFile(stream=file.stream, filename=file.filename or "")
     now = utc_now()
-    kept = store_upload(state().db.session, state(), given, tenant=tenant, now=now)
+    with contextlib.closing(file):
+        given = GivenFile(stream=file.stream, filename=file.filename or "")
+        kept = store_upload(state().db.session, state(), given, tenant=tenant, now=now)
     return {
         "id": str(kept.id),
         "type": kept.type,

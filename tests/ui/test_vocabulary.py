@@ -10,6 +10,7 @@ import pytest
 import responses
 from flask import Flask
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from flask_messenger.models import Conversation, Message, Reaction, SavedReply, Template, Upload
 from flask_messenger.models.base import new_id, utc_now
@@ -84,6 +85,24 @@ def test_a_file_is_kept_and_sent_by_its_id(
     assert sent.status_code == 204
     [message] = [each for each in all_of(factory, Message) if each.direction == "outbound"]
     assert upload["id"] in json.dumps(message.content)
+
+
+def send_form(browser: Browser, file: bytes) -> TestResponse:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="photo.png"\r\n\r\n'
+    return browser.post(
+        "/inbox/uploads",
+        data=head + file + b"\r\n--x--\r\n",
+        content_type="multipart/form-data; boundary=x",
+    )
+
+
+def test_a_file_may_be_as_large_as_meta_takes_it(browser: Browser, app: Flask) -> None:
+    most = state_of(app).settings.media.uploaded_bytes
+
+    taken = send_form(browser, PNG + bytes(3_000_000))  # other bodies have a megabyte
+    refused = send_form(browser, bytes(max(most.values()) + 200_000))
+
+    assert (taken.status_code, refused.status_code) == (201, 413)
 
 
 def test_a_file_can_be_taken_out_again(browser: Browser, factory: Factory) -> None:

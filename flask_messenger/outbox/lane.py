@@ -2,9 +2,10 @@
 
 import logging
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,10 +14,15 @@ from flask_messenger.channels.sending import Endpoint, Recipient
 from flask_messenger.content import Content, Text, content_of
 from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.conversations import USER_REF
+from flask_messenger.models.upsert import match_many
 from flask_messenger.outbox.circumstances import Circumstances
 from flask_messenger.outbox.extras import COMMENT, Extras, content_class_of
 
 logger = logging.getLogger(__name__)
+
+_LOCK: Final = (
+    select(Conversation.__table__.c.id).order_by(Conversation.__table__.c.id).with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +133,14 @@ def lock_conversation(session: Session, conversation_id: uuid.UUID) -> None:
     Ingest locks a thread before its messages; whoever writes to a message comes here first, so
     that the two never wait for each other in a circle.
     """
+    lock_conversations(session, {conversation_id})
+
+
+def lock_conversations(session: Session, conversation_ids: Collection[uuid.UUID]) -> None:
+    """Do the same for several, in the order of their ids, as ingest does."""
     if session.get_bind().dialect.name == "sqlite":
         return  # knows one writer at a time; a transaction that starts with reading may be refused
-    statement = select(Conversation.id).where(Conversation.id == conversation_id)
-    session.execute(statement.with_for_update())
+    match_many(session, _LOCK, (Conversation.__table__.c.id,), set(conversation_ids))
 
 
 def content_of_message(message: Message) -> Content:

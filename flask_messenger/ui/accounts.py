@@ -10,6 +10,7 @@ from flask_messenger.inbox.queries import get_account
 from flask_messenger.state import current_application, state
 from flask_messenger.tenancy import require_permission
 from flask_messenger.ui.blueprint import bp
+from flask_messenger.ui.history import read_history
 from flask_messenger.ui.presenters.accounts import account_page
 from flask_messenger.ui.reading import connect_url, current_reader
 
@@ -17,12 +18,14 @@ from flask_messenger.ui.reading import connect_url, current_reader
 @bp.get("/settings/accounts/<uuid:account_id>")
 def account(account_id: uuid.UUID) -> ResponseReturnValue:
     """Show what the last examination of an account found."""
-    tenant = require_permission("connect")
+    tenant, reader = require_permission("connect"), current_reader()
     session = state().db.session
+    row = get_account(session, tenant=tenant, account_id=account_id)
     view = account_page(
-        get_account(session, tenant=tenant, account_id=account_id),
+        row,
         read_diagnosis(session, tenant=tenant, account_id=account_id),
-        current_reader(),
+        reader,
+        history=read_history(row.account, reader),
         connect=connect_url,
         notice=request.args.get("notice"),
     )

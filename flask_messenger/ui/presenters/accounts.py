@@ -8,6 +8,7 @@ from flask_messenger.connect.findings import NOTE, OK, SOON, UNKNOWN, WRONG, Dia
 from flask_messenger.inbox.queries import AccountRow
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.ui.presenters.fixes import PROBLEM, STATES
+from flask_messenger.ui.presenters.history import HistoryView
 from flask_messenger.ui.presenters.people import Avatar, avatar_of
 from flask_messenger.ui.presenters.reader import Reader, channel_label
 from flask_messenger.ui.presenters.settings import Notice
@@ -51,6 +52,7 @@ class AccountPage:
     check_url: str
     back_url: str
     reconnect_url: str | None
+    history: HistoryView
     profile_url: str | None = None
     notices: Sequence[Notice] = ()
     facts: Sequence[tuple[str, str]] = field(default=(), repr=False)
@@ -63,6 +65,7 @@ def account_page(
     diagnosis: Diagnosis,
     reader: Reader,
     *,
+    history: HistoryView,
     connect: Callable[..., str],
     notice: str | None = None,
 ) -> AccountPage:
@@ -87,6 +90,7 @@ def account_page(
         check_url=reader.link("messenger_ui.check_account", account_id=account.id),
         back_url=reader.link("messenger_ui.settings"),
         reconnect_url=connect(account=account.id) if account.status != DISCONNECTED else None,
+        history=history,
         profile_url=(
             reader.link("messenger_ui.profile", account_id=account.id)
             if reader.tenant.may("settings")

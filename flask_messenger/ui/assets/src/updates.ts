@@ -1,6 +1,6 @@
 /** Keeps what is on the page true: by news where the stream is there, by asking where it is not. */
-import { one } from "./dom";
-import { onReach, refreshAll, refreshFor } from "./fragments";
+import { all, one } from "./dom";
+import { onReach, refresh, refreshAll, refreshFor } from "./fragments";
 import { listen, type State } from "./live";
 
 const POLL_MS = 3000;
@@ -17,6 +17,7 @@ let stream: State = "connecting";
 let reached = true;
 
 export function startUpdates(): void {
+  setInterval(pollSome, POLL_MS);
   const root = one("[data-fm-events]");
   if (!root) return;
   listen(root.dataset.fmEvents!, root.dataset.fmGroup!, {
@@ -40,6 +41,12 @@ export function startUpdates(): void {
     if (!document.hidden) refreshAll();
   });
   document.addEventListener("htmx:historyRestore", show);
+}
+
+/** What says of itself that it is under way is looked at until it says so no more. */
+function pollSome(): void {
+  if (document.hidden) return;
+  for (const part of all("[data-fm-fragment][data-fm-poll]")) void refresh(part.id);
 }
 
 function show(): void {

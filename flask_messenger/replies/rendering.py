@@ -6,7 +6,7 @@ into objects is refused when it is saved, before anything of it runs: what is le
 proportion to its length, which is bounded, as are the values and what comes out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -60,6 +60,13 @@ class _Missing(StrictUndefined):
     @property
     def _undefined_message(self) -> str:
         return str(self._undefined_name)
+
+
+class _Named(dict[str, Any]):
+    """Values inside a value: to be looked into by name; its text would be for programmers."""
+
+    def __str__(self) -> str:
+        raise TypeError
 
 
 class _Sandbox(SandboxedEnvironment):
@@ -122,21 +129,27 @@ def render(source: str, values: Mapping[str, Any], *, field: str) -> str:
         ContentError: as of `check_source`, or what comes out is too long.
     """
     template, _ = _read(source, field=field)
-    pieces: list[str] = []
-    length = 0
     try:
-        for piece in template.generate(**values):
-            pieces.append(piece)
-            length += len(piece)
-            if length > MAX_RENDERED:
-                raise ContentError("What the template makes is too long.", field=field)
+        return _join(template.generate(**values), field=field)
+    except ContentError:
+        raise
     except UndefinedError as error:
         raise MissingVariableError(error.message or "?", field=field) from None
-    except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
-        # The other exception's text may quote the values.
+    except Exception as error:  # noqa: BLE001 - whatever filters say of values anybody may choose
+        # The other exception's text may quote them.
         message = f"The template cannot be filled in ({type(error).__name__})."
         raise ContentError(message, field=field) from None
-    return "".join(pieces)
+
+
+def _join(pieces: Iterable[str], *, field: str) -> str:
+    kept: list[str] = []
+    length = 0
+    for piece in pieces:
+        kept.append(piece)
+        length += len(piece)
+        if length > MAX_RENDERED:
+            raise ContentError("What the template makes is too long.", field=field)
+    return "".join(kept)
 
 
 def clean_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +175,7 @@ def _clean(value: Any, *, depth: int) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Mapping) and depth < MAX_DEPTH:
-        return _clean_mapping(value, depth=depth + 1)
+        return _Named(_clean_mapping(value, depth=depth + 1))
     return None
 
 
@@ -238,7 +251,8 @@ def _problem_of_path(node: nodes.Getattr) -> str | None:
 
 
 def _problem_of_constant(node: nodes.Const) -> str | None:
-    is_large = isinstance(node.value, int) and abs(node.value) > MAX_RENDERED
+    # Also `1e400`, which is infinite and no name that Python knows.
+    is_large = isinstance(node.value, int | float) and abs(node.value) > MAX_RENDERED
     return "a number is too large" if is_large else None
 
 

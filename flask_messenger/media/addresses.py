@@ -21,6 +21,16 @@ LONGEST: Final = 8_192
 IPV4: Final = 4
 NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 """IPv4 written as IPv6, for networks that have no IPv4."""
+GLOBAL_IPV6: Final = ipaddress.ip_network("2000::/3")
+"""All that was ever given out of IPv6. What lies beside it leads somewhere else: `::127.0.0.1`,
+`fec0::1`, or a network's own way to IPv4, `64:ff9b:1::/48`.
+
+Source: https://www.iana.org/assignments/ipv6-address-space/ipv6-address-space.xhtml
+"""
+SPECIAL: Final = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "3fff::/20"))
+)
+"""Of networks' own use, although some versions of Python call parts of them global."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +146,14 @@ def _is_public(text: str) -> bool:
     """Say whether an address is one of the public Internet; IPv4 inside IPv6 is looked at, too."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if inner is not None and not _is_public(str(inner)):
-            return False
         if address in NAT64:
             return _is_public(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
-    return address.is_global and not address.is_multicast
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is not None:
+            return _is_public(str(inner))
+        if address not in GLOBAL_IPV6:
+            return False
+    is_special = any(
+        address in network for network in SPECIAL if network.version == address.version
+    )
+    return address.is_global and not address.is_multicast and not is_special

@@ -12,7 +12,8 @@ Sources:
     https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-media/comments
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from flask_messenger.content import HEART, parts
@@ -32,6 +33,8 @@ class Limits:
         comment: how many characters a public comment may have.
         has_comment_pictures: whether a public comment can be a picture.
         images: how many pictures one message can have.
+        files: by type of attachment, the MIME types that are taken; a type that is not there takes
+            what Meta can read.
         reactions: what a reaction can be; None where any emoji will do.
         button_types: what a button can do.
         quick_reply_types: what a quick reply can ask for.
@@ -43,6 +46,7 @@ class Limits:
     comment: int
     has_comment_pictures: bool = False
     images: int
+    files: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reactions: frozenset[str] | None = None
     quick_replies: int = 13
     quick_reply_types: frozenset[str] = frozenset(parts.REPLY_TYPES)
@@ -111,6 +115,14 @@ INSTAGRAM: Final = Limits(
     text_unit=BYTES,
     comment=300,
     images=10,
+    files={
+        "image": frozenset({"image/gif", "image/jpeg", "image/png"}),
+        "audio": frozenset({"audio/aac", "audio/mp4", "audio/wav", "video/mp4"}),
+        "video": frozenset(
+            {"video/mp4", "video/ogg", "video/quicktime", "video/webm", "video/x-msvideo"}
+        ),
+        "file": frozenset({"application/pdf"}),
+    },
     reactions=frozenset({"love", "\N{HEAVY BLACK HEART}", HEART}),
     button_types=frozenset({parts.WEB_URL, parts.POSTBACK}),
     # Those that ask for a phone number or an address ended on Instagram on 2026-10-05.

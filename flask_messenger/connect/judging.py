@@ -17,9 +17,10 @@ from flask_messenger.connect.judging_traffic import (
 )
 from flask_messenger.errors import AppNotApprovedError, GraphError
 from flask_messenger.graph.users import TokenFacts
-from flask_messenger.models.accounts import ACTIVE, BY_INSTAGRAM, NEEDS_REAUTH
+from flask_messenger.models.accounts import BY_INSTAGRAM, ERROR, NEEDS_REAUTH
 
 LIVE: Final = "live"
+CONNECTION: Final = "Connection"
 CAUSES: Final[Mapping[int, str]] = {
     458: "The person who connected it removed the app at Meta.",
     459: "Facebook wants the person who connected it to log in at facebook.com first.",
@@ -53,13 +54,8 @@ def judge(case: Case) -> list[Finding]:
 
 
 def _judge_token(case: Case) -> Finding:
-    def say(state: str, says: str, cause: str = "", mend: str = "") -> Finding:
-        return Finding(
-            check="token", state=state, title="Connection", says=says, cause=cause, mend=mend
-        )
-
     if case.reach is None or case.told is None:
-        return say(
+        return _of_token(
             WRONG,
             "There is no token that opens here.",
             "It was forgotten, sealed with a key that is missing, or its Meta app is not set up.",
@@ -67,18 +63,30 @@ def _judge_token(case: Case) -> Finding:
         )
     token = case.told.token
     if isinstance(token, GraphError):
-        return not_asked("token", "Connection", token)
+        return not_asked("token", CONNECTION, token)
     if not token.is_valid:
         cause = CAUSES.get(token.subcode or 0, "Facebook does not say why.")
-        return say(WRONG, "Meta no longer accepts the token.", cause, RECONNECT)
+        return _of_token(WRONG, "Meta no longer accepts the token.", cause, RECONNECT)
     if token.app_id not in {None, case.reach.app.app_id}:
         cause = "META_APP_ID is another app's than when the account was connected."
-        return say(WRONG, "The token belongs to another Meta app.", cause, RECONNECT)
-    if case.account.status == NEEDS_REAUTH:
+        return _of_token(WRONG, "The token belongs to another Meta app.", cause, RECONNECT)
+    return _judge_standing(case.account.status)
+
+
+def _judge_standing(status: str) -> Finding:
+    """Say what there is to say of an account whose token lives."""
+    if status == NEEDS_REAUTH:
         cause = "It ended once, for a reason that a token alone does not mend."
-        return say(WRONG, "The account waits to be connected again.", cause, RECONNECT)
-    state = OK if case.account.status == ACTIVE else NOTE
-    return say(state, f"Meta accepts the token; the account is {case.account.status}.")
+        return _of_token(WRONG, "The account waits to be connected again.", cause, RECONNECT)
+    if status == ERROR:
+        cause = "It found a breach of its policies in what the account sent."
+        mend = "See what it was in the account's support inbox at Meta, and appeal there."
+        return _of_token(WRONG, "Meta accepts the token and has blocked the account.", cause, mend)
+    return _of_token(OK, f"Meta accepts the token; the account is {status}.")
+
+
+def _of_token(state: str, says: str, cause: str = "", mend: str = "") -> Finding:
+    return Finding(check="token", state=state, title=CONNECTION, says=says, cause=cause, mend=mend)
 
 
 def _judge_ends(case: Case) -> Iterator[Finding]:
@@ -181,7 +189,12 @@ def _judge_app(case: Case, told: Told) -> Finding:
         return not_asked(check, title, permissions)
     if not permissions or scopes is None or case.account.login == BY_INSTAGRAM:
         return Finding(
-            check=check, state=UNKNOWN, title=title, says="Meta does not say how it is approved."
+            check=check,
+            state=UNKNOWN,
+            title=title,
+            says="Meta does not say how it is approved.",
+            cause="It answers this for apps with Facebook's login only, or named no permission.",
+            mend="Look it up in the App Dashboard, under App Review.",
         )
     missing = [each for each in scopes.needed if permissions.get(each) != LIVE]
     if missing:

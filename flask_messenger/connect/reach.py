@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,12 +24,16 @@ from flask_messenger.graph.subscriptions import (
     unsubscribe,
 )
 from flask_messenger.models import Account
-from flask_messenger.models.accounts import BY_INSTAGRAM, DISCONNECTED
+from flask_messenger.models.accounts import ACTIVE, BY_INSTAGRAM, DISCONNECTED, ERROR
 from flask_messenger.models.elsewhere import list_carried_pages, list_taken_pages
 from flask_messenger.settings import MetaApp
 from flask_messenger.state import MessengerState
 
 logger = logging.getLogger(__name__)
+
+LOOKED_AFTER: Final = (ACTIVE, ERROR)
+"""The states of accounts whose token is to live and who are to be heard: one that Meta keeps from
+writing hears as before, and may write again any day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,14 +21,14 @@ from flask_messenger.connect.doctor import examine_account
 from flask_messenger.connect.findings import NOTE
 from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
 from flask_messenger.connect.login import INSTAGRAM_SECONDS
-from flask_messenger.connect.reach import hear, reach_of
+from flask_messenger.connect.reach import LOOKED_AFTER, hear, reach_of
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import GraphError, RateLimitedError, TokenExpiredError
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.instagram import refresh_instagram_token
 from flask_messenger.graph.users import UserToken
 from flask_messenger.models import Account
-from flask_messenger.models.accounts import ACTIVE, BY_INSTAGRAM
+from flask_messenger.models.accounts import BY_INSTAGRAM
 from flask_messenger.models.base import utc_now
 from flask_messenger.state import state_of
 
@@ -135,7 +135,7 @@ def renew_token(app: Flask, account_id: uuid.UUID) -> Renewed:
 
 
 def _read(session: Session, account_id: uuid.UUID) -> Account | None:
-    statement = select(Account).where(Account.id == account_id, Account.status == ACTIVE)
+    statement = select(Account).where(Account.id == account_id, Account.status.in_(LOOKED_AFTER))
     return session.scalars(statement).one_or_none()
 
 
@@ -158,7 +158,11 @@ def _keep(session: Session, keys: KeyRing, account: Account, token: UserToken) -
     account.seal_token(keys, token.value)
     statement = (
         update(Account)
-        .where(Account.id == account.id, Account.status == ACTIVE, Account.token_sealed == old)
+        .where(
+            Account.id == account.id,
+            Account.status.in_(LOOKED_AFTER),
+            Account.token_sealed == old,
+        )
         .values(
             token_sealed=account.token_sealed,
             token_issued_at=now,

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Literal, cast
 
 import redis
@@ -24,6 +25,7 @@ from sqlalchemy.orm import Session
 from flask_messenger.connect.announce import AccountFacts, announce, announce_needs_reauth
 from flask_messenger.connect.health import SUBSCRIPTION_LOST, TOKEN_EXPIRED, mark_needs_reauth
 from flask_messenger.connect.reach import (
+    LOOKED_AFTER,
     Reach,
     hear,
     heard_fields,
@@ -40,7 +42,7 @@ from flask_messenger.errors import (
 )
 from flask_messenger.graph.client import Graph
 from flask_messenger.models import Account
-from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
+from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.audit import record
 from flask_messenger.state import MessengerState, state_of
 
@@ -67,7 +69,9 @@ def take_due(
 ) -> dict[str, list[uuid.UUID]]:
     """Return the accounts whose minute it is, or was since anybody looked, by workspace.
 
-    `key` holds the minute up to which accounts were taken for this kind of check.
+    And those that were connected since: what is wrong with a new one is known while whoever
+    connected it is still there. `key` holds the minute up to which accounts were taken for this
+    kind of check.
 
     Each is given to one who asks: the minutes count as looked at. Where nobody looked for longer
     than a period, every account is due, once.
@@ -87,19 +91,27 @@ def find_due(
 ) -> dict[str, list[uuid.UUID]]:
     """Return the accounts whose turn it is in these minutes (since the epoch), by workspace.
 
-    An account's minute comes from its id: they spread evenly, and nobody has to remember when.
+    An account's minute comes from its id: they spread evenly, and nobody has to remember when. It
+    has another turn in the minute after it was connected.
     """
     slots = max(1, period_seconds // MINUTE_SECONDS)
+    minutes = set(minutes)
     due = {minute % slots for minute in minutes}
     if not due:
         return {}
-    statement = select(Account.workspace_id, Account.id).where(Account.status == ACTIVE)
+    statement = select(Account.workspace_id, Account.id, Account.connected_at).where(
+        Account.status.in_(LOOKED_AFTER)
+    )
     found: dict[str, list[uuid.UUID]] = {}
-    for workspace_id, account_id in session.execute(statement):
-        if account_id.int % slots in due:
+    for workspace_id, account_id, connected_at in session.execute(statement):
+        if account_id.int % slots in due or _minute_after(connected_at) in minutes:
             found.setdefault(workspace_id, []).append(account_id)
     session.rollback()
     return found
+
+
+def _minute_after(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp()) // MINUTE_SECONDS + 1
 
 
 def check_subscriptions(app: Flask, account_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
@@ -146,7 +158,7 @@ def check_subscription(app: Flask, account_id: uuid.UUID) -> Found:
 
 def _open(held: MessengerState, session: Session, account_id: uuid.UUID) -> _Asked | None:
     """Return the account, read and let go of; None where it cannot be asked about."""
-    statement = select(Account).where(Account.id == account_id, Account.status == ACTIVE)
+    statement = select(Account).where(Account.id == account_id, Account.status.in_(LOOKED_AFTER))
     account = session.scalars(statement).one_or_none()
     if account is None:
         session.rollback()
@@ -186,7 +198,7 @@ def _keep(session: Session, asked: _Asked, agreed: tuple[str, ...]) -> bool:
         update(Account)
         .where(
             Account.id == asked.account.id,
-            Account.status == ACTIVE,
+            Account.status.in_(LOOKED_AFTER),
             Account.token_sealed == asked.account.token_sealed,
         )
         .values(subscribed_fields=list(agreed))

@@ -142,7 +142,7 @@ def _read_files(session: Session, workspace_id: str, content: Content) -> list[_
 def _file(upload: Upload, content: Content) -> _File:
     return _File(
         upload_id=str(upload.id),
-        type=type_of(upload, content),
+        type=type_of(content),
         storage_key=upload.storage_key,
         sha256=upload.sha256,
         filename=upload.filename,

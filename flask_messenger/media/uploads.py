@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO, Any, Final
@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from flask_messenger.content import Content, Media
+from flask_messenger.content import Content, Media, MediaTemplate, QuickReplies
 from flask_messenger.errors import (
     ConflictError,
     FileRefusedError,
@@ -22,9 +22,12 @@ from flask_messenger.media import words
 from flask_messenger.media.discard import GRACE, discard_files, keep_files
 from flask_messenger.media.keeping import Keys, keep, scratch_file
 from flask_messenger.media.kinds import (
+    AUDIO,
+    BOTH,
     FILE,
     IMAGE,
     TYPES,
+    VIDEO,
     check_kind,
     kind_of_mime_type,
     sniff,
@@ -222,15 +225,31 @@ def _as_uuid(text: str) -> uuid.UUID | None:
         return None
 
 
-def attach_uploads(session: Session, message: Message, content: Content, *, now: datetime) -> None:
+def attach_uploads(
+    session: Session,
+    message: Message,
+    content: Content,
+    *,
+    taken: Mapping[str, Collection[str]] | None = None,
+    now: datetime,
+) -> None:
     """Show the uploads of a message beside it, and keep them as long as it. Never commits.
 
+    Args:
+        session: of the caller's transaction.
+        message: a row.
+        content: what it says.
+        taken: the MIME types that the channel takes of a type of attachment; a type that is not
+            there takes any.
+        now: aware.
+
     Raises:
-        InvalidRequestError: as of `find_uploads`.
+        InvalidRequestError: as of `find_uploads`; or a file is not what it is to be sent as.
     """
     uploads = find_uploads(session, workspace_id=message.workspace_id, content=content)
     if not uploads:
         return
+    _check_types(uploads, content, taken or {})
     ids = {each.id for each in uploads}
     session.execute(
         update(Upload)
@@ -253,7 +272,7 @@ def _attachment_row(
         "workspace_id": message.workspace_id,
         "message_id": message.id,
         "position": position,
-        "type": type_of(upload, content),
+        "type": type_of(content),
         "payload": {},
         "state": ATTACHMENT_STORED,
         "mime_type": upload.mime_type,
@@ -268,6 +287,34 @@ def _attachment_row(
     }
 
 
-def type_of(upload: Upload, content: Content) -> str:
-    """Return as what an upload is sent: a picture may be sent as a file."""
-    return content.type if isinstance(content, Media) else upload.type
+def type_of(content: Content) -> str:
+    """Return as what the uploads of a content are sent: a picture may be sent as a file."""
+    if isinstance(content, QuickReplies) and content.attachment is not None:
+        return content.attachment.type
+    if isinstance(content, MediaTemplate):
+        return content.media_type
+    return content.type if isinstance(content, Media) else IMAGE
+
+
+def _check_types(
+    uploads: Sequence[Upload], content: Content, taken: Mapping[str, Collection[str]]
+) -> None:
+    """Pass where every upload is what it is to be sent as; anything can be sent as a file.
+
+    Raises:
+        InvalidRequestError: one is not, or the channel does not take files of its kind.
+    """
+    wanted = type_of(content)
+    known = taken.get(wanted)
+    for upload in uploads:
+        if wanted not in {FILE, upload.type} and not _is_either(upload, wanted):
+            message = f"This file is of the type {upload.type}: it cannot be sent as {wanted}."
+            raise InvalidRequestError(message, field="attachment.type")
+        if known is not None and upload.mime_type not in known:
+            message = f"The channel takes {', '.join(sorted(known))} here; this is another file."
+            raise InvalidRequestError(message, field="attachment.upload_id")
+
+
+def _is_either(upload: Upload, wanted: str) -> bool:
+    """Say whether an upload is a film that may hold sound alone, and is wanted as the other."""
+    return {wanted, upload.type} == {AUDIO, VIDEO} and upload.mime_type in {*BOTH, *BOTH.values()}

@@ -262,7 +262,8 @@ def _queue(
             check_is_first(session, thread, draft)
             raise ConflictError("A request with this idempotency key is under way. Try again.")
         return _same_again(earlier, thread, values)
-    attach_files(session, message, draft.content, now=now)
+    channel = channel_named(thread.account.channel)
+    attach_files(session, message, draft.content, channel=channel, now=now)
     if send_at is None:
         note_last_message(session, message.conversation_id, message_id=message.id, at=now)
     if sender == BY_PERSON:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import insert, or_, update
 from sqlalchemy.orm import Session
 
+from flask_messenger.channels.base import Channel
 from flask_messenger.content import Content, Images, Media, QuickReplies
 from flask_messenger.media.uploads import attach_uploads
 from flask_messenger.models import Attachment, Conversation, Message
@@ -78,14 +79,17 @@ def insert_message(
     return session.get_one(Message, message_id) if message_id else None
 
 
-def attach_files(session: Session, message: Message, content: Content, *, now: datetime) -> None:
+def attach_files(
+    session: Session, message: Message, content: Content, *, channel: Channel, now: datetime
+) -> None:
     """Keep what files the message has, for the page: an address, or a file of ours.
 
     Raises:
-        InvalidRequestError: it names a file that the workspace does not have.
+        InvalidRequestError: it names a file that the workspace does not have, or that the channel
+            does not take as what it is to be.
     """
     if content.upload_ids:
-        attach_uploads(session, message, content, now=now)
+        attach_uploads(session, message, content, taken=channel.limits.files, now=now)
     behind = len(content.upload_ids)
     rows: list[dict[str, Any]] = [
         {

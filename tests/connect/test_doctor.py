@@ -216,6 +216,32 @@ def test_what_could_not_be_asked_is_never_called_revoked(
     assert heard == []
 
 
+@pytest.mark.parametrize("code", [2, 3, 4, 104, 190, 200, 100])
+def test_what_nobody_knows_has_its_cause_and_fix_too(meta, page_account, examine, code) -> None:
+    answers(meta)
+    for path in ("1001/subscribed_apps", f"{APP_ID}/subscriptions", f"{APP_ID}/permissions", "me"):
+        meta.remove("GET", f"{URL}/{path}")
+        meta.fails("GET", path, code)
+
+    found = examine(page_account)["all"]["findings"]
+
+    unknown = [each for each in found if each["state"] == "unknown"]
+    assert len(unknown) == 4
+    assert all(each["cause"] and each["mend"] for each in unknown)
+
+
+def test_account_that_meta_blocked_says_so(meta, make, examine) -> None:
+    account = make("account", external_id=PAGE, status="error", status_reason="policy_block")
+    answers(meta)
+
+    found = examine(account)["token"]
+
+    assert found["state"] == "wrong"
+    assert "blocked" in found["says"]
+    assert found["cause"]
+    assert "appeal" in found["mend"]
+
+
 def test_one_question_that_fails_leaves_the_others_answered(meta, page_account, examine) -> None:
     answers(meta)
     meta.remove("GET", f"{URL}/{APP_ID}/permissions")
@@ -368,6 +394,19 @@ def test_token_of_instagram_is_renewed_long_before_its_end(app, meta, own, rows)
     assert (row.token_expires_at - utc_now()).days in {59, 60}
     asked = meta.calls[0].request.params
     assert asked == {"grant_type": "ig_refresh_token", "access_token": PAGE_TOKEN}
+
+
+@BOTH
+def test_token_of_an_account_that_meta_blocked_is_renewed_too(app, meta, own, rows) -> None:
+    with app.app_context(), system_scope("test"):
+        session = state_of(app).db.session
+        session.get_one(Account, own.id).status = "error"
+        session.commit()
+    answer = {"access_token": "IGnew", "expires_in": 5184000}
+    meta.get(f"{INSTAGRAM_GRAPH_URL}/refresh_access_token", json=answer)
+
+    assert renew(app, own) == "renewed"
+    assert rows(Account)[0].status == "error"
 
 
 @pytest.mark.parametrize("age", [timedelta(hours=20), timedelta(days=9)])

@@ -160,6 +160,32 @@ def test_every_account_has_its_minute(app, make) -> None:
     assert set(hour) == {"0", "1", "2"}
 
 
+def test_new_account_has_another_turn_in_the_minute_after_it_was_connected(app, make) -> None:
+    account = make("account")
+    connected_in = int(account.connected_at.timestamp()) // 60
+    own = account.id.int % 60
+    minutes = [connected_in + 1 + ahead for ahead in range(-1, 3)]
+
+    with app.app_context(), system_scope("test"):
+        session = state_of(app).db.session
+        due = {
+            minute: bool(find_due(session, minutes=[minute], period_seconds=PERIOD))
+            for minute in minutes
+        }
+
+    assert due == {minute: minute == connected_in + 1 or minute % 60 == own for minute in minutes}
+
+
+def test_account_that_meta_blocked_is_heard_as_before(app, meta, make, rows) -> None:
+    blocked = {"status": "error", "status_reason": "policy_block"}
+    account = make("account", external_id=PAGE, subscribed_fields=list(ALL), **blocked)
+    subscribes(meta)
+    meta.post(f"{URL}/{PAGE}/subscribed_apps", json={"success": True})
+
+    assert check(app, account.id) == "restored"
+    assert [each.status for each in rows(Account)] == ["error"]
+
+
 def test_the_schedule_finds_a_page_that_meta_unsubscribed_after_an_hour_of_failing(
     new_app: Callable[..., Flask], start: Callable[..., Running]
 ) -> None:

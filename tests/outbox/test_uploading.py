@@ -8,7 +8,15 @@ import pytest
 import responses
 from PIL import Image
 
-from flask_messenger.content import Media
+from flask_messenger.content import (
+    Images,
+    Media,
+    MediaTemplate,
+    Picture,
+    QuickReplies,
+    quick_reply,
+)
+from flask_messenger.errors import InvalidRequestError
 from flask_messenger.hooks import Tenant
 from flask_messenger.media.uploads import GivenFile, store_upload
 from flask_messenger.models import Attachment
@@ -51,10 +59,14 @@ def given(meta):
     return given
 
 
-def upload(talk):
+def vase(kind="PNG"):
     sink = io.BytesIO()
-    Image.new("RGB", (40, 30), (9, 90, 30)).save(sink, "PNG")
-    sink.seek(0)
+    Image.new("RGB", (40, 30), (9, 90, 30)).save(sink, kind)
+    return sink.getvalue()
+
+
+def upload(talk, content=None):
+    sink = io.BytesIO(content or vase())
     tenant = Tenant(workspace_id="w1", user_id="u1", user_name="Sam")
     with workspace_scope("w1"):
         file = GivenFile(stream=sink, filename="vase.png")
@@ -131,3 +143,63 @@ def test_threads_give_files_beside_those_that_send(talk, given):
 
     assert talk.states(*ids) == ["sent", "sent"]
     assert len(given) == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda upload_id: Media(type="image", upload_id=upload_id),
+        lambda upload_id: Images((Picture(upload_id=upload_id),)),
+        lambda upload_id: MediaTemplate("video", upload_id=upload_id),
+        lambda upload_id: QuickReplies(
+            (quick_reply("Yes"),), attachment=Media(type="audio", upload_id=upload_id)
+        ),
+    ],
+)
+def test_file_that_is_something_else_is_refused_before_anything_is_stored(talk, make):
+    content = make(upload(talk, b"%PDF-1.7\n"))
+
+    with pytest.raises(InvalidRequestError, match="of the type file") as caught:
+        talk.compose(content)
+    talk.session.rollback()
+
+    assert caught.value.field == "attachment.type"
+    assert talk.outbound == []
+
+
+def test_file_is_given_to_meta_as_what_it_is_sent_as(talk, meta):
+    asked = []
+
+    def answer(request):
+        asked.append(request.body.read() if hasattr(request.body, "read") else request.body)
+        return (200, {}, json.dumps({"attachment_id": "181"}))
+
+    meta.mock.add_callback(responses.POST, UPLOADS_URL, callback=answer)
+    attachment = Media(type="file", upload_id=upload(talk))
+    talk.compose(QuickReplies((quick_reply("Yes"),), attachment=attachment))
+
+    talk.run()
+
+    assert meta.asked[0]["message"]["attachment"]["type"] == "file"
+    assert b'"type": "file"' in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("type_", "content", "fits"),
+    [
+        ("image", vase(), True),
+        ("image", vase("WEBP"), False),
+        ("file", b"%PDF-1.7\n", True),
+        ("file", b"just words", False),
+    ],
+)
+def test_instagram_takes_fewer_kinds_of_files(app, factory, meta, type_, content, fits):
+    talk = Talk(app, factory, meta, channel="instagram", page_external_id="1001")
+    media = Media(type=type_, upload_id=upload(talk, content))
+
+    if fits:
+        talk.compose(media)
+        return
+    with pytest.raises(InvalidRequestError, match="channel takes") as caught:
+        talk.compose(media)
+    assert caught.value.field == "attachment.upload_id"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from flask_messenger.channels._contents import state_of_type
 from flask_messenger.channels._frame import Frame, clean_content
-from flask_messenger.channels._reading import as_id, as_mapping, as_text, as_time
+from flask_messenger.channels._reading import as_id, as_list, as_mapping, as_text, as_time
 from flask_messenger.events import (
     ANONYMOUS,
     COMMENTER,
@@ -30,8 +30,10 @@ POSTS: Final = frozenset({"album", "link", "note", "photo", "post", "share", "st
 """Items of a feed that somebody may have put on the Page's own wall."""
 STABLE: Final = ("permalink_url", "status_type", "media_product_type", "ad_id", "ad_title")
 """What Meta says of a post or of media in the same words each time."""
-FILES: Final = {"photo": "image", "video": "video"}
-"""Keys of a comment with the address of a file, and its type."""
+FILES: Final = {"photo": "image", "photos": "image", "video": "video"}
+"""Keys of a comment or a post with the address of a file, or several, and their type."""
+LINKS: Final = {"photo": "image", "video": "video"}
+"""Items of a feed whose `link` is the file itself; of the others it is a page somewhere."""
 MAX_NAME_LENGTH: Final = 255
 
 
@@ -64,7 +66,7 @@ def _added(value: Mapping[str, Any], frame: Frame, external_id: str, *, kind: st
         kind=kind,
         text=as_text(value.get("message")) or None,
         content=clean_content(post=_stable(post)),
-        attachments=_files(value),
+        attachments=_files(value, kind=kind),
         reply_to_external_id=None if parent in {subject, external_id} else parent,
         is_echo=is_own,
         subject=subject,
@@ -100,11 +102,21 @@ def _writer_of(value: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return as_id(said.get("id")) or as_id(value.get("sender_id")), name and name[:MAX_NAME_LENGTH]
 
 
-def _files(value: Mapping[str, Any]) -> tuple[ReceivedAttachment, ...]:
+def _files(value: Mapping[str, Any], *, kind: str) -> tuple[ReceivedAttachment, ...]:
+    """Read the files of a comment or a post; of a post what it shares, too."""
+    given = [
+        (type_, as_text(each))
+        for key, type_ in FILES.items()
+        for each in (as_list(value.get(key)) or [value.get(key)])
+    ]
+    if kind == "post":
+        shared = LINKS.get(as_id(value.get("item")) or "", "fallback")
+        given.append((shared, as_text(value.get("link"))))
+    # A picture may be told by two keys.
+    type_of = {url: type_ for type_, url in reversed(given) if url}
     return tuple(
         ReceivedAttachment(type=type_, url=url, state=state_of_type(type_, url))
-        for key, type_ in FILES.items()
-        if (url := as_text(value.get(key)))
+        for url, type_ in reversed(type_of.items())
     )
 
 
@@ -113,12 +125,16 @@ def _stable(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_page_mention(value: Mapping[str, Any], frame: Frame) -> Event:
-    """Read that somebody named the Page in a post or a comment of theirs."""
+    """Read that somebody named the Page in a post or a comment of theirs, and what became of it."""
     writer, name = _writer_of(value)
+    verb = as_id(value.get("verb")) or "add"
     post_id, comment_id = as_id(value.get("post_id")), as_id(value.get("comment_id"))
     about = comment_id or post_id
     if about is None or writer == frame.account:
         return frame.unhandled("mention_incomplete")
+    if verb not in ADDED:
+        changed = _changed(value, frame, _mention_id(about), verb)
+        return changed or frame.unhandled(f"mention_{verb}")
     return _mention(
         frame,
         about,
@@ -152,16 +168,20 @@ def parse_instagram_mention(value: Mapping[str, Any], frame: Frame) -> Event:
 def _mention(
     frame: Frame, about: str, *, writer: str | None, text: str | None, at: Any, **rest: Any
 ) -> Event:
-    # Its id is not the comment's: a comment under our own media may be a mention, too.
     return MessageEvent(
         **frame.address,
         identity_external_id=writer or f"{ANONYMOUS}{about}",
-        external_id=f"mention:{about}"[:MAX_NAME_LENGTH],
+        external_id=_mention_id(about),
         sent_at=at or frame.at,
         kind="mention",
         text=text or None,
         **rest,
     )
+
+
+def _mention_id(about: str) -> str:
+    """Return the id of a mention: not the comment's, as one under our own media may be both."""
+    return f"mention:{about}"[:MAX_NAME_LENGTH]
 
 
 def parse_comment(value: Mapping[str, Any], frame: Frame) -> Event:

@@ -3,7 +3,7 @@
 Source: https://developers.facebook.com/docs/messenger-platform/reference/webhook-events
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -74,6 +74,8 @@ EVENT_KEYS: Final = (
     "game_play",
 )
 
+BESIDE: Final = frozenset({"optin"})
+"""Keys that say something more of an event which is another one already."""
 
 EMOJI_OF: Final = {
     "angry": "\N{ANGRY FACE}",
@@ -113,13 +115,13 @@ def parse_entry(entry: Mapping[str, Any], dialect: Dialect = MESSENGER) -> Itera
     at = as_time(entry.get("time"))
     read = partial(_parse_one, dialect=dialect, account=account, entry_at=at)
     for event in as_list(entry.get("messaging")):
-        yield read(event)
+        yield from read(event)
     for event in as_list(entry.get("standby")):
-        yield read(event, is_standby=True)
+        yield from read(event, is_standby=True)
     for change in _changes(entry):
         field, value = as_id(change.get("field")) or "change", change.get("value")
         if _is_messaging(value):
-            yield read(value, is_standby=field == "standby")
+            yield from read(value, is_standby=field == "standby")
         else:
             yield _parse_change(field, value, dialect=dialect, account=account, at=at)
 
@@ -163,25 +165,26 @@ def _parse_one(
     account: str,
     entry_at: datetime | None,
     is_standby: bool = False,
-) -> Event:
+) -> Sequence[Event]:
     """Parse one event; one that is nested deeper than we go costs none beside it."""
+    unhandled = partial(UnhandledEvent, account_external_id=account)
     try:
         event = as_mapping(value)
         at = as_time(event.get("timestamp")) or entry_at
         if at is None:
             # Without any time of Meta's an event cannot be placed in its thread; the journal has
             # it.
-            return UnhandledEvent(account_external_id=account, kind="without_time")
+            return [unhandled(kind="without_time")]
         frame = Frame(
             account=account,
             at=at,
             entry_at=entry_at,
-            alias=_alias(event, account) if dialect.is_routed_by_event else None,
+            alias=_alias(event, account) if dialect.trusts_event(account) else None,
             is_standby=is_standby,
         )
         return _parse_event(event, frame)
     except RecursionError:
-        return UnhandledEvent(account_external_id=account, kind="too_deep")
+        return [unhandled(kind="too_deep")]
 
 
 def _alias(event: Mapping[str, Any], account: str) -> str | None:
@@ -191,12 +194,12 @@ def _alias(event: Mapping[str, Any], account: str) -> str | None:
     return None if found == account else found
 
 
-def _parse_event(event: Mapping[str, Any], frame: Frame) -> Event:
-    kind = next((key for key in EVENT_KEYS if isinstance(event.get(key), Mapping)), None)
-    parse = PARSERS.get(kind or "")
-    if parse is None:
-        return frame.unhandled(kind or _unknown_kind(event))
-    return parse(event, frame)
+def _parse_event(event: Mapping[str, Any], frame: Frame) -> Sequence[Event]:
+    keys = [key for key in EVENT_KEYS if isinstance(event.get(key), Mapping)]
+    if not keys:
+        return [frame.unhandled(_unknown_kind(event))]
+    said = keys[:1] + [key for key in keys[1:] if key in BESIDE]
+    return [PARSERS[key](event, frame) for key in said]
 
 
 def _unknown_kind(event: Mapping[str, Any]) -> str:

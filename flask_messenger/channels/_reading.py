@@ -50,19 +50,35 @@ def as_text(value: Any) -> str | None:
 
 
 def as_time(value: Any) -> datetime | None:
-    """Return a time given in seconds or milliseconds, as a number or a string; aware, UTC."""
+    """Return a time; aware, UTC.
+
+    Meta writes seconds or milliseconds, as a number or a string, and now and then a date.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
-    except (OverflowError, ValueError):
+    except OverflowError:
         return None
+    except ValueError:
+        return _as_date(str(value))
     if not 0 < number < LATEST_MILLISECONDS:
         return None
     milliseconds = number * 1000 if number < SECONDS_BELOW else number
     if not milliseconds < LATEST_MILLISECONDS:
         return None
     return EPOCH + timedelta(milliseconds=int(milliseconds))
+
+
+def _as_date(text: str) -> datetime | None:
+    """Return the time that a date with its zone says, such as `2026-11-21T10:00:00+0000`."""
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment.tzinfo is not None else EPOCH
+    except (OverflowError, ValueError):
+        return None
+    milliseconds = (moment - EPOCH) / timedelta(milliseconds=1)
+    return as_time(int(milliseconds)) if milliseconds >= SECONDS_BELOW else None
 
 
 def clean_json(value: Any) -> Any:

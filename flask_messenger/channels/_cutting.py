@@ -8,7 +8,21 @@ PAUSES: Final = ("\n\n", "\n", ". ", "! ", "? ", " ")
 """Where a text is cut, the best place first."""
 JOINER: Final = "\N{ZERO WIDTH JOINER}"
 SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
+TAGS: Final = range(0xE0020, 0xE0080)
+"""Letters that nobody sees; behind a black flag they say which region's it is."""
 FLAG_LETTERS: Final = range(0x1F1E6, 0x1F200)
+FIRST_JAMO: Final = range(0x1100, 0x1160)
+LATER_JAMO: Final = (range(0x1160, 0x1200), range(0xD7B0, 0xD7FC))
+SYLLABLES: Final = range(0xAC00, 0xD7A4)
+"""Hangul: letters that make a syllable together, and syllables that are made."""
+ADDITIONS: Final = {
+    JOINER,
+    "\N{ZERO WIDTH NON-JOINER}",
+    "\N{THAI CHARACTER SARA AM}",
+    "\N{LAO VOWEL SIGN AM}",
+}
+VIRAMA: Final = 9
+"""The combining class of what takes a consonant's vowel away."""
 
 
 def cut(text: str, *, most: int, length_of: Callable[[str], int]) -> Iterator[str]:
@@ -41,17 +55,33 @@ def _end_of_part(text: str, longest: int) -> int:
         if at > 0 and at + len(pause.rstrip(" ")) <= longest:
             return at + len(pause.rstrip(" "))
     end = longest
-    while end > 1 and _belong_together(text[:end], text[end]):
+    while end and _belong_together(text[:end], text[end]):
         end -= 1
-    return end if end > 1 else longest
+    return end or longest
 
 
 def _belong_together(before: str, after: str) -> bool:
-    """Say whether a cut here would tear one sign, such as an emoji of several, apart."""
-    is_addition = after == JOINER or unicodedata.category(after) in {"Mn", "Me"}
-    if is_addition or ord(after) in SKIN_TONES or before[-1] == JOINER:
+    """Say whether a cut here would tear one sign, such as an emoji of several, apart.
+
+    Source: https://www.unicode.org/reports/tr29/#Grapheme_Cluster_Boundary_Rules
+    """
+    last = before[-1]
+    if last == JOINER or _is_addition(after) or (last, after) == ("\r", "\n"):
         return True
+    if unicodedata.combining(last) == VIRAMA:
+        return after.isalpha()  # a conjunct of two consonants
+    if ord(last) in FIRST_JAMO:
+        return ord(after) in FIRST_JAMO or ord(after) in SYLLABLES
     if ord(after) not in FLAG_LETTERS:
         return False
     letters = len(before) - len(before.rstrip("".join(map(chr, FLAG_LETTERS))))
     return letters % 2 == 1
+
+
+def _is_addition(sign: str) -> bool:
+    """Say whether a character only adds to the one before it."""
+    return (
+        unicodedata.category(sign) in {"Mn", "Mc", "Me"}
+        or sign in ADDITIONS
+        or any(ord(sign) in each for each in (SKIN_TONES, TAGS, *LATER_JAMO))
+    )

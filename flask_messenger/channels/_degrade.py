@@ -90,7 +90,7 @@ def _text(content: Text, limits: Limits) -> Turned:
     elif kept != content.quick_replies:
         yield Text(content.text, kept)
     else:
-        yield Text(f"{content.text}\n\n{_numbered(content.quick_replies)}")
+        yield Text("\n\n".join([content.text, *_numbered(content.quick_replies)]))
 
 
 def _question(content: QuickReplies, limits: Limits) -> Turned:
@@ -100,7 +100,7 @@ def _question(content: QuickReplies, limits: Limits) -> Turned:
         return
     if content.attachment is not None and kept == content.replies:
         yield content.attachment
-        yield Text(_numbered(kept))
+        yield from map(Text, _numbered(kept))
     elif content.attachment is not None:
         yield replace(content, replies=kept) if kept else content.attachment
 
@@ -109,8 +109,11 @@ def _kept_replies(replies: tuple[QuickReply, ...], limits: Limits) -> tuple[Quic
     return tuple(each for each in replies if each.type in limits.quick_reply_types)
 
 
-def _numbered(replies: Sequence[QuickReply]) -> str:
-    return "\n".join(f"{number}. {each.title}" for number, each in enumerate(replies, 1))
+def _numbered(replies: Sequence[QuickReply]) -> list[str]:
+    """Return the answers as one text, or none: what asks for a number or an address has no words."""
+    titles = [each.title for each in replies if each.title]
+    lines = [f"{number}. {title}" for number, title in enumerate(titles, 1)]
+    return ["\n".join(lines)] if lines else []
 
 
 def _images(content: Images, limits: Limits) -> Turned:

@@ -70,8 +70,8 @@ class Button:
 
 
 def _is_phone_number(text: str | None) -> bool:
-    digits = (text or "").removeprefix("+")
-    return bool(text) and digits.isascii() and digits.isdigit() and 4 <= len(digits) <= 15  # noqa: PLR2004 - E.164
+    sign, digits = (text or "")[:1], (text or "")[1:]
+    return sign == "+" and digits.isascii() and digits.isdigit() and 4 <= len(digits) <= 15  # noqa: PLR2004 - E.164
 
 
 def web_url(

@@ -42,6 +42,9 @@ MANY = tuple(quick_reply(f"Answer {number}") for number in range(1, 15))
 NUMBERED = "\n".join(f"{number}. Answer {number}" for number in range(1, 15))
 GRIN = "\N{GRINNING FACE}"
 FAMILY = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL}"
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e007f"
+KEYCAP = "1\ufe0f\u20e3"
+SKIN = "\N{WAVING HAND SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}"
 FLAG = "\N{REGIONAL INDICATOR SYMBOL LETTER P}\N{REGIONAL INDICATOR SYMBOL LETTER T}"
 
 
@@ -94,6 +97,18 @@ def test_whatever_comes_out_is_carried_and_changes_are_told(channel, kind):
             QuickReplies(MANY, attachment=PICTURE),
             [PICTURE, Text(NUMBERED)],
             id="too_many_replies_to_a_picture",
+        ),
+        pytest.param(
+            FACEBOOK,
+            Text("Which?", (ask_email(), *MANY)),
+            [Text(f"Which?\n\n{NUMBERED}")],
+            id="too_many_replies_and_one_without_words",
+        ),
+        pytest.param(
+            FACEBOOK,
+            QuickReplies((ask_email(),) * 14, attachment=PICTURE),
+            [PICTURE],
+            id="too_many_replies_and_none_with_words",
         ),
         pytest.param(
             INSTAGRAM,
@@ -287,6 +302,15 @@ def test_channel_that_has_text_only_still_gets_everything_that_has_a_rule():
         ("abc" + FAMILY, 6, ["abc", FAMILY]),
         ("ab" + FLAG + FLAG, 5, ["ab" + FLAG, FLAG]),
         ("abcde\u0301", 5, ["abcd", "e\u0301"]),
+        ("abc" + ENGLAND, 6, ["abc", ENGLAND]),
+        ("abcd" + KEYCAP, 6, ["abcd", KEYCAP]),
+        ("abcd" + SKIN, 5, ["abcd", SKIN]),
+        ("abc\u0915\u093f", 4, ["abc", "\u0915\u093f"]),  # a vowel that takes room of its own
+        ("abc\u0915\u094d\u0937", 5, ["abc", "\u0915\u094d\u0937"]),  # two consonants in one
+        ("abc\u1112\u1161\u11ab", 5, ["abc", "\u1112\u1161\u11ab"]),  # a syllable of letters
+        ("abc\u0e19\u0e33", 4, ["abc", "\u0e19\u0e33"]),
+        ("a" + FAMILY, 5, ["a", FAMILY]),
+        (FAMILY + "a", 3, [FAMILY[:3], FAMILY[3:] + "a"]),  # one that fits nowhere
     ],
 )
 def test_text_is_cut_where_a_reader_would_pause(text, most, expected):

@@ -167,6 +167,7 @@ WRONG = [
     (lambda: ButtonTemplate("a", (GOOD, web_url("A", "shop"))), "buttons[1].url", "public"),
     (lambda: ButtonTemplate("a", (postback("A", ""),)), "buttons[0].payload", "is tapped"),
     (lambda: ButtonTemplate("a", (phone_number("A", "call"),)), "buttons[0].payload", "+1415"),
+    (lambda: ButtonTemplate("a", (phone_number("A", "4915"),)), "buttons[0].payload", "+1415"),
     (
         lambda: ButtonTemplate("a", (web_url("A", URL, height="huge"),)),
         "buttons[0].webview_height_ratio",

@@ -191,6 +191,7 @@ class Settings:
     token_check_seconds: int
     expiry_warning_days: int
     backfill_days: int
+    profile_days: int
     stream_seconds: int
     journal_days: int
     attachment_days: int
@@ -279,6 +280,7 @@ class Settings:
             ),
             expiry_warning_days=int(reader.number("MESSENGER_EXPIRY_WARNING_DAYS", 14)),
             backfill_days=int(reader.number("MESSENGER_BACKFILL_DAYS", 90, minimum=0)),
+            profile_days=int(reader.number("MESSENGER_PROFILE_DAYS", 7, minimum=1)),
             stream_seconds=int(reader.number("MESSENGER_STREAM_SECONDS", 300)),
         )
         reader.raise_problems()

@@ -186,6 +186,7 @@ class Graph:
         token: str,
         params: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
         host: str = GRAPH,
     ) -> Answer:
         """Make one call and return what Graph answered, usage included.
@@ -197,6 +198,7 @@ class Graph:
             token: of the account or person; travels in a header.
             params: of the address; `appsecret_proof` is added, where the host knows of it.
             json: the body.
+            form: the body of the few calls that Meta documents as a form.
             host: `GRAPH`, or `INSTAGRAM` for what came by Instagram's own login.
 
         Raises:
@@ -212,6 +214,7 @@ class Graph:
             auth=_Bearer(token),
             params={**(params or {}), **_proof(app, token, host)},
             json=json,
+            form=form,
         )
 
     def carry(self, request: GraphRequest, *, app: MetaApp, token: str) -> Answer:

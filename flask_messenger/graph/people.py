@@ -1,18 +1,26 @@
 """The people who write to an account, as far as Meta tells us who they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from flask_messenger.errors import (
+    GraphError,
     InvalidGraphRequestError,
     MissingPermissionError,
     RecipientUnavailableError,
 )
+from flask_messenger.graph.batch import MOST, read_together
 from flask_messenger.graph.client import Graph, node
-from flask_messenger.graph.request import GRAPH
+from flask_messenger.graph.request import GRAPH, GraphRequest
 from flask_messenger.settings import MetaApp
 
 FIELDS: Final = "first_name,last_name,name,profile_pic"
+UNKNOWABLE: Final = (
+    RecipientUnavailableError,
+    MissingPermissionError,
+    InvalidGraphRequestError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +32,19 @@ class Profile:
     username: str | None = field(default=None, repr=False)
 
 
-def read_profile(
+def read_profiles(
     graph: Graph,
+    person_ids: Sequence[str],
     *,
     app: MetaApp,
     token: str,
-    person_id: str,
     fields: str = FIELDS,
     host: str = GRAPH,
-) -> Profile | None:
-    """Return a person's profile; None where Meta does not tell us, now or ever.
+) -> dict[str, Profile | None]:
+    """Return people's profiles by id; None where Meta does not tell us, now or ever.
 
-    `fields` are those of the account's channel, `host` the one its login belongs to.
+    `fields` are those of the account's channel, `host` the one its login belongs to; graph.facebook
+    answers for many in one call. Who is not in the result may be asked for later.
 
     Many people have no profile for us: they came by phone number, blocked the Page, or the app
     is not reviewed for it. None of that is a failure.
@@ -45,11 +54,33 @@ def read_profile(
     Raises:
         GraphError: the token is dead, or Graph is busy or away; asking later may work.
     """
+    requests = [
+        GraphRequest(method="GET", host=host, path=node(each), body={"fields": fields})
+        for each in person_ids
+    ]
+    answers: list[dict[str, Any] | GraphError] = []
+    if host == GRAPH and len(requests) > 1:
+        for start in range(0, len(requests), MOST):
+            answers += read_together(graph, requests[start : start + MOST], app=app, token=token)
+    else:
+        answers = [_ask(graph, each, app=app, token=token) for each in requests]
+    return {
+        person_id: None if isinstance(answer, UNKNOWABLE) else _profile(answer)
+        for person_id, answer in zip(person_ids, answers, strict=True)
+        if not isinstance(answer, GraphError) or isinstance(answer, UNKNOWABLE)
+    }
+
+
+def _ask(
+    graph: Graph, request: GraphRequest, *, app: MetaApp, token: str
+) -> dict[str, Any] | GraphError:
     try:
-        params = {"fields": fields}
-        answer = graph.get(node(person_id), app=app, token=token, params=params, host=host)
-    except (RecipientUnavailableError, MissingPermissionError, InvalidGraphRequestError):
-        return None
+        return graph.carry(request, app=app, token=token).body
+    except UNKNOWABLE as error:
+        return error
+
+
+def _profile(answer: dict[str, Any]) -> Profile | None:
     username = _text(answer.get("username"))
     profile = Profile(
         name=_name(answer) or username,

@@ -11,31 +11,17 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-import redis
 from flask import Flask
 from rq.timeouts import BaseTimeoutException
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from flask_messenger.channels.registry import channel_named
-from flask_messenger.crypto import KeyRing
-from flask_messenger.errors import GraphError, SecretError
-from flask_messenger.graph.client import Graph
-from flask_messenger.graph.people import read_profile
-from flask_messenger.graph.request import GRAPH, INSTAGRAM
 from flask_messenger.hooks import IdentityInfo
+from flask_messenger.ingest.profiles import is_profile_due, learn_profiles
 from flask_messenger.models import Account, Conversation, Identity, Message
-from flask_messenger.models.accounts import BY_INSTAGRAM
 from flask_messenger.models.base import utc_now
-from flask_messenger.models.conversations import (
-    COMMENTS,
-    PERSON,
-    PROFILE_FETCHED,
-    PROFILE_UNAVAILABLE,
-    PROFILE_UNKNOWN,
-)
+from flask_messenger.models.conversations import COMMENTS
 from flask_messenger.models.messages import BY_OTHER_APP, BY_PAGE_INBOX, INBOUND, NOTICE
-from flask_messenger.realtime import Change, publish
 from flask_messenger.signals import (
     comment_received,
     emit,
@@ -45,7 +31,7 @@ from flask_messenger.signals import (
     message_status_changed,
     notice_received,
 )
-from flask_messenger.state import MessengerState, state_of
+from flask_messenger.state import state_of
 from flask_messenger.tenancy import workspace_scope
 
 logger = logging.getLogger(__name__)
@@ -54,8 +40,6 @@ BUDGET_SECONDS: Final = 60.0
 LOST_AFTER: Final = timedelta(minutes=2)
 ELSEWHERE: Final = frozenset({BY_OTHER_APP, BY_PAGE_INBOX})
 """Who sent what is not ours: we know no more of it than that it is there."""
-PROFILE_RETRY: Final = timedelta(hours=6)
-"""How long a profile that could not be read is left alone."""
 
 
 def announce(
@@ -69,17 +53,22 @@ def announce(
     ends_at = time.monotonic() + budget_seconds
     left = list(message_ids)
     while left and time.monotonic() < ends_at:
-        row = _load(session, left.pop(0))
+        row = _load(session, left[0])
         if row is not None:
             with workspace_scope(row[0].workspace_id):
-                _announce_one(app, session, row)
+                _announce_one(app, session, row, left)
+        del left[0]
     return left
 
 
-def _announce_one(app: Flask, session: Session, row: Any) -> None:
+def _announce_one(app: Flask, session: Session, row: Any, ids: Sequence[uuid.UUID]) -> None:
+    """Tell of one message. `ids` begins with it: whoever the others are of is asked about too."""
     message, conversation, identity, account = row
     message_id = message.id
-    introduce(app, session, identity=identity, account=account)
+    if is_profile_due(state_of(app), identity):
+        learn_profiles(app, session, account, ids)
+    if identity.contact_ref is None:
+        _resolve_contact(app, session, identity=identity, account=account)
     _emit(app, message, conversation, identity, account)
     session.rollback()  # what a receiver left uncommitted is its own to commit
     session.execute(update(Message).where(Message.id == message_id).values(announced_at=utc_now()))
@@ -171,97 +160,6 @@ def _load(session: Session, message_id: uuid.UUID, *, is_told: bool = False) -> 
     if not is_told:
         statement = statement.where(Message.announced_at.is_(None))
     return session.execute(statement).one_or_none()
-
-
-def introduce(app: Flask, session: Session, *, identity: Identity, account: Account) -> None:
-    """Learn a new person's name and picture, and let the host find or make its contact.
-
-    Commits. No transaction is open while Meta is asked. A person whose profile cannot be read is
-    introduced without a name.
-    """
-    if _profile_is_due(identity):
-        _learn_profile(app, session, identity=identity, account=account)
-    if identity.contact_ref is None:
-        _resolve_contact(app, session, identity=identity, account=account)
-
-
-def _profile_is_due(identity: Identity) -> bool:
-    if identity.kind != PERSON or identity.profile_state == PROFILE_FETCHED:
-        return False  # of others Meta tells nothing
-    checked_at = identity.profile_checked_at
-    return checked_at is None or utc_now() - checked_at > PROFILE_RETRY
-
-
-def _learn_profile(app: Flask, session: Session, *, identity: Identity, account: Account) -> None:
-    held = state_of(app)
-    token = _token_of(held, account)
-    if token is None:
-        return
-    identity_id, person_id = identity.id, identity.external_id
-    meta_app = held.settings.apps.get(account.app_name, held.settings.default_app)
-    fields = channel_named(account.channel).profile_fields
-    host = INSTAGRAM if account.login == BY_INSTAGRAM else GRAPH
-    session.commit()
-    try:
-        profile = read_profile(
-            held.get(Graph),
-            app=meta_app,
-            token=token,
-            person_id=person_id,
-            fields=fields,
-            host=host,
-        )
-        profile_state = PROFILE_FETCHED if profile else PROFILE_UNAVAILABLE
-    except GraphError as error:
-        logger.info("profile_failed identity_id=%s error=%s", identity_id, error.slug)
-        profile, profile_state = None, PROFILE_UNKNOWN
-    session.execute(
-        update(Identity)
-        .where(Identity.id == identity_id)
-        .values(
-            name=func.coalesce(profile.name if profile else None, Identity.name),
-            picture_url=func.coalesce(
-                profile.picture_url if profile else None, Identity.picture_url
-            ),
-            username=func.coalesce(profile.username if profile else None, Identity.username),
-            profile_state=profile_state,
-            profile_checked_at=utc_now(),
-        )
-    )
-    session.commit()
-    _tell_pages(held, session, identity_id=identity_id)
-
-
-def _token_of(held: MessengerState, account: Account) -> str | None:
-    if not account.can_send:
-        return None
-    try:
-        return account.open_token(held.get(KeyRing))
-    except SecretError:
-        logger.error("token_unreadable account_id=%s", account.id)  # noqa: TRY400 - says enough
-        return None
-
-
-def _tell_pages(held: MessengerState, session: Session, *, identity_id: uuid.UUID) -> None:
-    statement = (
-        select(Conversation, Account.location_id)
-        .join(Account, Account.id == Conversation.account_id)
-        .where(Conversation.identity_id == identity_id)
-    )
-    changes = [
-        Change(
-            workspace_id=conversation.workspace_id,
-            type="conversation",
-            ids={
-                "conversation_id": str(conversation.id),
-                "account_id": str(conversation.account_id),
-                "location_id": location_id,
-            },
-        )
-        for conversation, location_id in session.execute(statement)
-    ]
-    session.rollback()
-    publish(held.get(redis.Redis), changes)
 
 
 def _resolve_contact(app: Flask, session: Session, *, identity: Identity, account: Account) -> None:

@@ -11,7 +11,7 @@ from flask_messenger.channels.instagram import Instagram
 from flask_messenger.connect.upkeep import tidy
 from flask_messenger.crypto import KeyRing
 from flask_messenger.graph.subscriptions import CARRIER_FIELDS
-from flask_messenger.ingest.announce import introduce
+from flask_messenger.ingest.profiles import learn_profiles
 from flask_messenger.models import Account, Identity, Message, PendingConnection, WebhookEntry
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
@@ -400,16 +400,12 @@ def test_instagram_person_is_asked_for_what_instagram_knows(
 ) -> None:
     account = make("account", channel="instagram", external_id=IG, login=login)
     identity = make("identity", account, external_id="7001", name=None)
+    message = make("message", make("conversation", account, identity))
     meta.get(url, json={"id": "7001", "name": None, "username": "maya", "profile_pic": "https://p"})
 
     with app.app_context(), system_scope("test"):
         session = state_of(app).db.session
-        introduce(
-            app,
-            session,
-            identity=session.get_one(Identity, identity.id),
-            account=session.get_one(Account, account.id),
-        )
+        learn_profiles(app, session, session.get_one(Account, account.id), [message.id])
 
     [found] = rows(Identity)
     assert (found.name, found.username, found.picture_url) == ("maya", "maya", "https://p")

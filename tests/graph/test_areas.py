@@ -1,5 +1,8 @@
 """The areas of Graph: Pages, people, messages, the person who logs in."""
 
+import json
+from urllib.parse import parse_qs
+
 import pytest
 import responses
 from responses import matchers
@@ -13,7 +16,7 @@ from flask_messenger.errors import (
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.messages import send_action, send_message
 from flask_messenger.graph.pages import GrantedPage, PageProfile, list_pages, read_page
-from flask_messenger.graph.people import Profile, read_profile
+from flask_messenger.graph.people import Profile, read_profiles
 from flask_messenger.graph.request import GraphRequest
 from flask_messenger.graph.subscriptions import read_subscription, subscribe, unsubscribe
 from flask_messenger.graph.users import (
@@ -161,7 +164,7 @@ def test_profile_is_what_meta_tells(
 ) -> None:
     meta.get(f"{URL}/2001", json=answer)
 
-    assert read_profile(graph, app=meta_app, token=TOKEN, person_id="2001") == expected
+    assert read_profiles(graph, ["2001"], app=meta_app, token=TOKEN) == {"2001": expected}
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ def test_person_without_a_profile_is_no_failure(
 ) -> None:
     meta.get(f"{URL}/2001", **answer)
 
-    assert read_profile(graph, app=meta_app, token=TOKEN, person_id="2001") is None
+    assert read_profiles(graph, ["2001"], app=meta_app, token=TOKEN) == {"2001": None}
 
 
 @pytest.mark.parametrize(("code", "kind"), [(190, TokenExpiredError), (2, GraphUnavailableError)])
@@ -183,7 +186,68 @@ def test_profile_that_may_come_later_is_a_failure(
     meta.get(f"{URL}/2001", **error(code))
 
     with pytest.raises(kind):
-        read_profile(graph, app=meta_app, token=TOKEN, person_id="2001")
+        read_profiles(graph, ["2001"], app=meta_app, token=TOKEN)
+
+
+def part(code: int, body: dict[str, object]) -> dict[str, object]:
+    return {"code": code, "body": json.dumps(body)}
+
+
+def batch_of(request) -> list[dict[str, str]]:
+    return json.loads(parse_qs(request.body)["batch"][0])
+
+
+def test_profiles_of_many_are_one_call(
+    graph: Graph, meta_app: MetaApp, meta: responses.RequestsMock
+) -> None:
+    """Who has none is known by then; who was not got to may be asked about later."""
+    answers = [
+        part(200, {"id": "2001", "name": "Maya"}),
+        part(400, {"error": {"code": 100, "error_subcode": 2018218}}),
+        part(200, {"id": "2003"}),
+        part(500, {"error": {"code": 2}}),
+        part(400, {"error": {"code": 190}}),
+        None,
+        {"code": 200, "body": "not json"},
+    ]
+    meta.post(f"{URL}/", json=answers)
+    ids = [f"200{number}" for number in range(1, 9)]
+
+    found = read_profiles(graph, ids, app=meta_app, token=TOKEN, fields="name")
+
+    assert found == {"2001": Profile(name="Maya"), "2002": None, "2003": None}
+    [call] = meta.calls
+    sent = batch_of(call.request)
+    assert sent[0] == {"method": "GET", "relative_url": "2001?fields=name"}
+    assert len(sent) == 8
+    assert call.request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert TOKEN not in call.request.url
+
+
+def test_profiles_of_more_than_a_batch_holds(
+    graph: Graph, meta_app: MetaApp, meta: responses.RequestsMock
+) -> None:
+    def answer(request):
+        asked = batch_of(request)
+        told = [part(200, {"name": each["relative_url"].partition("?")[0]}) for each in asked]
+        return 200, {}, json.dumps(told)
+
+    meta.add_callback("POST", f"{URL}/", answer)
+    ids = [str(number) for number in range(1, 121)]
+
+    found = read_profiles(graph, ids, app=meta_app, token=TOKEN)
+
+    assert found == {each: Profile(name=each) for each in ids}
+    assert len(meta.calls) == 3
+
+
+def test_batch_that_is_refused_tells_of_nobody(
+    graph: Graph, meta_app: MetaApp, meta: responses.RequestsMock
+) -> None:
+    meta.post(f"{URL}/", **error(190))
+
+    with pytest.raises(TokenExpiredError):
+        read_profiles(graph, ["2001", "2002"], app=meta_app, token=TOKEN)
 
 
 def test_sent_message_has_metas_id_and_the_usage(

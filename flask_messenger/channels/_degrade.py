@@ -110,7 +110,7 @@ def _kept_replies(replies: tuple[QuickReply, ...], limits: Limits) -> tuple[Quic
 
 
 def _numbered(replies: Sequence[QuickReply]) -> list[str]:
-    """Return the answers as one text, or none: what asks for a number or an address has no words."""
+    """Return the answers as one text, or none: what asks for an address has no words."""
     titles = [each.title for each in replies if each.title]
     lines = [f"{number}. {title}" for number, title in enumerate(titles, 1)]
     return ["\n".join(lines)] if lines else []

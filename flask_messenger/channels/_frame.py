@@ -79,10 +79,10 @@ def person_of(event: Mapping[str, Any], *, is_echo: bool) -> str | None:
     return as_id(side.get("id")) or as_id(side.get("user_ref"))
 
 
-def author_of(event: Mapping[str, Any]) -> Author:
-    """Return who the sender is to the account."""
-    sender = as_mapping(event.get("sender"))
-    is_known_by_plugin = not as_id(sender.get("id")) and as_id(sender.get("user_ref"))
+def author_of(event: Mapping[str, Any], *, is_echo: bool = False) -> Author:
+    """Return who the person is to the account."""
+    side = as_mapping(event.get("recipient" if is_echo else "sender"))
+    is_known_by_plugin = not as_id(side.get("id")) and as_id(side.get("user_ref"))
     return Author(kind=USER_REF if is_known_by_plugin else PERSON)
 
 

@@ -229,7 +229,7 @@ def _parse_message(event: Mapping[str, Any], frame: Frame) -> Event:
         is_echo=is_echo,
         echo_of=_own_message_id(message.get("metadata")) if is_echo else None,
         app_id=as_id(message.get("app_id")) if is_echo else None,
-        author=author_of({} if is_echo else event),
+        author=author_of(event, is_echo=is_echo),
     )
 
 

@@ -2,10 +2,10 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.events import Author
@@ -14,17 +14,23 @@ from flask_messenger.ingest.summaries import HEAD, Head
 from flask_messenger.models import Conversation, Identity, Message
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.models.conversations import (
+    COMMENTER,
     COMMENTS,
     DIRECT,
     OPEN,
     PERSON,
     PROFILE_UNAVAILABLE,
     PROFILE_UNKNOWN,
+    USER_REF,
 )
 from flask_messenger.models.upsert import insert_missing, match_many
 
-Thread = tuple[uuid.UUID, uuid.UUID | None]
-"""Of a person: the identity, and the direct conversation where there is one."""
+Thread = tuple[uuid.UUID, uuid.UUID | None, str]
+"""Of a person: the identity, the direct conversation where there is one, and what they are to the
+account."""
+
+KINDS: Final = (COMMENTER, PERSON, USER_REF)
+"""What somebody is to an account, by how surely an event says so."""
 
 _identities: Final = Identity.__table__
 _conversations: Final = Conversation.__table__
@@ -34,7 +40,9 @@ _THREAD: Final = (
     _conversations.c.identity_id,
     _conversations.c.subject,
 )
-_THREADS: Final = select(*_PERSON, _identities.c.id, _conversations.c.id).select_from(
+_THREADS: Final = select(
+    *_PERSON, _identities.c.id, _conversations.c.id, _identities.c.kind
+).select_from(
     _identities.outerjoin(
         _conversations,
         and_(
@@ -50,6 +58,13 @@ _MESSAGE: Final = (_messages.c.account_id, _messages.c.external_id)
 _THREADS_OF_MESSAGES: Final = select(*_THREAD).join(
     _messages, _messages.c.conversation_id == _conversations.c.id
 )
+MAKE_PERSON: Final = (
+    update(_identities)
+    .where(_identities.c.kind != PERSON)
+    .values(kind=PERSON, profile_state=PROFILE_UNKNOWN, updated_at=bindparam("now"))
+    .returning(_identities.c.id)
+)
+"""Of identities: they can be written to, and Meta may tell who they are."""
 _LOCK: Final = (
     select(_conversations.c.id, *_THREAD, *(_conversations.c[name] for name in HEAD))
     .order_by(_conversations.c.id)
@@ -100,6 +115,7 @@ def find_people(session: Session, batch: Batch) -> People:
         _make_identities(session, strangers)
         # Whoever another drain made in the meantime has another id than the one we thought of.
         found |= _find_threads(session, strangers)
+    _make_persons(session, people, found)
     threadless = _find_threadless(session, authors, found)
     _make_conversations(session, {key: authors[key] for key in sorted(threadless)}, found)
     concerned = {each.message_key for each in batch.changes}
@@ -109,12 +125,17 @@ def find_people(session: Session, batch: Batch) -> People:
 
 
 def _people_of(authors: Mapping[ThreadKey, Newcomer]) -> dict[PersonKey, Newcomer]:
-    """Return each person once, with what says most of them: they may write under several posts."""
+    """Return each person once, with what says most of them: they may write under several posts.
+
+    Somebody who is in a direct thread, too, is a person.
+    """
     people: dict[PersonKey, Newcomer] = {}
-    for (account_id, person, _), each in authors.items():
-        before = people.get((account_id, person))
-        if before is None or _names(before) < _names(each):
-            people[account_id, person] = each
+    for (account_id, external_id, _), each in authors.items():
+        before = people.get((account_id, external_id), each)
+        fuller = max(before, each, key=_names)
+        kind = max(before.author.kind, each.author.kind, key=KINDS.index)
+        author = replace(fuller.author, kind=kind)
+        people[account_id, external_id] = replace(fuller, author=author)
     return people
 
 
@@ -122,9 +143,21 @@ def _names(newcomer: Newcomer) -> tuple[str, str]:
     return (newcomer.author.name or "", newcomer.author.username or "")
 
 
+def _make_persons(
+    session: Session, people: Mapping[PersonKey, Newcomer], found: Mapping[PersonKey, Thread]
+) -> None:
+    """Make persons of those who were known by comments only, and are in a direct thread now."""
+    ids = {
+        found[key][0]
+        for key, each in people.items()
+        if each.author.kind == PERSON and found[key][2] == COMMENTER
+    }
+    match_many(session, MAKE_PERSON, (_identities.c.id,), ids, now=utc_now())
+
+
 def _find_threads(session: Session, keys: Collection[PersonKey]) -> dict[PersonKey, Thread]:
     rows = match_many(session, _THREADS, _PERSON, keys)
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+    return {(row[0], row[1]): (row[2], row[3], row[4]) for row in rows}
 
 
 def _find_threadless(

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flask_messenger.ingest.people import MAKE_PERSON
 from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.base import new_id
@@ -57,12 +58,6 @@ _PERSON: Final = (_people.c.account_id, _people.c.external_id)
 _FIND_PEOPLE: Final = select(*_PERSON, _people.c.id)
 _THREAD: Final = (_threads.c.account_id, _threads.c.identity_id, _threads.c.subject)
 _FIND_THREADS: Final = select(_threads.c.identity_id, _threads.c.id)
-_MAKE_PERSON: Final = (
-    update(_people)
-    .where(_people.c.kind != PERSON)
-    .values(kind=PERSON, profile_state=PROFILE_UNKNOWN, updated_at=bindparam("now"))
-    .returning(_people.c.id)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +222,7 @@ def _link(
     _set_links(session, _people, "linked_identity_id", people, now=now)
     # Where a commenter is known by the id of the person, they can be written to from now on.
     reached = {directs[each.message_id].identity_id for each in replies}
-    match_many(session, _MAKE_PERSON, (_people.c.id,), reached, now=now)
+    match_many(session, MAKE_PERSON, (_people.c.id,), reached, now=now)
     _set_links(session, _threads, "linked_conversation_id", threads, now=now)
 
 

@@ -56,6 +56,27 @@ def test_every_kind_says_something(row: MessageRow) -> None:
     assert "cannot be shown" not in view.text or row.message.kind == "unsupported"
 
 
+HOSTILE: dict[str, tuple[str, dict[str, Any]]] = {
+    "address of a place": ("location", {"location": {"url": ["https://a.example"], "title": 3}}),
+    "address of a story": ("text", {"story": {"url": {"javascript": "alert(1)"}}}),
+    "quantity": ("order", {"order": {"products": [{"quantity": 10**400, "unit_price": 10**400}]}}),
+    "price": ("receipt_template", {"summary": {"total_cost": 10**400}}),
+    "times": ("appointment", {"appointment": {"start_time": 10**40, "timezone": "../../etc"}}),
+    "origin": ("text", {"referral": "an ad"}),
+    "lists": ("generic_template", {"elements": [None, 3, {"buttons": {"url": "x"}}]}),
+    "attachment": ("media", {"attachment": {"type": ["image"], "url": 7}}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_makes_no_sense_costs_nobody_the_page(name: str) -> None:
+    kind, content = HOSTILE[name]
+
+    view = shown(make_message("inbound", kind, content=content))
+
+    assert "javascript" not in repr(view)
+
+
 def test_a_notice_is_a_line_with_what_happened() -> None:
     view = shown(make_message("notice", "thread_passed", content=NOTICES["thread_passed"]))
 

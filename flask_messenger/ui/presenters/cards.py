@@ -12,6 +12,7 @@ MOST_CARDS: Final = 10
 MOST_BUTTONS: Final = 20
 MOST_LINES: Final = 12
 ENDS_OF_BOOKING: Final = ("start_time", "end_time")
+LARGEST_NUMBER: Final = 10**15
 LATEST_SECONDS: Final = 4_102_444_800
 """The year 2100: what claims to be later is no time."""
 
@@ -129,11 +130,9 @@ def _receipt(content: Mapping[str, Any]) -> Iterator[CardView]:
 
 def _item(item: Mapping[str, Any]) -> str:
     title, quantity = _text(item.get("title")), item.get("quantity")
-    return (
-        f"{quantity:g}\N{MULTIPLICATION SIGN} {title}"
-        if isinstance(quantity, int | float)
-        else title
-    )
+    if not isinstance(quantity, int | float) or abs(quantity) > LARGEST_NUMBER:
+        return title
+    return f"{quantity:g}\N{MULTIPLICATION SIGN} {title}"
 
 
 def _coupon(content: Mapping[str, Any]) -> Iterator[CardView]:
@@ -241,7 +240,7 @@ def _named(title: Any) -> tuple[LinkView, ...]:
 def _money(amount: Any, currency: str) -> str:
     try:
         number = f"{float(amount):,.2f}"
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return ""
     return f"{number} {currency}".strip()
 

@@ -20,9 +20,9 @@ def notice_words(message: Message, our_app_ids: Collection[str] = frozenset()) -
     return (words(content) if callable(words) else words), icon
 
 
-def touch_words(touch: Mapping[str, Any] | None) -> str:
+def touch_words(touch: Any) -> str:
     """Return in a few words where a person came from; "" where nobody knows."""
-    if not touch:
+    if not touch or not isinstance(touch, Mapping):
         return ""
     ad = touch.get("ads_context_data")
     title = ad.get("ad_title") if isinstance(ad, Mapping) else None

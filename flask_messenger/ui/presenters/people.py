@@ -3,7 +3,7 @@
 import re
 import zlib
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 COLOURS: Final = 10
 """As many as the style sheet has classes `fm-av-0` … ."""
@@ -36,6 +36,10 @@ def initials(name: str) -> str:
     return (words[0][0] + words[-1][0]).upper()
 
 
-def safe_url(url: str | None) -> str | None:
-    """Return `url` where a page may link to it: only http and https, never `javascript:`."""
-    return url if url and url.lower().startswith(("https://", "http://")) else None
+def safe_url(url: Any) -> str | None:
+    """Return `url` where a page may link to it: only http and https, never `javascript:`.
+
+    What is no text is no address: others write what messages contain.
+    """
+    is_link = isinstance(url, str) and url.lower().startswith(("https://", "http://"))
+    return url if is_link else None

@@ -3,27 +3,19 @@
 import difflib
 import json
 import sys
-import uuid
 from collections.abc import Mapping
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from flask_messenger.channels.profile import ProfileDiff
-from flask_messenger.hooks import Tenant
-from flask_messenger.models import Account
-from flask_messenger.models.accounts import DISCONNECTED
+from flask_messenger.cli.finding import account_argument, find_account
 from flask_messenger.presence.profile import apply_profile, diff_profile, refresh_profile
-from flask_messenger.state import current_application, state
-from flask_messenger.tenancy import system_scope, workspace_scope
-
-ACTOR: Final = "system"
+from flask_messenger.state import current_application
+from flask_messenger.tenancy import workspace_scope
 
 profile = AppGroup("profile", help="What an account shows in a chat: its profile at Meta.")
-account_argument = click.argument("account")
 file_argument = click.argument("file", type=click.File(encoding="utf-8"))
 
 
@@ -34,7 +26,7 @@ def show(account: str) -> None:
 
     ACCOUNT is our id of it, or Meta's.
     """
-    account_id, tenant = _find(account)
+    account_id, tenant = find_account(account)
     with workspace_scope(tenant.workspace_id):
         known = refresh_profile(current_application(), tenant=tenant, account_id=account_id)
     click.echo(_as_json(known.live or {}))
@@ -45,7 +37,7 @@ def show(account: str) -> None:
 @file_argument
 def diff(account: str, file: TextIO) -> None:
     """Print what setting FILE would change; ends with status 1 where it would change anything."""
-    account_id, tenant = _find(account)
+    account_id, tenant = find_account(account)
     app = current_application()
     document = _read(file)
     with workspace_scope(tenant.workspace_id):
@@ -66,7 +58,7 @@ def apply(account: str, file: TextIO) -> None:
 
     What FILE leaves out stays as it is, null removes it.
     """
-    account_id, tenant = _find(account)
+    account_id, tenant = find_account(account)
     document = _read(file)
     with workspace_scope(tenant.workspace_id):
         done = apply_profile(
@@ -79,25 +71,6 @@ def apply(account: str, file: TextIO) -> None:
         click.echo(f"removed {name}")
     if done.is_empty:
         click.echo("Nothing to change.")
-
-
-def _find(account: str) -> tuple[uuid.UUID, Tenant]:
-    """Return an account's id, and somebody who sees all of its workspace."""
-    session: Session = state().db.session
-    try:
-        named = Account.id == uuid.UUID(account)
-    except ValueError:
-        named = Account.external_id == account
-    with system_scope("profile"):
-        statement = select(Account.id, Account.workspace_id).where(
-            named, Account.status != DISCONNECTED
-        )
-        rows = session.execute(statement).all()
-        session.rollback()
-    if len(rows) != 1:
-        says = "There is no such account." if not rows else "Several are called so: use our id."
-        raise click.ClickException(says)
-    return rows[0][0], Tenant(workspace_id=rows[0][1], user_id=ACTOR)
 
 
 def _read(file: TextIO) -> Mapping[str, Any]:

@@ -9,8 +9,9 @@ from authlib.integrations.flask_client import OAuth
 from flask import Flask, session
 
 from flask_messenger.errors import GraphError
-from flask_messenger.graph.client import CONNECT_TIMEOUT_SECONDS, error_from_failure
+from flask_messenger.graph.client import CONNECT_TIMEOUT_SECONDS
 from flask_messenger.graph.error_codes import error_from_answer
+from flask_messenger.graph.wire import error_from_failure
 from flask_messenger.models.accounts import BY_FACEBOOK, BY_INSTAGRAM
 from flask_messenger.settings import MetaApp, Settings
 

@@ -5,31 +5,30 @@ import hmac
 import json as json_codec
 import logging
 import os
-import re
-import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from typing import IO, Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from flask_messenger.errors import (
-    GraphError,
-    GraphTimeoutError,
-    GraphUnavailableError,
-    InvalidGraphRequestError,
-)
-from flask_messenger.graph.connections import LivelyAdapter
+from flask_messenger.errors import InvalidGraphRequestError
 from flask_messenger.graph.error_codes import error_from_answer
 from flask_messenger.graph.multipart import MultipartForm
 from flask_messenger.graph.request import GRAPH, INSTAGRAM, GraphRequest
 from flask_messenger.graph.usage import Usage, read_usage
+from flask_messenger.graph.wire import (
+    error_from_failure,
+    keep_out_of_logs,
+    log_failure,
+    new_session,
+    parse,
+    path_for_log,
+    read,
+)
 from flask_messenger.settings import MetaApp, Settings
 
 logger = logging.getLogger(__name__)
@@ -41,8 +40,6 @@ SPARE_CONNECTIONS: Final = 8
 """Beside those of the threads that send: for profiles, health and what people wait for."""
 MAX_PAGES: Final = 200
 """Of a listing; a cursor that never ends must not keep a worker forever."""
-MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
-PIECE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +62,6 @@ class _Bearer(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-class _AddressFilter(logging.Filter):
-    """Drops urllib3's debug lines about Graph: they print whole addresses, with people's ids."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hosts: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keep everything but lines that name a host of Graph."""
-        return not any(host in record.getMessage() for host in self.hosts)
-
-
-_addresses = _AddressFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +93,7 @@ class Graph:
         self._lock = threading.Lock()
         self._session: requests.Session | None = None
         self._session_pid = 0
-        _addresses.hosts.update(each.name for each in self._hosts.values())
-        logging.getLogger("urllib3.connectionpool").addFilter(_addresses)
+        keep_out_of_logs(each.name for each in self._hosts.values())
 
     def get(
         self,
@@ -310,24 +291,24 @@ class Graph:
                 allow_redirects=False,
                 stream=True,
             )
-            content = _read(response, until=started + sum(timeout))
+            content = read(response, until=started + sum(timeout))
         except requests.RequestException as error:
             failure = error_from_failure(error, repeatable=repeatable)
-            _log_failure(method, path, failure)
+            log_failure(method, path, failure)
             # `from None`: the other exception's text holds the address, with ids in it.
             raise failure from None
-        body = _parse(content)
+        body = parse(content)
         seconds = time.monotonic() - started
         if response.status_code >= HTTPStatus.MULTIPLE_CHOICES or body is None or "error" in body:
             failure = error_from_answer(
                 response.status_code, body, response.headers, repeatable=repeatable
             )
-            _log_failure(method, path, failure)
+            log_failure(method, path, failure)
             raise failure
         logger.debug(
             "graph_call method=%s path=%s status=%s version=%s seconds=%.3f",
             method,
-            _path_for_log(path),
+            path_for_log(path),
             response.status_code,
             response.headers.get("facebook-api-version"),
             seconds,
@@ -338,7 +319,7 @@ class Graph:
         """Return this process's session. A fork must not share its parent's connections."""
         with self._lock:
             if self._session is None or self._session_pid != os.getpid():
-                self._session = _new_session(self._hosts[GRAPH].base, self._connections)
+                self._session = new_session(self._hosts[GRAPH].base, self._connections)
                 self._session_pid = os.getpid()
             return self._session
 
@@ -390,111 +371,5 @@ def node(external_id: str) -> str:
     return quote(external_id, safe="")
 
 
-def _new_session(url: str, connections: int) -> requests.Session:
-    """Return a session for calls to `url`.
-
-    What the environment says of proxies and certificates is read here, once: read for every call,
-    as requests would, it is a good part of what a call costs.
-    """
-    session = requests.Session()
-    found = session.merge_environment_settings(url, {}, None, None, None)
-    session.proxies, session.verify = found["proxies"], found["verify"]
-    session.trust_env = False
-    adapter = LivelyAdapter(pool_connections=4, pool_maxsize=connections)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.headers.update({"Accept": "application/json", "User-Agent": "flask-messenger"})
-    # One session serves all tenants: nothing of one call may travel along with the next.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
-
-
 def _encode(json: Mapping[str, Any]) -> bytes:
     return json_codec.dumps(json, separators=(",", ":")).encode()
-
-
-def _read(response: requests.Response, *, until: float) -> bytes:
-    """Return the answer's body; no more than is refused anyway, and no longer than `until`.
-
-    A timeout of a socket starts anew with every byte: an answer that trickles would otherwise
-    keep a worker for as long as it likes.
-    """
-    content = bytearray()
-    try:
-        while piece := response.raw.read1(PIECE_BYTES, decode_content=True):
-            content += piece
-            if len(content) > MAX_ANSWER_BYTES:
-                break
-            if time.monotonic() > until:
-                raise requests.ReadTimeout
-    except HTTPError as error:
-        raise requests.ConnectionError(error) from None
-    finally:
-        # A connection that was read to its end went back to the pool before; another is closed.
-        response.close()
-    return bytes(content)
-
-
-def _parse(content: bytes) -> dict[str, Any] | None:
-    """Return the answer as an object; None where it is not JSON.
-
-    Some old edges answer with a bare `true` or a list.
-    """
-    if len(content) > MAX_ANSWER_BYTES:
-        return None
-    try:
-        body = json_codec.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(body, dict):
-        return body
-    return {"data": body} if isinstance(body, list) else {"success": body}
-
-
-def error_from_failure(error: requests.RequestException, *, repeatable: bool) -> GraphError:
-    """Return the error for a call without an answer: never went out, or went out and who knows."""
-    name = type(error).__name__
-    if _was_never_sent(error):
-        failure = GraphUnavailableError(f"Graph could not be reached ({name}).")
-        failure.is_unreachable = True
-        return failure
-    if repeatable:
-        return GraphUnavailableError(f"Graph did not answer ({name}).")
-    return GraphTimeoutError(f"The call went out and no answer came back ({name}).")
-
-
-def _was_never_sent(error: requests.RequestException) -> bool:
-    if isinstance(
-        error,
-        requests.ConnectTimeout | requests.exceptions.ProxyError | requests.exceptions.InvalidURL,
-    ):
-        return True
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(error, requests.exceptions.SSLError):
-        return _is_refused_certificate(reason)
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
-
-
-def _is_refused_certificate(reason: Any) -> bool:
-    """Say whether TLS ended in the handshake; any other failure may come after the request."""
-    inner = reason.args[0] if isinstance(reason, HTTPError) and reason.args else reason
-    return isinstance(inner, ssl.SSLCertVerificationError)
-
-
-def _log_failure(method: str, path: str, failure: GraphError) -> None:
-    logger.info(
-        "graph_call_failed method=%s path=%s error=%s code=%s subcode=%s trace_id=%s",
-        method,
-        _path_for_log(path),
-        failure.slug,
-        failure.code,
-        failure.subcode,
-        failure.trace_id,
-    )
-
-
-def _path_for_log(path: str) -> str:
-    """Return `path` with every id replaced: a PSID in a log is a person in a log."""
-    parts = path.split("/")
-    return "/".join(part if re.fullmatch(r"[a-z_]{2,32}", part) else "*" for part in parts)

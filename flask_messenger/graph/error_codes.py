@@ -168,6 +168,8 @@ WHATSAPP_CODES: Final[Mapping[int, type[GraphError]]] = {
 
 # Where code and subcode do not say it, and Meta's text does.
 BY_WORDS: Final[tuple[tuple[int, str, type[GraphError]], ...]] = (
+    (10, "outside of allowed window", WindowClosedError),
+    (10, "outside the allowed window", WindowClosedError),
     (100, "appsecret_proof", AppMisconfiguredError),
     (100, "notification_messages_token", RecipientUnavailableError),
 )

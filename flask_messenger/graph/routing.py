@@ -31,10 +31,13 @@ class ThreadOwner:
     Attributes:
         app_id: None where the thread is idle, or Meta does not tell us.
         until: when control ends; None where Meta does not say.
+        is_other: whether another app has it, which Meta names to nobody but that app and the
+            default one.
     """
 
     app_id: str | None
     until: datetime | None = None
+    is_other: bool = False
 
 
 def change_thread_control(graph: Graph, *, app: MetaApp, token: str, request: GraphRequest) -> None:
@@ -53,13 +56,14 @@ def read_thread_owner(
     found = graph.carry(request, app=app, token=token).body.get("data")
     first = found[0] if isinstance(found, list) and found else None
     owner = first.get("thread_owner") if isinstance(first, Mapping) else None
-    if not isinstance(owner, Mapping) or not owner.get("app_id"):
+    if not isinstance(owner, Mapping) or not owner:
         return ThreadOwner(None)
-    return ThreadOwner(str(owner["app_id"]), _time(owner.get("expiration")))
+    app_id, until = owner.get("app_id"), _time(owner.get("expiration"))
+    return ThreadOwner(str(app_id), until) if app_id else ThreadOwner(None, until, is_other=True)
 
 
 def _time(value: Any) -> datetime | None:
     try:
-        return datetime.fromtimestamp(float(value), UTC)
+        return datetime.fromtimestamp(float(value), UTC) if float(value) > 0 else None
     except (OverflowError, OSError, TypeError, ValueError):
         return None

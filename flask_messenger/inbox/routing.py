@@ -23,7 +23,7 @@ from flask_messenger.outbox.circumstances import our_app_ids
 from flask_messenger.outbox.holds import release_held
 from flask_messenger.outbox.lane import lock_conversation
 from flask_messenger.outbox.line import Line, open_line
-from flask_messenger.outbox.ownership import THEIRS, Control
+from flask_messenger.outbox.ownership import THEIRS, UNNAMED, Control
 from flask_messenger.outbox.threads import Thread, find_thread
 from flask_messenger.state import MessengerState, state_of
 
@@ -188,7 +188,8 @@ def ask_owner(app: Flask, *, tenant: Tenant, conversation_id: uuid.UUID, now: da
     owner = edges.read_thread_owner(line.graph, app=line.app, token=line.token, request=request)
 
     def note(found: Thread, at: datetime) -> None:
-        _set_owner(found, owner.app_id or "", at=at, until=owner.until)
+        app_id = owner.app_id or (UNNAMED if owner.is_other else "")
+        _set_owner(found, app_id, at=at, until=owner.until)
 
     return _write(app, tenant, conversation_id, READ, note, now=now, is_told=False)
 

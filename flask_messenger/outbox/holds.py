@@ -10,12 +10,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import or_, update
+from sqlalchemy import or_, tuple_, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.errors import ThreadTakenError
 from flask_messenger.models import Conversation, Message
 from flask_messenger.models.messages import QUEUED
+from flask_messenger.outbox.lane import Dispatch
 from flask_messenger.outbox.ownership import UNNAMED
 
 HELD: Final = ThreadTakenError.slug
@@ -46,19 +47,28 @@ def release_held(
     return {each for each in session.scalars(statement) if each is not None}
 
 
-def note_taken(session: Session, conversation_ids: Collection[uuid.UUID], *, now: datetime) -> None:
-    """Note that Meta refused a message because the thread is another app's. Never commits.
+def note_taken(session: Session, dispatches: Collection[Dispatch], *, now: datetime) -> None:
+    """Note that Meta refused messages because their threads are another app's. Never commits.
 
-    Which one Meta does not say; one that it named before is left as it is.
+    Which one Meta does not say. An owner that it named before stays, unless that is the one by
+    whom these messages were thought to be free to go: that is known to be wrong.
     """
+    ids = {each.lane.conversation_id for each in dispatches}
+    believed = [
+        (each.lane.conversation_id, each.circumstances.owner_app_id)
+        for each in dispatches
+        if each.circumstances.owner_app_id and not each.was_held
+    ]
+    owner = Conversation.thread_owner_app_id
     statement = (
         update(Conversation)
         .where(
-            Conversation.id.in_(sorted(conversation_ids)),
+            Conversation.id.in_(sorted(ids)),
             or_(
-                Conversation.thread_owner_app_id.is_(None),
-                Conversation.thread_owner_app_id.in_(("", UNNAMED)),
+                owner.is_(None),
+                owner.in_(("", UNNAMED)),
                 Conversation.thread_owner_until <= now,
+                tuple_(Conversation.id, owner).in_(believed),
             ),
         )
         .values(
@@ -70,3 +80,23 @@ def note_taken(session: Session, conversation_ids: Collection[uuid.UUID], *, now
         .execution_options(synchronize_session=False)
     )
     session.execute(statement)
+
+
+def note_free(session: Session, dispatch: Dispatch, *, now: datetime) -> None:
+    """Note that Meta took a message that was held: the thread is no other app's. Never commits.
+
+    What else was held in it goes at once.
+    """
+    conversation_id = dispatch.lane.conversation_id
+    session.execute(
+        update(Conversation)
+        .where(
+            Conversation.id == conversation_id,
+            Conversation.thread_owner_app_id == dispatch.circumstances.owner_app_id,
+        )
+        .values(
+            thread_owner_app_id="", thread_owner_until=None, thread_owner_at=now, updated_at=now
+        )
+        .execution_options(synchronize_session=False)
+    )
+    release_held(session, [conversation_id], now=now)

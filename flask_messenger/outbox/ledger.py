@@ -81,9 +81,10 @@ def write_together(session: Session, verdicts: Sequence[Verdict], *, now: dateti
         written.odd.extend(decided)
         return written
     sent = [each for each in decided if each.status == SENT]
-    # A private reply moves to another conversation: that is written down by itself.
-    written.odd += [each for each in sent if _is_private(each)]
-    _write_sent(session, [each for each in sent if not _is_private(each)], written, now=now)
+    # A private reply moves to another conversation, and one that was held frees its thread: they
+    # are written down by themselves.
+    written.odd += [each for each in sent if _is_more(each)]
+    _write_sent(session, [each for each in sent if not _is_more(each)], written, now=now)
     _write_ended(session, [each for each in decided if each.status != SENT], written, now=now)
     return written
 
@@ -128,8 +129,9 @@ def note_accounts(session: Session, account_ids: Collection[uuid.UUID], *, now: 
     session.execute(update(_accounts).where(_accounts.c.id.in_(free)).values(last_sent_at=now))
 
 
-def _is_private(verdict: Verdict) -> bool:
-    return verdict.dispatch.private_reply_to is not None
+def _is_more(verdict: Verdict) -> bool:
+    """Say whether Meta's yes says more than that the message went out."""
+    return verdict.dispatch.private_reply_to is not None or verdict.dispatch.was_held
 
 
 def _conversation_of(verdict: Verdict) -> uuid.UUID:
@@ -313,9 +315,7 @@ def _write_ended(
         "now": now,
     }
     written.ended.update(session.scalars(_END, parameters))
-    taken = {
-        _conversation_of(each) for each in verdicts if each.slug == HELD and each.code is not None
-    }
+    taken = [each.dispatch for each in verdicts if each.slug == HELD and each.code is not None]
     if taken:
         note_taken(session, taken, now=now)
 

@@ -21,7 +21,7 @@ from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.media.discard import discard_files_of_messages
 from flask_messenger.models import Account, Attachment, Message, Reaction
 from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
-from flask_messenger.outbox.holds import HELD, note_taken
+from flask_messenger.outbox.holds import HELD, note_free, note_taken
 from flask_messenger.outbox.lane import Dispatch, lock_conversation
 from flask_messenger.outbox.private_replies import make_direct, settle_private_replies
 from flask_messenger.outbox.storing import note_last_message
@@ -170,6 +170,8 @@ def _mark_sent(
             Message.id == dispatch.message_id,
             values={**answered, "external_id": known_id},
         )
+    if dispatch.was_held:
+        note_free(session, dispatch, now=now)
     _note_account_sent(session, dispatch, now=now)
     refresh_statuses(session, [dispatch.lane.conversation_id])
     return Recorded(status=_status_of(session, dispatch), is_news=is_news)
@@ -289,7 +291,7 @@ def end_attempt(session: Session, verdict: Verdict, *, now: datetime) -> bool:
             values=values,
         )
         if verdict.slug == HELD and verdict.code is not None:
-            note_taken(session, [dispatch.lane.conversation_id], now=now)
+            note_taken(session, [dispatch], now=now)
         return bool(changed)
 
     return commit_safely(session, write)

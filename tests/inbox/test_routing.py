@@ -168,6 +168,9 @@ def test_control_is_extended_by_seven_days_at_most(thread, edges, seconds):
         ([{"thread_owner": {"app_id": APP_ID, "expiration": 4102444800}}], OURS),
         ([{"thread_owner": {"app_id": int(PAGE_INBOX)}}], THEIRS),
         ([{"thread_owner": None}], FREE),
+        ([{"thread_owner": {}}], FREE),
+        ([{"thread_owner": {"expiration": 4102444800}}], THEIRS),  # another's, which is not named
+        ([{"thread_owner": {"app_id": PAGE_INBOX, "expiration": 0}}], THEIRS),
     ],
 )
 def test_meta_says_whose_it_is(thread, edges, owners, owner):

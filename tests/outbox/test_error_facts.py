@@ -179,6 +179,13 @@ def test_words_tell_what_the_numbers_do_not(text, kind):
     assert type(answer(190, None, message=text)) is TokenExpiredError
 
 
+@pytest.mark.parametrize("word", ["of", "the"])
+def test_window_that_is_closed_is_told_by_words_too(word):
+    text = f"(#10) This message is sent outside {word} allowed window."
+
+    assert type(answer(10, None, message=text)) is WindowClosedError
+
+
 def test_unknown_error_is_shown_and_not_repeated():
     verdict = status_after(answer(424242, 7))
 

@@ -49,6 +49,28 @@ def test_refusal_tells_that_the_thread_is_another_apps_for_a_while(talk, meta):
     assert utc_now() < conversation.thread_owner_until < utc_now() + timedelta(minutes=6)
 
 
+def test_refusal_tells_that_a_thread_that_was_ours_is_so_no_more(talk, meta):
+    talk.queue("hello")
+    take_thread(talk, "4242")
+    meta.refuse(10, 2018300)
+
+    talk.run()
+
+    assert talk.row(Conversation, talk.conversation_id).thread_owner_app_id == UNNAMED
+
+
+def test_message_that_went_out_after_all_frees_those_behind_it(talk, meta):
+    ids = talk.queue("one", "two")
+    take_thread(talk)
+    talk.run()
+    talk.change(Message, ids[0], next_attempt_at=None)
+
+    talk.run()
+
+    assert talk.states(*ids) == ["sent", "sent"]
+    assert talk.row(Conversation, talk.conversation_id).thread_owner_app_id == ""
+
+
 def test_refusal_leaves_the_owner_that_meta_named(talk, meta):
     talk.queue("hello")
     take_thread(talk, thread_owner_at=utc_now() - timedelta(days=2))  # control has ended since

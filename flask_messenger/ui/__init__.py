@@ -11,6 +11,7 @@ from flask_messenger.ui import (
     history,
     inbox,
     journal,
+    kept_templates,
     outage,
     privacy,
     profile,
@@ -19,6 +20,7 @@ from flask_messenger.ui import (
     saved_replies,
     sending,
     settings,
+    utility_templates,
 )
 from flask_messenger.ui.blueprint import bp
 
@@ -34,6 +36,7 @@ __all__ = [
     "history",
     "inbox",
     "journal",
+    "kept_templates",
     "outage",
     "privacy",
     "profile",
@@ -42,4 +45,5 @@ __all__ = [
     "saved_replies",
     "sending",
     "settings",
+    "utility_templates",
 ]

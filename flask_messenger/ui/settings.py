@@ -1,6 +1,8 @@
 """The settings page: accounts per channel, what the plan has, what the workspace switched on."""
 
 import uuid
+from collections.abc import Mapping
+from typing import Final
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -36,6 +38,10 @@ from flask_messenger.ui.reading import (
     zone_name,
 )
 
+REPLIES: Final = {"Saved replies": "saved_replies", "Templates": "templates"}
+RECORDS: Final = {"Journal": "journal", "Personal data": "personal_data", "Audit log": "audit"}
+"""What admins find on pages of their own, by what it is called."""
+
 
 @bp.get("/settings")
 def settings() -> ResponseReturnValue:
@@ -55,7 +61,8 @@ def settings() -> ResponseReturnValue:
         human_agent=read_settings(session, tenant=reader.tenant).human_agent_enabled,
         human_agent_url=url_for("messenger_ui.switch_answering") if may_switch else None,
         health=_health(reader) if may_switch else None,
-        admin_links=_admin_links() if may_switch else (),
+        reply_links=_links(REPLIES) if may_switch else (),
+        admin_links=_links(RECORDS) if may_switch else (),
         inbox_url=url_for("messenger_ui.inbox"),
         zone=zone_name(),
         cookie_path=cookie_path(),
@@ -163,13 +170,7 @@ def _channels(reader: Reader) -> list[ChannelView]:
     ]
 
 
-def _admin_links() -> list[tuple[str, str]]:
-    pages = {
-        "Saved replies": "saved_replies",
-        "Journal": "journal",
-        "Personal data": "personal_data",
-        "Audit log": "audit",
-    }
+def _links(pages: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(label, url_for(f"messenger_ui.{view}")) for label, view in pages.items()]
 
 

@@ -69,6 +69,7 @@ CALLS_META = {
     "messenger_ui.delete",
     "messenger_ui.disconnect",
     "messenger_ui.hide",
+    "messenger_ui.read_templates",
     "messenger_ui.react_to",
     "messenger_ui.read_profile",
     "messenger_ui.set_profile",
@@ -78,6 +79,7 @@ CALLS_META = {
 DELETED_BY_THE_API = {
     "messenger_ui.drop_upload",
     "messenger_ui.drop_saved_reply",
+    "messenger_ui.drop_template",
 }
 FRESH_EACH_TIME = re.compile(
     r'(?<=name="fm-csrf" content=")[^"]*|(?<=name="csrf_token" value=")[^"]*'
@@ -119,6 +121,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "messenger_ui.erase_person": {"data": {"confirmation": "Their Customer"}},
     "messenger_ui.move": {"data": {"location_id": "l2"}},
     "messenger_ui.control": {"data": {"action": "take"}},
+    "messenger_ui.edit_template": {"data": {"name": "New", "text": "Hello there"}},
     "messenger_ui.edit_saved_reply": {
         "data": {"shortcut": "hi", "title": "Hello", "text": "Hello there"}
     },

@@ -7,13 +7,18 @@ import os
 from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any
+from uuid import UUID
 
 from flask import Flask, abort, render_template
 
 from flask_messenger.hooks import Hooks, Tenant
+from flask_messenger.replies.samples import fill_with_samples
 from flask_messenger.settings import Settings
 from flask_messenger.state import KEY, MessengerState
 from flask_messenger.ui.blueprint import add_headers, bp, page_words
+from flask_messenger.ui.presenters import drafts
+from flask_messenger.ui.presenters.accounts import AccountPage, FindingView
+from flask_messenger.ui.presenters.history import HistoryView, RunView
 from flask_messenger.ui.presenters.inbox import (
     ActionView,
     AttachmentView,
@@ -30,10 +35,13 @@ from flask_messenger.ui.presenters.inbox import (
     StateView,
     Tab,
     ThreadView,
+    WarningView,
 )
 from flask_messenger.ui.presenters.messages import days_of
 from flask_messenger.ui.presenters.people import Avatar
+from flask_messenger.ui.presenters.proposing import ProposalDraft, proposal_page
 from flask_messenger.ui.presenters.reader import Reader
+from flask_messenger.ui.presenters.replies import preview_view
 from flask_messenger.ui.presenters.settings import (
     AccountView,
     ChannelView,
@@ -43,6 +51,13 @@ from flask_messenger.ui.presenters.settings import (
     Notice,
     PageChoice,
     SettingsView,
+)
+from flask_messenger.ui.presenters.templates import (
+    EditorView,
+    TemplateRow,
+    TemplatesPage,
+    draft_preview,
+    editor_view,
 )
 from tests.ui.kinds import BEGIN, rows_of_all_kinds
 
@@ -480,6 +495,150 @@ DELETION = {
     "cookie_path": "/",
 }
 
+ENDING = _account(
+    0,
+    "Iron Gym Downtown",
+    state="Ends soon",
+    state_kind="warn",
+    fix=Fix(
+        kind="warn",
+        title="The login of Iron Gym Downtown ends in 5 days.",
+        text="Reconnect it before then, and nothing stops.",
+        action="Reconnect",
+        url="/connect",
+    ),
+)
+WARNING = WarningView(
+    kind="warn",
+    title="The login of Iron Gym Downtown ends in 5 days.",
+    text="Reconnect it before then, and nothing stops.",
+    action="Reconnect",
+    action_url="/connect",
+    key="a0:expiry:1",
+    others="1 more to look at",
+    others_url="/settings",
+)
+RUNS = (
+    RunView(
+        title="History fetched",
+        words="312 messages, 300 new, 14 conversations",
+        when="today, 16:40",
+        state="Running",
+        state_kind="warn",
+        is_open=True,
+        done=14,
+        total=39,
+    ),
+    RunView(
+        title="Compared with Meta",
+        words="120 messages compared, 2 missing, 2 repaired",
+        when="today, 01:04",
+        state="Done",
+        state_kind="good",
+    ),
+    RunView(
+        title="Compared with Meta",
+        words="",
+        when="yesterday, 01:04",
+        state="Failed",
+        state_kind="bad",
+        error="A permission is missing: reconnect and allow all of them.",
+    ),
+)
+ACCOUNT = AccountPage(
+    name="Iron Gym Downtown",
+    avatar=Avatar(initials="ID", colour=1),
+    channel="facebook",
+    channel_label="Messenger",
+    place="Downtown",
+    state="Connected",
+    state_kind="good",
+    checked="Meta answered 2 min ago",
+    findings=[
+        FindingView(
+            title="Token's end",
+            says="Ends on 2026-11-26.",
+            cause="Such a token lives sixty days.",
+            mend="Reconnect the account.",
+            state="Soon",
+            state_kind="warn",
+        ),
+        FindingView(
+            title="Connection",
+            says="Meta accepts the token; the account is active.",
+            cause="",
+            mend="",
+            state="Good",
+            state_kind="good",
+        ),
+    ],
+    check_url="/check",
+    back_url="/settings",
+    reconnect_url="/connect",
+    history=HistoryView(
+        fragment_url="/history",
+        latest=RUNS,
+        earlier=RUNS[1:2],
+        start_url=None,
+        cancel_url="/cancel",
+    ),
+    profile_url="/profile",
+)
+TEMPLATES = TemplatesPage(
+    rows=[
+        TemplateRow(name="Classes", kind="Cards", words="Strength, Yoga", place="", url="/1"),
+        TemplateRow(name="Hours", kind="Text", words="6 to 22.", place="Downtown", url="/2"),
+    ],
+    new=[(label, f"/new?kind={kind}") for kind, label in drafts.KINDS.items()],
+    utility=[
+        TemplateRow(
+            name="order_sent",
+            kind="en",
+            words="Order {{order_number}} is on its way.",
+            place="Iron Gym Downtown",
+            drop_url="/drop",
+            state="Rejected",
+            state_kind="bad",
+            says="Meta rejected it. TAG_SHOULD_BE_MARKETING",
+        )
+    ],
+    read_urls=[("Iron Gym Downtown", "/read")],
+    propose_url="/propose",
+    back_url="/settings",
+)
+PROPOSAL = proposal_page(
+    ProposalDraft(), [], READER, problem="A name has lower case letters, digits and underscores."
+)
+
+
+def _editor(kind: str) -> EditorView:
+    """Return the editor of a template with something in every part."""
+    card = drafts.CardDraft(
+        title="Evening strength",
+        subtitle="Mon to Thu, 18:00",
+        image_url="https://pictures.example/a.jpg",
+        buttons=[drafts.ButtonDraft(title="Book", value="https://irongym.example/book")],
+    )
+    draft = drafts.TemplateDraft(
+        name="Classes",
+        kind=kind,
+        text="Hi {{ first_name }}, shall we?",
+        replies=["Yes", "No"],
+        buttons=card.buttons,
+        cards=[card, replace(card, title="Yoga")],
+    )
+    text, content = drafts.content_of(draft, {})
+    made = fill_with_samples(READER.tenant, kind=kind, text=text, content=content)
+    shown = preview_view(made, template_id=UUID(int=0))
+    return editor_view(
+        draft,
+        READER,
+        reaches=LOCATIONS,
+        problems=["Card 1, button 1, title: A button needs a title."],
+        preview=draft_preview(made, shown, ["facebook", "instagram"]),
+    )
+
+
 STATES_BY_NAME: dict[str, tuple[str, Any]] = {
     "inbox": ("inbox.html", _inbox()),
     "inbox-states": ("inbox.html", _inbox(ALL_STATES)),
@@ -518,6 +677,17 @@ STATES_BY_NAME: dict[str, tuple[str, Any]] = {
         "settings.html",
         replace(SETTINGS, channels=(replace(FACEBOOK, accounts=()), WHATSAPP)),
     ),
+    "settings-ending": (
+        "settings.html",
+        replace(SETTINGS, channels=(replace(FACEBOOK, accounts=(ENDING,)), WHATSAPP)),
+    ),
+    "inbox-warning": ("inbox.html", replace(_inbox(), warning=WARNING)),
+    "account": ("account.html", ACCOUNT),
+    "templates": ("templates.html", TEMPLATES),
+    "template-text": ("template.html", _editor(drafts.TEXT)),
+    "template-buttons": ("template.html", _editor(drafts.BUTTONS)),
+    "template-cards": ("template.html", _editor(drafts.CARDS)),
+    "propose-template": ("propose_template.html", PROPOSAL),
     "choose-pages": ("choose_pages.html", CHOICE),
     "deletion": ("deletion_status.html", DELETION),
     "problem": ("problem.html", PROBLEM),

@@ -115,6 +115,7 @@ class SettingsView:
     human_agent: bool = False
     human_agent_url: str | None = None
     health: HealthLine | None = None
+    reply_links: Sequence[tuple[str, str]] = ()
     admin_links: Sequence[tuple[str, str]] = ()
     inbox_url: str = ""
     fragment_url: str = ""

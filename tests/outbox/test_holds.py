@@ -59,7 +59,7 @@ def test_refusal_tells_that_a_thread_that_was_ours_is_so_no_more(talk, meta):
     assert talk.row(Conversation, talk.conversation_id).thread_owner_app_id == UNNAMED
 
 
-def test_message_that_went_out_after_all_frees_those_behind_it(talk, meta):
+def test_message_that_went_out_after_all_frees_those_behind_it(talk):
     ids = talk.queue("one", "two")
     take_thread(talk)
     talk.run()

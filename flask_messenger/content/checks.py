@@ -1,12 +1,15 @@
 """What is wrong with a content, field by field: all of it at once, not one mistake a try."""
 
-from collections.abc import Collection
-from typing import Final
+import math
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask_messenger.errors import ContentError
 
 MAX_URL_LENGTH: Final = 2048
+MAX_DEPTH: Final = 16
+"""How deep what Meta reads as it is may be nested; nothing of Meta's is half as deep."""
 
 
 class Problems:
@@ -95,3 +98,21 @@ def is_public_url(url: str) -> bool:
         return False
     is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
     return is_web and not parts.username and is_storable(url) and not any(map(str.isspace, url))
+
+
+def is_json(value: Any, depth: int = 0) -> bool:
+    """Say whether JSON and every database can hold a value, with all that is in it."""
+    if isinstance(value, str):
+        return is_storable(value)
+    if depth > MAX_DEPTH:
+        return False
+    if isinstance(value, Mapping):
+        return all(
+            isinstance(key, str) and is_storable(key) and is_json(item, depth + 1)
+            for key, item in value.items()
+        )
+    if isinstance(value, list | tuple):
+        return all(is_json(item, depth + 1) for item in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int)

@@ -1,18 +1,15 @@
 """Templates with a purpose: a receipt, a coupon, a question, a form, news of an order."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from flask_messenger.content.base import Content
-from flask_messenger.content.checks import Problems, is_storable
+from flask_messenger.content.checks import Problems, is_json
 from flask_messenger.content.parts import NO_EXTRAS, look_at_each
 
 CURRENCY_LENGTH: Final = 3
 COUNTRY_LENGTH: Final = 2
-MAX_DEPTH: Final = 16
-"""How deep the components of a utility message may be nested; Meta's are not half as deep."""
 QUESTION_TYPES: Final = ("ces", "csat", "free_form", "nps")
 
 
@@ -281,30 +278,13 @@ class UtilityTemplate(Content):
         for number, each in enumerate(self.components):
             if not isinstance(each.get("type"), str):
                 problems.add(f"components[{number}].type", "A component has a type.")
-            if not _is_json(each):
+            if not is_json(each):
                 problems.add(f"components[{number}]", "A component is JSON that can be stored.")
 
     @property
     def words(self) -> str | None:
         """The filled template, where it is known."""
         return self.preview
-
-
-def _is_json(value: Any, depth: int = 0) -> bool:
-    if isinstance(value, str):
-        return is_storable(value)
-    if depth > MAX_DEPTH:
-        return False
-    if isinstance(value, Mapping):
-        return all(
-            isinstance(key, str) and is_storable(key) and _is_json(item, depth + 1)
-            for key, item in value.items()
-        )
-    if isinstance(value, list | tuple):
-        return all(_is_json(item, depth + 1) for item in value)
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or isinstance(value, bool | int)
 
 
 def utility(

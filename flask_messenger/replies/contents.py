@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flask_messenger.content import CONTENTS, Content, content_of
-from flask_messenger.content.checks import is_storable
+from flask_messenger.content.checks import is_json, is_storable
 from flask_messenger.errors import ContentError
 from flask_messenger.replies.rendering import MAX_DEPTH, check_source, render
 
@@ -90,6 +90,8 @@ def _walk(
             }
         if isinstance(part, list | tuple):
             return [walk(each, f"{field}[{place}]", depth + 1) for place, each in enumerate(part)]
+        if not is_json(part):
+            raise ContentError("It contains a number without an end.", field=CONTENT)
         return part
 
     if text is not None:

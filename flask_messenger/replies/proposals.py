@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from flask_messenger.content import UtilityTemplate
-from flask_messenger.content.checks import is_storable
+from flask_messenger.content.checks import is_json, is_storable
 from flask_messenger.errors import ContentError, InvalidRequestError, MissingVariableError
 
 NAMED: Final = "NAMED"
@@ -21,7 +21,7 @@ HEADERS: Final = ("TEXT", "IMAGE")
 BUTTONS: Final = ("URL", "POSTBACK")
 _NAME: Final = re.compile(r"[a-z0-9_]{1,512}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,8})?")
-_PLACEHOLDER: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
+_PLACEHOLDER: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]{1,255})\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +203,7 @@ def _check_placeholders(components: Sequence[Mapping[str, Any]]) -> None:
         message = "Numbered placeholders begin with {{1}} and leave none out."
         raise InvalidRequestError(message, field="components")
     for component in components:
-        for button in component.get("buttons") or ():
+        for button in component["buttons"] if _kind(component) == "BUTTONS" else ():
             if len(_PLACEHOLDER.findall(str(button.get("url") or ""))) > 1:
                 message = "A button's address has one placeholder, at most."
                 raise InvalidRequestError(message, field="components")
@@ -220,6 +220,9 @@ def _check_components(components: Sequence[Mapping[str, Any]]) -> None:
         raise InvalidRequestError(message, field="components")
     for place, component in enumerate(components):
         where = f"components[{place}]"
+        if not is_json(component):
+            message = "It contains something that cannot be sent or stored."
+            raise InvalidRequestError(message, field=where)
         if kinds[place] not in COMPONENTS:
             message = f"A component is one of {', '.join(COMPONENTS)}."
             raise InvalidRequestError(message, field=f"{where}.type")

@@ -151,6 +151,7 @@ REFUSED_TEMPLATES: list[tuple[dict[str, Any], str]] = [
     ({"content": {"a": [{"b": "{{ 2**9 }}"}]}}, "a[0].b"),
     ({"content": {"a": ["x"] * 401}}, "content"),
     ({"content": {"a": "x" * 70_000}}, "content"),
+    ({"text": "{{ name }}", "content": {"a": float("inf")}}, "content"),
     ({"account_id": uuid.uuid4()}, "account_id"),
     ({"location_id": "l9"}, "location_id"),
 ]

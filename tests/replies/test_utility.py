@@ -37,6 +37,18 @@ COMPONENTS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    "component",
+    [
+        {"type": "BODY", "text": "{{" + "9" * 5_000 + "}}"},  # no number that Python reads
+        {"type": "BODY", "text": "a", "buttons": ["b"]},
+        {"type": "BODY", "text": "a", "buttons": 7},
+    ],
+)
+def test_what_no_template_has_is_left_to_meta(component: dict[str, Any]) -> None:
+    assert propose(components=[component]).as_dict()["components"] == [component]
+
+
 def propose(**values: Any) -> Proposal:
     return Proposal(**{"name": "order_sent", "language": "en", "components": COMPONENTS, **values})
 
@@ -54,6 +66,8 @@ def propose(**values: Any) -> Proposal:
             "components",
         ),
         ({"components": [COMPONENTS[1], {"type": "FOOTER", "text": "a"}]}, "components[1].type"),
+        ({"components": [{**COMPONENTS[1], "more": {"a": ["\0"]}}]}, "components[0]"),
+        ({"components": [{**COMPONENTS[1], "more": float("inf")}]}, "components[0]"),
         ({"components": [COMPONENTS[1], {"type": "HEADER", "text": "a"}]}, "components[1].format"),
         ({"components": [COMPONENTS[1], {"type": "BUTTONS"}]}, "components[1].buttons"),
         (

@@ -4,17 +4,23 @@ They may be sent when a conversation's window is closed. Their status comes with
 every look at Meta's list.
 """
 
+import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.content import UtilityTemplate
-from flask_messenger.errors import ConflictError, InvalidGraphRequestError, NotFoundError
+from flask_messenger.errors import (
+    ConflictError,
+    GraphError,
+    InvalidGraphRequestError,
+    NotFoundError,
+)
 from flask_messenger.graph import page_templates as at_meta
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.page_templates import LibraryTemplate, PageTemplate
@@ -38,11 +44,14 @@ from flask_messenger.replies.templates import get_template
 from flask_messenger.replies.variables import find_setting, read_values
 from flask_messenger.state import MessengerState, state_of
 
+logger = logging.getLogger(__name__)
+
 APPROVED: Final = "approved"
+PENDING: Final = "pending"
 DELETED: Final = "deleted"
 STATUS_WORDS: Final[Mapping[str, str]] = {
     APPROVED: "Meta approved it: it can be sent.",
-    "pending": "Meta is looking at it.",
+    PENDING: "Meta is looking at it.",
     "rejected": "Meta rejected it.",
     "paused": "Meta paused it, because people complained.",
     "disabled": "Meta switched it off.",
@@ -69,7 +78,10 @@ def create_utility_template(
     """
     asked = _open(app, tenant, account_id)
     found = at_meta.create_template(_graph(app), **_of_page(asked), proposal=proposal.as_dict())
-    return _keep_one(app, tenant, asked, found, action="utility_template_proposed")
+    template = _keep_one(app, tenant, asked, found, action="utility_template_proposed")
+    if template.status == PENDING:
+        _look_again(app, asked, found)
+    return template
 
 
 def clone_library_template(
@@ -216,6 +228,33 @@ def fill_utility(
 def placeholders_of(template: Template) -> list[str]:
     """Return the names that have to be filled in to send a utility template."""
     return placeholders(template.content.get("components") or ())
+
+
+def _look_again(app: Flask, asked: Asked, pending: PageTemplate) -> None:
+    """Ask once how a template is by now. Commits by itself.
+
+    Meta mostly decides within seconds. The webhook that says so may have come before there was a
+    row for it, and no other comes.
+    """
+    try:
+        listed = at_meta.list_templates(_graph(app), **_of_page(asked), name=pending.name)
+        found = next((each for each in listed if each.id == pending.id), pending)
+    except GraphError as error:
+        logger.info("template_unread account_id=%s error=%s", asked.account_id, error.slug)
+        return
+    if found.status == PENDING:
+        return
+    session: Session = state_of(app).db.session
+    session.execute(
+        update(Template)
+        .where(
+            Template.account_id == asked.account_id,
+            Template.external_id == pending.id,
+            Template.status == PENDING,  # else a webhook has said more meanwhile
+        )
+        .values(status=found.status, status_reason=found.reason, status_at=utc_now())
+    )
+    session.commit()
 
 
 def _open(app: Flask, tenant: Tenant, account_id: uuid.UUID) -> Asked:

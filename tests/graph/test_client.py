@@ -22,7 +22,7 @@ from flask_messenger.errors import (
     RateLimitedError,
     TokenExpiredError,
 )
-from flask_messenger.graph import client
+from flask_messenger.graph import wire
 from flask_messenger.graph.client import Graph, appsecret_proof, node
 from flask_messenger.settings import MetaApp, Settings
 from tests.support.app import APP_SECRET, GRAPH_URL, make_config
@@ -273,7 +273,7 @@ def test_answer_that_trickles_is_given_up(meta_app: MetaApp, monkeypatch) -> Non
 
 
 def test_answer_without_an_end_is_not_read_to_its_end(meta_app: MetaApp, monkeypatch) -> None:
-    monkeypatch.setattr(client, "MAX_ANSWER_BYTES", 100_000)
+    monkeypatch.setattr(wire, "MAX_ANSWER_BYTES", 100_000)
     sent = []
 
     def flood(connection: socket.socket) -> None:

@@ -22,7 +22,7 @@ from flask_messenger.errors import (
     RateLimitedError,
     TokenExpiredError,
 )
-from flask_messenger.graph import wire
+from flask_messenger.graph import client, wire
 from flask_messenger.graph.client import Graph, appsecret_proof, node
 from flask_messenger.settings import MetaApp, Settings
 from tests.support.app import APP_SECRET, GRAPH_URL, make_config

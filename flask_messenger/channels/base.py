@@ -72,6 +72,17 @@ class Channel(Protocol):
         """Return the request for one conversation: who is in it, and its newest messages."""
         ...
 
+    def build_mention(
+        self, content: Mapping[str, Any], *, endpoint: Endpoint
+    ) -> GraphRequest | None:
+        """Return the request for what a mention says; None where its event said all there is.
+
+        Args:
+            content: of the mention, as its event was read.
+            endpoint: the account that is named.
+        """
+        ...
+
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry, each with the account it is for.
 

@@ -87,6 +87,10 @@ class Facebook:
         del endpoint
         return _history.build_one(conversation_external_id, fields=_history.MESSENGER_FIELDS)
 
+    def build_mention(self, content: Mapping[str, Any], *, endpoint: Endpoint) -> None:
+        """Return None: a Page is told what somebody said who named it."""
+        del content, endpoint
+
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry."""
         return _messaging.parse_entry(entry)

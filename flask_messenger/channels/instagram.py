@@ -1,5 +1,6 @@
 """Instagram Direct, as seen by a professional account."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
@@ -19,6 +20,13 @@ from flask_messenger.graph.request import GRAPH, INSTAGRAM, GraphRequest
 from flask_messenger.models.accounts import BY_FACEBOOK, BY_INSTAGRAM
 
 LOVE: Final = "love"
+MENTIONED: Final = {
+    "comment_id": "mentioned_comment.comment_id(%s){id,text,timestamp}",
+    "media_id": "mentioned_media.media_id(%s){id,caption,timestamp,username}",
+}
+"""What to ask of the account for what a mention says, by what its event names."""
+PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""An id that can stand among fields without being read as one of them."""
 
 
 class Instagram:
@@ -105,6 +113,21 @@ class Instagram:
         return _history.build_one(
             conversation_external_id, fields=_history.INSTAGRAM_FIELDS, host=_host(endpoint)
         )
+
+    def build_mention(
+        self, content: Mapping[str, Any], *, endpoint: Endpoint
+    ) -> GraphRequest | None:
+        """Return the request for the comment or the caption: its event has ids only.
+
+        Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/mentioned_comment
+        """
+        for key, asked in MENTIONED.items():
+            named = str(content.get(key) or "")
+            if PLAIN_ID.fullmatch(named):
+                path, host = node(endpoint.external_id), _host(endpoint)
+                body = {"fields": asked % named}
+                return GraphRequest(method="GET", host=host, path=path, body=body)
+        return None
 
     def parse(self, entry: Mapping[str, Any]) -> Iterator[Event]:
         """Yield every event of one entry."""

@@ -17,6 +17,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from flask_messenger.hooks import IdentityInfo
+from flask_messenger.ingest.mentions import read_what_it_says
 from flask_messenger.ingest.profiles import is_profile_due, learn_profiles
 from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.base import utc_now
@@ -67,6 +68,7 @@ def _announce_one(app: Flask, session: Session, row: Any, ids: Sequence[uuid.UUI
     message_id = message.id
     if is_profile_due(state_of(app), identity):
         learn_profiles(app, session, account, ids)
+    read_what_it_says(app, session, message=message, conversation=conversation, account=account)
     if identity.contact_ref is None:
         _resolve_contact(app, session, identity=identity, account=account)
     _emit(app, message, conversation, identity, account)

@@ -29,6 +29,7 @@ PAST_WINDOW_HOURS = 25
 WORLD = (
     "deliveries",
     "comments",
+    "mentions",
     "posts",
     "messages",
     "threads",

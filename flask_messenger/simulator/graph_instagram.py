@@ -141,6 +141,9 @@ def _values(
 
 def _mentioned(db: sqlite3.Connection, instagram_id: str, field: Field) -> Mapping[str, Any]:
     """Return a comment or a post of somebody else's that names the account."""
+    elsewhere = _mentioned_elsewhere(db, instagram_id, field)
+    if elsewhere is not None:
+        return elsewhere
     if field.name == "mentioned_comment":
         row = db.execute(
             "SELECT * FROM comments WHERE id = ? AND text LIKE '%@' ||"
@@ -168,3 +171,20 @@ def _mentioned(db: sqlite3.Connection, instagram_id: str, field: Field) -> Mappi
                 "media_url": row["picture"],
             }
     raise errors.unsupported_request("get", instagram_id)
+
+
+def _mentioned_elsewhere(
+    db: sqlite3.Connection, instagram_id: str, field: Field
+) -> Mapping[str, Any] | None:
+    """Return a mention below media of people who are no customers of anybody here."""
+    is_comment = field.name == "mentioned_comment"
+    named = field.modifiers.get("comment_id" if is_comment else "media_id", "")
+    row = db.execute(
+        "SELECT * FROM mentions WHERE id = ? AND account_id = ?", [named, instagram_id]
+    ).fetchone()
+    if row is None or is_comment == (row["id"] == row["media_id"]):
+        return None
+    said = {"id": row["id"], "timestamp": graph_time(row["created_at"]), "like_count": 0}
+    if is_comment:
+        return {**said, "text": row["text"], "media": {"id": row["media_id"]}}
+    return {**said, "caption": row["text"], "media_type": "IMAGE", "username": "a.friend"}

@@ -157,7 +157,7 @@ def react(account: str, post_id: str) -> ResponseReturnValue:
 @bp.post("/api/<account>/mentions")
 def mention(account: str) -> ResponseReturnValue:
     """Name the Instagram account in a caption of one's own, or with `in_comment` in a comment."""
-    sent = requested.body("in_comment")
+    sent = requested.body("in_comment", "text")
     in_comment = requested.flag(sent, "in_comment", default=True)
     with simulator().storage.writing() as db:
         found = requested.find_account(db, account)
@@ -166,6 +166,17 @@ def mention(account: str) -> ResponseReturnValue:
         now = str(ids.now_ms())
         media_id = ids.numeric_id("mention", now, prefix="17", length=17)
         comment_id = ids.numeric_id("named", now, prefix="17", length=17) if in_comment else None
+        db.execute(
+            "INSERT INTO mentions (id, account_id, media_id, text, created_at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            [
+                comment_id or media_id,
+                found.id,
+                media_id,
+                requested.text(sent, "text", f"Look at @{found.slug}!"),
+                ids.now_ms(),
+            ],
+        )
         comment_events.tell_mention(db, found, media_id=media_id, comment_id=comment_id)
     return jsonify(media_id=media_id, comment_id=comment_id), 201
 

@@ -218,6 +218,14 @@ CREATE TABLE IF NOT EXISTS comments (
     private_reply_mid TEXT
 );
 CREATE INDEX IF NOT EXISTS comments_of_post ON comments (post_id, created_at);
+-- Where somebody named an Instagram account elsewhere: in a caption, or in the comment `id`.
+CREATE TABLE IF NOT EXISTS mentions (
+    id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL,
+    media_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS personas (
     id TEXT PRIMARY KEY,
     page_id TEXT NOT NULL REFERENCES pages (id) ON DELETE CASCADE,

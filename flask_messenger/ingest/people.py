@@ -115,13 +115,15 @@ def find_people(session: Session, batch: Batch) -> People:
         _make_identities(session, strangers)
         # Whoever another drain made in the meantime has another id than the one we thought of.
         found |= _find_threads(session, strangers)
-    _make_persons(session, people, found)
     threadless = _find_threadless(session, authors, found)
     _make_conversations(session, {key: authors[key] for key in sorted(threadless)}, found)
     concerned = {each.message_key for each in batch.changes}
     concerned |= {each.answers for each in batch.messages if each.answers}
     other_threads = match_many(session, _THREADS_OF_MESSAGES, _MESSAGE, concerned)
-    return _lock_conversations(session, authors, found, other_threads)
+    locked = _lock_conversations(session, authors, found, other_threads)
+    # After the threads, as whoever fills in names does.
+    _make_persons(session, people, found)
+    return locked
 
 
 def _people_of(authors: Mapping[ThreadKey, Newcomer]) -> dict[PersonKey, Newcomer]:

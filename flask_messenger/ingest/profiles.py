@@ -133,7 +133,8 @@ def _learn(held: MessengerState, session: Session, unknown: _Unknown) -> None:
             error.slug,
         )
     now = utc_now()
-    for identity_id, person_id in unknown.people.items():
+    # In the order of their ids, as a drain locks them that fills in names.
+    for identity_id, person_id in sorted(unknown.people.items()):
         is_answered, profile = person_id in found, found.get(person_id)
         state = PROFILE_FETCHED if profile else PROFILE_UNAVAILABLE
         _store(

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from flask_messenger import settings
 from flask_messenger.errors import ConfigurationError
-from flask_messenger.settings import Settings
+from flask_messenger.settings import Settings, apps
 from flask_messenger.simulator import constants
 
 KEY = "k1:" + base64.b64encode(bytes(32)).decode()
@@ -132,11 +131,11 @@ def test_permissions_to_ask_for_are_a_list_or_text(value: Any) -> None:
 
 def test_the_simulators_constants_are_the_ones_we_expect() -> None:
     assert (
-        settings.SIMULATOR_APP_ID,
-        settings.SIMULATOR_APP_SECRET,
-        settings.SIMULATOR_VERIFY_TOKEN,
-        settings.SIMULATOR_INSTAGRAM_APP_ID,
-        settings.SIMULATOR_INSTAGRAM_APP_SECRET,
+        apps.SIMULATOR_APP_ID,
+        apps.SIMULATOR_APP_SECRET,
+        apps.SIMULATOR_VERIFY_TOKEN,
+        apps.SIMULATOR_INSTAGRAM_APP_ID,
+        apps.SIMULATOR_INSTAGRAM_APP_SECRET,
     ) == (
         constants.APP_ID,
         constants.APP_SECRET,

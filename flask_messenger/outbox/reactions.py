@@ -6,13 +6,14 @@ reactions of the other side are.
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from flask_messenger.channels.sending import Recipient
-from flask_messenger.errors import ConflictError, InvalidRequestError
+from flask_messenger.content.checks import is_storable
+from flask_messenger.errors import ConflictError, ContentError, InvalidRequestError
 from flask_messenger.graph import messages
 from flask_messenger.hooks import Tenant
 from flask_messenger.models import Message, Reaction
@@ -27,6 +28,9 @@ from flask_messenger.outbox.storing import message_change
 from flask_messenger.outbox.threads import Thread, find_message
 from flask_messenger.realtime import Change
 from flask_messenger.state import state_of
+
+LONGEST_EMOJI: Final = 64
+"""Characters: what looks like one may be made of many."""
 
 
 def react(
@@ -44,6 +48,7 @@ def react(
         TierError: the plan does not have the channel.
         GraphError: Meta refused.
     """
+    _check_emoji(emoji)
     session: Session = state_of(app).db.session
     message, thread = find_message(session, tenant=tenant, message_id=message_id)
     _check(app, session, message, thread, now=now)
@@ -58,6 +63,12 @@ def react(
     change = message_change(message, location_id=thread.account.location_id, kind="reaction")
     session.commit()
     return change
+
+
+def _check_emoji(emoji: str | None) -> None:
+    """Pass where it can be kept: it would be too late to find out when Meta has taken it."""
+    if emoji is not None and not (0 < len(emoji) <= LONGEST_EMOJI and is_storable(emoji)):
+        raise ContentError("React with an emoji.", field="emoji")
 
 
 def _check(

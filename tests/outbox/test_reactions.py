@@ -78,6 +78,14 @@ def test_instagram_knows_the_heart_only(app, factory, meta):
         do(talk, "\N{GRINNING FACE}")
 
 
+@pytest.mark.parametrize("emoji", ["", "\0", "x" * 65])
+def test_what_cannot_be_kept_is_not_shown_to_anybody(talk, meta, emoji):
+    with pytest.raises(ContentError, match="emoji"):
+        do(talk, emoji)
+
+    assert meta.asked == []
+
+
 def test_what_meta_refuses_is_not_kept(talk, meta):
     meta.refuse(551, 1545041)
 

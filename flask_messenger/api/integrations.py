@@ -184,12 +184,11 @@ def post_location(account_id: uuid.UUID) -> ResponseReturnValue:
     location_id = _read_body(LocationBody).location_id or None
     held = state()
     check_location(held, tenant=tenant, location_id=location_id)
-    facts = move_account(
-        held.db.session, tenant=tenant, account_id=account_id, location_id=location_id
-    )
-    held.db.session.commit()
-    announce(current_application(), None, [facts])
-    return jsonify(_show_account(facts))
+    session = held.db.session
+    moved = move_account(session, tenant=tenant, account_id=account_id, location_id=location_id)
+    session.commit()
+    announce(current_application(), None, moved.concerns)
+    return jsonify(_show_account(moved.account))
 
 
 @bp.post("/deauthorize")

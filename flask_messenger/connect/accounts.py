@@ -149,11 +149,25 @@ def store_connection(
     return AccountFacts.of(account)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """An account in its location now.
+
+    Attributes:
+        concerns: what is to be announced after the commit. Who sees the location that the account
+            left hears of it, too: its conversations are gone from there.
+    """
+
+    account: AccountFacts
+    concerns: tuple[AccountFacts, ...]
+
+
 def move_account(
     session: Session, *, tenant: Tenant, account_id: uuid.UUID, location_id: str | None
-) -> AccountFacts:
+) -> Moved:
     """Move an account, with its conversations, to another location. Never commits."""
     account = get_account(session, tenant=tenant, account_id=account_id)
+    before = AccountFacts.of(account)
     if account.location_id != location_id:
         record(
             session,
@@ -166,7 +180,8 @@ def move_account(
         )
         account.location_id = location_id
     session.flush()
-    return AccountFacts.of(account)
+    now = AccountFacts.of(account)
+    return Moved(account=now, concerns=tuple(dict.fromkeys((before, now))))
 
 
 def list_waiting_lanes(session: Session, *, account_id: uuid.UUID) -> list[uuid.UUID]:

@@ -5,23 +5,28 @@ puts what came of it into the inbox of whoever runs the outbox.
 """
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from flask_messenger.errors import GraphError
+from flask_messenger.errors import GraphError, InvalidGraphRequestError
 from flask_messenger.graph.client import Graph
+from flask_messenger.graph.error_codes import BY_SUBCODE
 from flask_messenger.graph.messages import SentMessage, send_message
 from flask_messenger.graph.request import GraphRequest
 from flask_messenger.outbox.lane import Dispatch
 from flask_messenger.outbox.uploading import Uploading
 from flask_messenger.settings import MetaApp
 
+logger = logging.getLogger(__name__)
+
 _LAST: Final = None
 UNKNOWN_FILE: Final = 2018074
 """Meta does not know a file by the id that it gave: it keeps them for a while."""
+PERSONA: Final = "persona_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +60,31 @@ class Call:
 
     def _send(self, graph: Graph) -> SentMessage:
         if not isinstance(self.request, Uploading):
-            return send_message(graph, app=self.app, token=self.token, request=self.request)
+            return self._ask(graph, self.request)
         try:
-            built = self.request.build()
-            return send_message(graph, app=self.app, token=self.token, request=built)
+            return self._ask(graph, self.request.build())
         except GraphError as error:
             if UNKNOWN_FILE not in {error.code, error.subcode}:
                 raise
         self.request.forget()
-        built = self.request.build()
-        return send_message(graph, app=self.app, token=self.token, request=built)
+        return self._ask(graph, self.request.build())
+
+    def _ask(self, graph: Graph, request: GraphRequest) -> SentMessage:
+        """Send a message; once more without its persona, where that may be what Meta refused.
+
+        Somebody may have taken the persona away at Meta. What it would have signed is still to be
+        said.
+        """
+        try:
+            return send_message(graph, app=self.app, token=self.token, request=request)
+        except InvalidGraphRequestError as error:
+            if PERSONA not in request.body or error.subcode in BY_SUBCODE:
+                raise
+        rest = {name: value for name, value in request.body.items() if name != PERSONA}
+        unsigned = replace(request, body=rest)
+        answer = send_message(graph, app=self.app, token=self.token, request=unsigned)
+        logger.warning("persona_refused account_id=%s", self.dispatch.lane.account_id)
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,9 +98,9 @@ def move(account_id: uuid.UUID) -> ResponseReturnValue:
     location_id = request.form.get("location_id") or None
     check_location(state(), tenant=tenant, location_id=location_id)
     session = state().db.session
-    facts = move_account(session, tenant=tenant, account_id=account_id, location_id=location_id)
+    moved = move_account(session, tenant=tenant, account_id=account_id, location_id=location_id)
     session.commit()
-    announce(current_application(), None, [facts])
+    announce(current_application(), None, moved.concerns)
     return _back(notice=SAVED)
 
 

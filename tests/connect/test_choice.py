@@ -81,6 +81,21 @@ def test_open_pages_of_the_workspace_hear_of_it(app, browser, meta) -> None:
     assert told == {"type": "account", "account_id": account_id, "location_id": "l1"}
 
 
+def test_open_pages_of_both_locations_hear_that_an_account_moved(app, browser, make) -> None:
+    account = make("account")
+    client = state_of(app).get(redis.Redis)
+    with client.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.subscribe("messenger:events:w1")
+        pubsub.get_message(timeout=5)
+
+        path = f"{API}/accounts/{account.id}/location"
+        browser.client.post(path, json={"location_id": "l2"})
+
+        told = [json.loads(pubsub.get_message(timeout=5)["data"]) for _ in range(2)]
+    assert {each["location_id"] for each in told} == {"l1", "l2"}
+    assert {each["account_id"] for each in told} == {str(account.id)}
+
+
 def test_each_page_goes_to_its_location(browser, meta, rows) -> None:
     attempt_id = browser.log_in(meta, page("1001"), page("1002"), page("1003"))
     meta.answers_pages(page("1001"), page("1002"), page("1003"))

@@ -138,6 +138,33 @@ def test_agents_message_carries_their_persona_and_a_bots_does_not(talk, meta):
     assert caught.value.field == "persona_id"
 
 
+def test_message_whose_persona_is_gone_goes_out_unsigned(talk, meta):
+    add_persona(talk, external_id="55", user_ref="u2")
+    message_id = talk.compose("hello", sent_by_ref="u2").message.id
+    meta.refuse(100)
+
+    talk.run()
+
+    assert [each.get("persona_id") for each in meta.asked] == ["55", None]
+    assert meta.texts == ["hello", "hello"]
+    assert talk.states(message_id) == ["sent"]
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode", "asked"), [(100, None, 2), (100, 2018320, 1), (551, None, 1), (2, None, 1)]
+)
+def test_other_refusals_of_a_signed_message_stay(talk, meta, code, subcode, asked):
+    add_persona(talk, external_id="55", user_ref="u2")
+    message_id = talk.compose("hello", sent_by_ref="u2").message.id
+    meta.refuse(code, subcode)
+    meta.refuse(code, subcode)
+
+    talk.run()
+
+    assert len(meta.asked) == asked
+    assert talk.message(message_id).status != "sent"
+
+
 @pytest.mark.covers("facebook", "do:typing_on", "do:mark_seen")
 @pytest.mark.covers("instagram", "do:typing_on", "do:mark_seen")
 @pytest.mark.parametrize("channel", ["facebook", "instagram"])

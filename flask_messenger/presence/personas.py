@@ -76,6 +76,23 @@ def list_personas(session: Session, *, tenant: Tenant, account_id: uuid.UUID) ->
     return list(session.scalars(statement.order_by(Persona.name, Persona.id)))
 
 
+def get_persona(session: Session, *, tenant: Tenant, persona_id: uuid.UUID) -> Persona:
+    """Return one persona that the person sees.
+
+    Raises:
+        NotFoundError: there is none of this id for them.
+    """
+    statement = (
+        select(Persona)
+        .join(Account, Account.id == Persona.account_id)
+        .where(*visible_to(tenant), Persona.id == persona_id, Persona.removed_at.is_(None))
+    )
+    persona = session.scalars(statement).one_or_none()
+    if persona is None:
+        raise NotFoundError("There is no such persona.")
+    return persona
+
+
 def create_persona(
     app: Flask,
     *,
@@ -142,7 +159,7 @@ def change_persona(
         NotFoundError: there is none of this id for the person.
         InvalidRequestError: `user_ref` cannot be anybody's.
     """
-    persona = _get(session, tenant=tenant, persona_id=persona_id)
+    persona = get_persona(session, tenant=tenant, persona_id=persona_id)
     _give(session, persona, _checked_user(user_ref))
     _record(session, tenant, persona, "persona_given")
     return persona
@@ -158,7 +175,7 @@ def remove_persona(app: Flask, *, tenant: Tenant, persona_id: uuid.UUID) -> None
     """
     held = state_of(app)
     session: Session = held.db.session
-    persona = _get(session, tenant=tenant, persona_id=persona_id)
+    persona = get_persona(session, tenant=tenant, persona_id=persona_id)
     external_id = persona.external_id
     asked = _open(app, tenant, persona.account_id)
     try:
@@ -169,7 +186,7 @@ def remove_persona(app: Flask, *, tenant: Tenant, persona_id: uuid.UUID) -> None
         # Perhaps somebody was quicker; then this is what was wanted.
         if any(each.id == external_id for each in _list_at_meta(app, asked)):
             raise
-    persona = _get(session, tenant=tenant, persona_id=persona_id)
+    persona = get_persona(session, tenant=tenant, persona_id=persona_id)
     persona.removed_at, persona.user_ref = utc_now(), None
     _record(session, tenant, persona, "persona_removed")
     session.commit()
@@ -216,18 +233,6 @@ def _open(app: Flask, tenant: Tenant, account_id: uuid.UUID) -> Asked:
 def _list_at_meta(app: Flask, asked: Asked) -> Iterator[GraphPersona]:
     graph, page_id = state_of(app).get(Graph), asked.endpoint.external_id
     return at_meta.list_personas(graph, app=asked.app, token=asked.token, page_id=page_id)
-
-
-def _get(session: Session, *, tenant: Tenant, persona_id: uuid.UUID) -> Persona:
-    statement = (
-        select(Persona)
-        .join(Account, Account.id == Persona.account_id)
-        .where(*visible_to(tenant), Persona.id == persona_id, Persona.removed_at.is_(None))
-    )
-    persona = session.scalars(statement).one_or_none()
-    if persona is None:
-        raise NotFoundError("There is no such persona.")
-    return persona
 
 
 def _give(session: Session, persona: Persona, user_ref: str | None) -> None:

@@ -206,6 +206,8 @@ def _preview(draft: TemplateDraft, row: Template | None = None) -> DraftPreview:
     kind = row.content_kind if row else draft.kind
     if row and not can_edit(row):
         text, content = row.text, before
+    elif draft.is_empty:
+        return DraftPreview()
     else:
         text, content = content_of(draft, before)
     try:

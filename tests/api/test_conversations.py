@@ -145,6 +145,21 @@ def test_conversation_shows_what_a_list_needs(api: Api, host: Host, threads: Thr
     assert shown["reply_window"]["allowed"] is True
 
 
+def test_person_without_a_name_is_called_by_the_username(
+    api: Api, host: Host, threads: Threads
+) -> None:
+    host.sign_in()
+    thread = threads.make(name=None)
+    path = f"/conversations/{thread.id}"
+    assert api.get(path).json["person"]["name"] is None
+
+    threads.update(thread.identity, username="priya.raman")
+
+    person = api.get(path).json["person"]
+    assert (person["name"], person["username"]) == ("@priya.raman", "priya.raman")
+    assert "@priya.raman" in api.get(f"/messenger/inbox/{thread.id}").text
+
+
 def test_closed_window_says_why_and_what_to_do(api: Api, host: Host, threads: Threads) -> None:
     host.sign_in()
     thread = threads.make(age_minutes=60 * 25)

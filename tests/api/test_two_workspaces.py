@@ -46,6 +46,7 @@ BELONGS_TO_NOBODY = {
     "messenger_ui.deletion_status",  # a confirmation code that Meta hands to the person
 }
 CALLS_META = {
+    "messenger_ui.add_persona",
     "messenger_api.apply_profile",
     "messenger_api.clone_utility_template",
     "messenger_api.create_persona",
@@ -68,7 +69,9 @@ CALLS_META = {
     "messenger_ui.control",
     "messenger_ui.delete",
     "messenger_ui.disconnect",
+    "messenger_ui.drop_persona",
     "messenger_ui.hide",
+    "messenger_ui.read_personas",
     "messenger_ui.read_templates",
     "messenger_ui.react_to",
     "messenger_ui.read_profile",
@@ -121,6 +124,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "messenger_ui.erase_person": {"data": {"confirmation": "Their Customer"}},
     "messenger_ui.move": {"data": {"location_id": "l2"}},
     "messenger_ui.control": {"data": {"action": "take"}},
+    "messenger_ui.add_persona": {
+        "data": {"name": "Sam", "picture_url": "https://cdn.example/sam.jpg"}
+    },
     "messenger_ui.edit_template": {"data": {"name": "New", "text": "Hello there"}},
     "messenger_ui.edit_saved_reply": {
         "data": {"shortcut": "hi", "title": "Hello", "text": "Hello there"}

@@ -12,6 +12,7 @@ from uuid import UUID
 from flask import Flask, abort, render_template
 
 from flask_messenger.hooks import Hooks, Tenant
+from flask_messenger.models import Account, Persona
 from flask_messenger.replies.samples import fill_with_samples
 from flask_messenger.settings import Settings
 from flask_messenger.state import KEY, MessengerState
@@ -39,6 +40,7 @@ from flask_messenger.ui.presenters.inbox import (
 )
 from flask_messenger.ui.presenters.messages import days_of
 from flask_messenger.ui.presenters.people import Avatar
+from flask_messenger.ui.presenters.personas import PersonaDraft, personas_view
 from flask_messenger.ui.presenters.proposing import ProposalDraft, proposal_page
 from flask_messenger.ui.presenters.reader import Reader
 from flask_messenger.ui.presenters.replies import preview_view
@@ -583,6 +585,13 @@ ACCOUNT = AccountPage(
         cancel_url="/cancel",
     ),
     profile_url="/profile",
+    personas=personas_view(
+        Account(id=UUID(int=1), channel="facebook"),
+        [Persona(id=UUID(int=2), name="Ida Berg", user_ref="u2")],
+        READER,
+        draft=PersonaDraft(name="Sam"),
+        problem="The picture needs a public http or https address.",
+    ),
 )
 TEMPLATES = TemplatesPage(
     rows=[

@@ -180,7 +180,8 @@ def test_the_preview_fills_in_every_variable(browser: Browser, factory: Factory)
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"kind": "text", "text": ""}, "text is empty"),
+        ({"kind": "text", "text": ""}, "Nothing is written yet."),
+        ({"kind": "text", "text": "", "reply": "Yes"}, "text is empty"),
         ({"kind": "text", "text": "{% for x in y %}{% endfor %}"}, "a loop cannot be used"),
         ({"kind": "generic_template", "card-0-title": "x"}, "Card 1: Beside its title"),
     ],

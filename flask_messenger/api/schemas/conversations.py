@@ -70,7 +70,10 @@ class Person(Answer):
 
     id: uuid.UUID
     recipient_id: str = Field(description="Meta's id of the person for this account.")
-    name: str | None
+    name: str | None = Field(
+        description="As Meta tells it; `@` and the username where it tells only that."
+    )
+    username: str | None = Field(description="Of Instagram, without the @.")
     picture_url: str | None
     contact_ref: str | None = Field(description="The host's own reference.")
 
@@ -80,7 +83,8 @@ class Person(Answer):
         return cls(
             id=identity.id,
             recipient_id=identity.external_id,
-            name=identity.name,
+            name=identity.name or (f"@{identity.username}" if identity.username else None),
+            username=identity.username,
             picture_url=identity.picture_url,
             contact_ref=identity.contact_ref,
         )

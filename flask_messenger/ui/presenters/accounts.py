@@ -10,6 +10,7 @@ from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.ui.presenters.fixes import PROBLEM, STATES
 from flask_messenger.ui.presenters.history import HistoryView
 from flask_messenger.ui.presenters.people import Avatar, avatar_of
+from flask_messenger.ui.presenters.personas import PersonasView
 from flask_messenger.ui.presenters.reader import Reader, channel_label
 from flask_messenger.ui.presenters.settings import Notice
 from flask_messenger.ui.presenters.times import time_ago_spoken
@@ -20,6 +21,10 @@ FINDING_STATES: Final = {
     NOTE: ("Note", "warn"),
     UNKNOWN: ("Could not ask", "off"),
     OK: ("Good", "good"),
+}
+NOTICES: Final = {
+    "checked": Notice(kind="good", title="Checked just now."),
+    "personas": Notice(kind="good", title="Saved."),
 }
 HEAVIEST_FIRST: Final = tuple(FINDING_STATES)
 
@@ -49,10 +54,11 @@ class AccountPage:
     state_kind: str
     checked: str
     findings: Sequence[FindingView]
-    check_url: str
+    check_url: str | None
     back_url: str
     reconnect_url: str | None
-    history: HistoryView
+    history: HistoryView | None
+    personas: PersonasView | None = None
     profile_url: str | None = None
     notices: Sequence[Notice] = ()
     facts: Sequence[tuple[str, str]] = field(default=(), repr=False)
@@ -65,12 +71,14 @@ def account_page(
     diagnosis: Diagnosis,
     reader: Reader,
     *,
-    history: HistoryView,
+    history: HistoryView | None,
+    personas: PersonasView | None,
     connect: Callable[..., str],
-    notice: str | None = None,
+    notice: str = "",
 ) -> AccountPage:
     """Return the page, the heaviest finding first."""
-    account = row.account
+    account, may_connect = row.account, reader.tenant.may("connect")
+    can_reconnect = may_connect and account.status != DISCONNECTED
     state, kind = STATES.get(account.status, PROBLEM)
     order = HEAVIEST_FIRST.index
     found = [each for each in diagnosis.findings if each.state in FINDING_STATES]
@@ -87,16 +95,21 @@ def account_page(
         state_kind=kind,
         checked=f"Meta answered {checked}" if checked else "Meta has not been asked yet",
         findings=[finding_view(each) for each in sorted(found, key=lambda each: order(each.state))],
-        check_url=reader.link("messenger_ui.check_account", account_id=account.id),
+        check_url=(
+            reader.link("messenger_ui.check_account", account_id=account.id)
+            if may_connect
+            else None
+        ),
         back_url=reader.link("messenger_ui.settings"),
-        reconnect_url=connect(account=account.id) if account.status != DISCONNECTED else None,
+        reconnect_url=connect(account=account.id) if can_reconnect else None,
         history=history,
+        personas=personas,
         profile_url=(
             reader.link("messenger_ui.profile", account_id=account.id)
             if reader.tenant.may("settings")
             else None
         ),
-        notices=[Notice(kind="good", title="Checked just now.")] if notice == "checked" else [],
+        notices=[NOTICES[notice]] if notice in NOTICES else [],
     )
 
 

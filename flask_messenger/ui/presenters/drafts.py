@@ -79,6 +79,13 @@ class TemplateDraft:
     buttons: Sequence[ButtonDraft] = ()
     cards: Sequence[CardDraft] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was written that a person would see."""
+        words = any(each.strip() for each in (self.text, *self.replies))
+        buttons = any(not each.is_empty for each in self.buttons)
+        return not words and not buttons and all(each.is_empty for each in self.cards)
+
 
 def new_draft(kind: str) -> TemplateDraft:
     """Return a form to begin with."""

@@ -184,7 +184,11 @@ def account_view(
         state_kind=kind,
         detail=_detail(row, reader),
         fix=fix_view(row, reader, connect, warning),
-        doctor_url=reader.link("messenger_ui.account", account_id=account.id) if may else None,
+        doctor_url=(
+            reader.link("messenger_ui.account", account_id=account.id)
+            if may or (is_live and reader.tenant.may("settings"))
+            else None
+        ),
         disconnect_url=(
             reader.link("messenger_ui.disconnect", account_id=account.id) if may else None
         ),

@@ -25,7 +25,7 @@ from flask_messenger.ingest.careful import apply_entries, drain_carefully, is_du
 from flask_messenger.ingest.claim import begin_writing, claim, may_find_more
 from flask_messenger.ingest.entries import read_entries
 from flask_messenger.ingest.second import SecondThread
-from flask_messenger.ingest.settle import settle_waiting_receipts
+from flask_messenger.ingest.settle import Settled, settle_waiting_receipts
 from flask_messenger.models import Account, WebhookEntry
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.journal import PENDING
@@ -100,7 +100,7 @@ def drain_all(app: Flask, *, news: News, stopping: Callable[[], bool] = _never) 
         begin = second.begin if _may_share(app) else _never
         drained = _drain_batches(app, news, is_over, meet_backlog=begin)
         drained.add(second.finish())
-    _after_drain(app, state_of(app).db.session, drained.account_ids, drained.heard)
+    _after_drain(app, state_of(app).db.session, drained.account_ids, drained.heard, news)
     return drained.has_more
 
 
@@ -199,15 +199,16 @@ def _after_drain(
     session: Session,
     account_ids: set[uuid.UUID],
     heard: dict[uuid.UUID, datetime],
+    news: News,
 ) -> None:
     """Settle receipts that crossed their message in another drain, then note who was heard."""
     for tries_left in range(TRANSIENT_TRIES if account_ids else 0, 0, -1):
         try:
             begin_writing(session)
             settled = settle_waiting_receipts(session, account_ids=account_ids)
-            if settled:
+            if settled.changes:
                 session.commit()
-                publish(state_of(app).get(redis.Redis), settled)
+                _tell_settled(app, settled, news)
             _note_heard(session, heard)
             session.commit()
         except DBAPIError as error:
@@ -216,6 +217,12 @@ def _after_drain(
                 raise
         else:
             return
+
+
+def _tell_settled(app: Flask, settled: Settled, news: News) -> None:
+    publish(state_of(app).get(redis.Redis), settled.changes)
+    news.lifted(settled.lifted)
+    news.changed(settled.changed)
 
 
 def _note_heard(session: Session, heard: dict[uuid.UUID, datetime]) -> None:

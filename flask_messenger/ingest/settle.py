@@ -45,47 +45,60 @@ class _Settleable:
     conversation_id: uuid.UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What open pages should hear, and whether comments of our side found their thread."""
+@dataclass(slots=True)
+class Settled:
+    """What settling did: whom to tell of it after the commit.
 
-    changes: list[Change]
-    has_placed: bool
+    Attributes:
+        changes: what open pages should hear.
+        lifted: messages of our side that a receipt lifted.
+        changed: messages that were edited, taken back, hidden or reacted to.
+        has_placed: whether comments of our side found their thread.
+    """
 
-    def plus(self, other: "_Settled") -> "_Settled":
-        return _Settled(self.changes + other.changes, self.has_placed or other.has_placed)
+    changes: list[Change] = field(default_factory=list)
+    lifted: set[uuid.UUID] = field(default_factory=set)
+    changed: set[uuid.UUID] = field(default_factory=set)
+    has_placed: bool = False
+
+    def add(self, other: "Settled") -> None:
+        """Take in what else was settled."""
+        self.changes += other.changes
+        self.lifted |= other.lifted
+        self.changed |= other.changed
+        self.has_placed |= other.has_placed
 
 
-def settle_all_waiting(session: Session) -> list[Change]:
+def settle_all_waiting(session: Session) -> Settled:
     """Settle every account's: a drain may have died between its commit and its settling."""
     accounts = set(session.scalars(select(Receipt.account_id).distinct()))
     return settle_waiting_receipts(session, account_ids=accounts)
 
 
-def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID]) -> list[Change]:
+def settle_waiting_receipts(session: Session, *, account_ids: Iterable[uuid.UUID]) -> Settled:
     """Apply what waits although what it is about is there; never commits.
 
     That happens when the two were applied by two drains at once, neither of which could see the
     other's work. Both call this after their commit, and the later one sees both. Where the
     database refuses what waits of one account, it goes on waiting, and costs no other account.
-    Of very many the rest is for the next call. Returns what open pages should hear.
+    Of very many the rest is for the next call.
     """
     left = set(account_ids)
-    changes: list[Change] = []
+    whole = Settled()
     while matches := _find_settleable(session, left):
         settled, refused = _settle_apart(session, matches)
-        changes += settled.changes
+        whole.add(settled)
         left -= refused
         # What was refused may have taken the place of others; and an answer to a comment of ours
         # waits until that one has its place.
         if not settled.has_placed and (not refused or len(matches) < MOST_SETTLED):
             break
-    return changes
+    return whole
 
 
 def _settle_apart(
     session: Session, matches: Sequence[_Settleable]
-) -> tuple[_Settled, set[uuid.UUID]]:
+) -> tuple[Settled, set[uuid.UUID]]:
     """Settle all at once, or account by account; return the accounts that were refused, too."""
     try:
         with session.begin_nested():
@@ -93,13 +106,13 @@ def _settle_apart(
     except BAD_ENTRY as bad:
         if not is_blamed(bad):
             raise
-    settled = _Settled([], has_placed=False)
+    settled = Settled()
     refused: set[uuid.UUID] = set()
     for account_id in sorted({each.account_id for each in matches}):
         own = [each for each in matches if each.account_id == account_id]
         try:
             with session.begin_nested():
-                settled = settled.plus(_settle(session, own))
+                settled.add(_settle(session, own))
         except BAD_ENTRY as bad:
             if not is_blamed(bad):
                 raise
@@ -109,7 +122,7 @@ def _settle_apart(
     return settled, refused
 
 
-def _settle(session: Session, matches: Sequence[_Settleable]) -> _Settled:
+def _settle(session: Session, matches: Sequence[_Settleable]) -> Settled:
     account_of = {row.account_id: row for row in matches}
     people = People()
     for row in matches:
@@ -122,7 +135,7 @@ def _settle(session: Session, matches: Sequence[_Settleable]) -> _Settled:
     # Conversations before receipts, as a drain locks them: the two never wait in a circle.
     match_many(session, _LOCK, (Conversation.__table__.c.id,), people.account_of)
     settled = apply_receipts(session, Batch(), people, stored)
-    refresh_statuses(session, settled.conversation_ids)
+    lifted = refresh_statuses(session, settled.conversation_ids)
     refresh_summaries(session, settled.rearranged)
     changes = [
         Change(
@@ -137,7 +150,12 @@ def _settle(session: Session, matches: Sequence[_Settleable]) -> _Settled:
         )
         for conversation_id in settled.conversation_ids
     ]
-    return _Settled(changes, has_placed=bool(settled.changed.placed_in))
+    return Settled(
+        changes,
+        lifted=lifted | settled.lifted,
+        changed=set(settled.changed.message_ids),
+        has_placed=bool(settled.changed.placed_in),
+    )
 
 
 def _find_settleable(session: Session, account_ids: set[uuid.UUID]) -> list[_Settleable]:

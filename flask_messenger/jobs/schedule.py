@@ -28,6 +28,7 @@ from flask_messenger.ingest.wake import INGEST_QUEUE, drain_started, schedule_dr
 from flask_messenger.jobs.running import QUEUES, run_once
 from flask_messenger.jobs.taking import issue_ticket, put_bulk
 from flask_messenger.jobs.work import (
+    QueuedNews,
     check_accounts,
     check_subscriptions,
     put_news,
@@ -94,10 +95,13 @@ def _sweep_connections() -> None:
 def _sweep_waiting() -> None:
     """Bring together what a drain left apart that died between its commit and its settling."""
     session = state().db.session
-    changes = settle_all_waiting(session)
+    settled = settle_all_waiting(session)
     forget_waiting(session, before=utc_now() - WAITING_KEPT)
     session.commit()
-    publish(state().get(redis.Redis), changes)
+    publish(state().get(redis.Redis), settled.changes)
+    news = QueuedNews()
+    news.lifted(settled.lifted)
+    news.changed(settled.changed)
 
 
 def _sweep_data_requests() -> None:

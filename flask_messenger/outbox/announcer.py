@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
 from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
-from flask_messenger.ingest.settle import settle_waiting_receipts
+from flask_messenger.ingest.announce import announce_changes, announce_statuses
+from flask_messenger.ingest.settle import Settled, settle_waiting_receipts
 from flask_messenger.models import Account, Receipt
 from flask_messenger.models.messages import FAILED
 from flask_messenger.outbox.announce import StatusChange, tell_host, tell_pages
@@ -81,7 +82,12 @@ class Announcer:
             return
         named, self._named = self._named, []
         if self._pages.backlog <= BACKLOG:  # what is passed over, the sweep settles
-            self._pages.do(partial(settle_early, self.app, named))
+            self._pages.do(partial(self._settle, named))
+
+    def _settle(self, named: list[tuple[uuid.UUID, str]]) -> None:
+        settled = settle_early(self.app, named)
+        if settled.changed or (settled.lifted and self._host.backlog <= BACKLOG):
+            self._host.do(partial(_tell_settled, self.app, settled))
 
     def do(self, work: Work) -> None:
         """Do something of the host's that has an application context and a session of its own."""
@@ -165,7 +171,12 @@ def _tell_host(
     tell_host(app, other)
 
 
-def settle_early(app: Flask, named: list[tuple[uuid.UUID, str]]) -> None:
+def _tell_settled(app: Flask, settled: Settled) -> None:
+    announce_statuses(app, sorted(settled.lifted))
+    announce_changes(app, sorted(settled.changed))
+
+
+def settle_early(app: Flask, named: list[tuple[uuid.UUID, str]]) -> Settled:
     """Apply receipts that came before we knew their messages' ids. Commits."""
     held = state_of(app)
     session: Session = held.db.session
@@ -175,11 +186,11 @@ def settle_early(app: Flask, named: list[tuple[uuid.UUID, str]]) -> None:
     )
     accounts = set(session.scalars(statement))
     session.rollback()
-    if accounts:
-        changes = commit_safely(
-            session, lambda: settle_waiting_receipts(session, account_ids=accounts)
-        )
-        publish(held.get(redis.Redis), changes)
+    if not accounts:
+        return Settled()
+    settled = commit_safely(session, lambda: settle_waiting_receipts(session, account_ids=accounts))
+    publish(held.get(redis.Redis), settled.changes)
+    return settled
 
 
 def stop_account(announcer: Announcer, session: Session, verdict: Verdict) -> bool:

@@ -243,11 +243,13 @@ def test_the_sweep_settles_what_a_dead_drain_left(
 
     with system_scope("test"):
         session = state_of(app).db.session
-        changes = settle_all_waiting(session)
+        settled = settle_all_waiting(session)
         session.commit()
 
-    assert [each.ids["conversation_id"] for each in changes] == [str(rows(app, Conversation)[0].id)]
+    told = [each.ids["conversation_id"] for each in settled.changes]
+    assert told == [str(rows(app, Conversation)[0].id)]
     assert [each.text for each in rows(app, Message)] == [None]
+    assert settled.changed == {each.id for each in rows(app, Message)}  # what the host is told of
     assert rows(app, Receipt) == []
 
 

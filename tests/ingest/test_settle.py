@@ -8,13 +8,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
 from flask_messenger.ingest import settle
+from flask_messenger.ingest.drain import drain_all
 from flask_messenger.ingest.settle import settle_all_waiting
 from flask_messenger.models import Account, Message, Receipt
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 from tests.support import meta
 from tests.support.app import Factory
-from tests.support.ingest import drain, rows
+from tests.support.ingest import Heard, drain, rows
 
 PERSON = "9001"
 
@@ -70,7 +71,7 @@ def test_what_the_database_refuses_waits_and_costs_no_other_account(
     cross(app, client, factory, "552", "good")
 
     with system_scope("test"):
-        changes = settle_all_waiting(factory.session)
+        changes = settle_all_waiting(factory.session).changes
         factory.session.commit()
     drain(app)  # and so does every drain that ends with this account
 
@@ -105,3 +106,17 @@ def test_very_many_are_settled_some_at_a_time(
 
     assert left in (["w551", "w551", "w552"], ["w551", "w551"])
     assert [each.workspace_id for each in rows(app, Receipt)] == ["w551", "w551"]
+
+
+def test_host_hears_of_what_crossed_its_message(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    cross(app, client, factory, "551", "good")
+    heard = Heard()
+
+    meta.post(client, meta.delivery(meta.entry("551", meta.message("551", PERSON, mid="m9"))))
+    with system_scope("test"):
+        drain_all(app, news=heard)
+
+    (edited,) = rows(app, Message, external_id="m0")
+    assert (edited.text, heard.changed_ids) == ("good", {edited.id})

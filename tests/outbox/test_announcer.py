@@ -13,9 +13,11 @@ from flask_messenger.outbox.helper import Helper
 from flask_messenger.outbox.ledger import Written
 from flask_messenger.outbox.runner import run_outbox
 from flask_messenger.outbox.verdicts import Verdict
-from flask_messenger.signals import message_sent, message_status_changed
+from flask_messenger.signals import message_changed, message_sent, message_status_changed
 from flask_messenger.tenancy import system_scope
+from tests.support import meta as webhooks
 from tests.support.graph import wait_until
+from tests.support.ingest import drain
 
 
 class Receiver:
@@ -156,3 +158,32 @@ def test_messages_go_out_while_a_receiver_hangs(app, talk, receiver, monkeypatch
 
     assert not receiver.released.is_set()
     assert len(receiver.heard) == 1
+
+
+def test_host_hears_of_a_receipt_that_came_before_the_answer(talk, meta, heard):
+    person = {"sender": {"id": "7"}, "recipient": {"id": talk.account.external_id}}
+    told = {**person, "timestamp": webhooks.T0}
+    early = [
+        {**told, "delivery": {"mids": ["m_out_1"], "watermark": 1}},
+        {**told, "reaction": {"mid": "m_out_1", "action": "react", "emoji": "❤"}},
+    ]
+    changed = []
+
+    def tell_early(_asked):
+        entry = webhooks.entry(talk.account.external_id, *early)
+        webhooks.post(talk.app.test_client(), webhooks.delivery(entry))
+        drain(talk.app)
+
+    meta.on_request = tell_early
+    [message_id] = talk.queue("hello")
+
+    def hear(_app, *, message_id, **_arguments):
+        changed.append(message_id)
+
+    with message_changed.connected_to(hear, sender=talk.app):
+        talk.run()
+
+    assert talk.states(message_id) == ["delivered"]
+    statuses = [said["status"] for name, said in heard if name == "message_status_changed"]
+    assert statuses == ["sent", "delivered"]
+    assert changed == [message_id]

@@ -1,6 +1,8 @@
 """Settings: typed, checked at start-up, and said in one line."""
 
 import base64
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,3 +158,13 @@ def test_several_apps_by_name() -> None:
 
 def test_numbers_from_a_prefixed_environment_are_ids() -> None:
     assert read(META_APP_ID=1000000000000001).default_app.app_id == "1000000000000001"
+
+
+def test_every_setting_is_in_the_docs() -> None:
+    root = Path(apps.__file__).parent
+    named = re.compile(r'[(=]\s*"((?:MESSENGER|META)_[A-Z_]+)"')
+    keys = {key for path in root.glob("*.py") for key in named.findall(path.read_text())}
+    documented = (root.parent.parent / "docs" / "settings.md").read_text()
+
+    assert len(keys) > 50
+    assert {key for key in keys if f"`{key}`" not in documented} == set()

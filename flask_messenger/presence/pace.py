@@ -1,4 +1,7 @@
-"""Meta's limit on profiles: ten calls in ten minutes for each account, counted before they go out.
+"""Meta's limit on profiles: ten calls in ten minutes for each Page, counted before they go out.
+
+A Page and the Instagram account that it carries are asked about at the same address, and count
+together.
 
 Source: https://developers.facebook.com/docs/messenger-platform/reference/messenger-profile-api
 """
@@ -6,7 +9,6 @@ Source: https://developers.facebook.com/docs/messenger-platform/reference/messen
 import logging
 import math
 import time
-import uuid
 from typing import Final
 
 import redis
@@ -24,10 +26,11 @@ MINUTES: Final = 10
 _LIMIT: Final = RateLimitItemPerMinute(CALLS, MINUTES, namespace="messenger:profile")
 
 
-def take_calls(client: "redis.Redis", account_id: uuid.UUID, wanted: int) -> None:
+def take_calls(client: "redis.Redis", owner: str, wanted: int) -> None:
     """Count calls that are about to be made, of all processes together.
 
-    Without Redis they go out uncounted: then it is Meta that refuses one too many.
+    `owner` is Meta's id of the Page, or of an account without one. Without Redis they go out
+    uncounted: then it is Meta that refuses one too many.
 
     Raises:
         TooManyRequestsError: Meta would refuse one of them; says when to try again.
@@ -37,9 +40,9 @@ def take_calls(client: "redis.Redis", account_id: uuid.UUID, wanted: int) -> Non
     try:
         storage = RedisStorage("redis://", connection_pool=client.connection_pool)
         limiter = MovingWindowRateLimiter(storage)
-        if limiter.hit(_LIMIT, str(account_id), cost=wanted):
+        if limiter.hit(_LIMIT, owner, cost=wanted):
             return
-        resets_at = limiter.get_window_stats(_LIMIT, str(account_id)).reset_time
+        resets_at = limiter.get_window_stats(_LIMIT, owner).reset_time
     except (redis.RedisError, StorageError) as error:
         logger.warning("profile_calls_uncounted error=%s", type(error).__name__)
         return

@@ -139,7 +139,7 @@ def apply_profile(
     wanted = rules.check(document)
     live = _read(held, asked)
     diff = rules.compare(document, live)
-    take_calls(held.get(redis.Redis), asked.account_id, diff.calls)
+    take_calls(held.get(redis.Redis), _owner(asked), diff.calls)
     progress = Progress(live=live)
     try:
         _set(held, asked, diff, progress)
@@ -179,8 +179,13 @@ def apply_profile(
     return diff
 
 
+def _owner(asked: Asked) -> str:
+    """Return whose calls Meta counts."""
+    return asked.endpoint.page_external_id or asked.endpoint.external_id
+
+
 def _read(held: MessengerState, asked: Asked) -> dict[str, Any]:
-    take_calls(held.get(redis.Redis), asked.account_id, 1)
+    take_calls(held.get(redis.Redis), _owner(asked), 1)
     rules = asked.channel.profile
     return rules.from_answer(_call(held, asked, rules.read(asked.endpoint)))
 

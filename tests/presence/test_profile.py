@@ -57,6 +57,19 @@ def methods(meta: responses.RequestsMock) -> list[str]:
     return [call.request.method for call in meta.calls]
 
 
+def test_page_and_its_instagram_account_share_their_calls(
+    desk: Desk, meta: responses.RequestsMock, factory: Factory
+) -> None:
+    gram = factory.account(channel="instagram", external_id="17841", page_external_id="1001")
+    meta.get(PROFILE, json={"data": []})
+    take_calls(desk.redis, "1001", CALLS - 1)
+
+    refresh_profile(desk.app, **desk.asked)
+
+    with pytest.raises(TooManyRequestsError):
+        refresh_profile(desk.app, tenant=desk.tenant(), account_id=gram.id)
+
+
 @pytest.mark.databases("postgresql", "sqlite")
 def test_profile_is_set_with_one_call_and_removed_with_another(
     desk: Desk, meta: responses.RequestsMock
@@ -155,7 +168,7 @@ def test_where_no_answer_came_it_is_read_again(desk: Desk, meta: responses.Reque
 def test_calls_are_counted_before_they_go_out(desk: Desk, meta: responses.RequestsMock) -> None:
     shows(meta)
     agrees(meta)
-    take_calls(desk.redis, desk.page.id, CALLS - 1)
+    take_calls(desk.redis, desk.page.external_id, CALLS - 1)
 
     with pytest.raises(
         TooManyRequestsError, match=r"10 times in 10 minutes.*Try again in"
@@ -164,14 +177,14 @@ def test_calls_are_counted_before_they_go_out(desk: Desk, meta: responses.Reques
 
     assert 0 < caught.value.retry_after_seconds <= 600
     assert methods(meta) == ["GET"]  # what could not be finished was not begun
-    take_calls(desk.redis, uuid.uuid4(), CALLS)  # another account's are its own
+    take_calls(desk.redis, str(uuid.uuid4()), CALLS)  # another account's are its own
 
 
 def test_without_redis_calls_are_not_counted() -> None:
     away = redis.Redis(port=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
     for _ in range(2):
-        take_calls(away, uuid.uuid4(), CALLS)
+        take_calls(away, str(uuid.uuid4()), CALLS)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import or_, tuple_, update
 from sqlalchemy.orm import Session
 
+from flask_messenger.channels.sending import PASS, ThreadControl
 from flask_messenger.errors import ThreadTakenError
 from flask_messenger.models import Conversation, Message
 from flask_messenger.models.messages import QUEUED
@@ -100,3 +101,24 @@ def note_free(session: Session, dispatch: Dispatch, *, now: datetime) -> None:
         .execution_options(synchronize_session=False)
     )
     release_held(session, [conversation_id], now=now)
+
+
+def note_handed_over(
+    session: Session, dispatch: Dispatch, control: ThreadControl, *, now: datetime
+) -> None:
+    """Note what became of a thread with a message that passed or released it. Never commits.
+
+    Meta tells the app that has it now, not the one that had it.
+    """
+    owner = (control.app_id or UNNAMED) if control.control_type == PASS else ""
+    session.execute(
+        update(Conversation)
+        .where(Conversation.id == dispatch.lane.conversation_id)
+        .values(
+            thread_owner_app_id=owner,
+            thread_owner_until=None,
+            thread_owner_at=now,
+            updated_at=now,
+        )
+        .execution_options(synchronize_session=False)
+    )

@@ -81,8 +81,8 @@ def write_together(session: Session, verdicts: Sequence[Verdict], *, now: dateti
         written.odd.extend(decided)
         return written
     sent = [each for each in decided if each.status == SENT]
-    # A private reply moves to another conversation, and one that was held frees its thread: they
-    # are written down by themselves.
+    # A private reply moves to another conversation; what was held frees its thread, and some hand
+    # it over: they are written down by themselves.
     written.odd += [each for each in sent if _is_more(each)]
     _write_sent(session, [each for each in sent if not _is_more(each)], written, now=now)
     _write_ended(session, [each for each in decided if each.status != SENT], written, now=now)
@@ -131,7 +131,9 @@ def note_accounts(session: Session, account_ids: Collection[uuid.UUID], *, now: 
 
 def _is_more(verdict: Verdict) -> bool:
     """Say whether Meta's yes says more than that the message went out."""
-    return verdict.dispatch.private_reply_to is not None or verdict.dispatch.was_held
+    dispatch = verdict.dispatch
+    is_answer = dispatch.private_reply_to is not None
+    return is_answer or dispatch.was_held or dispatch.extras.thread_control is not None
 
 
 def _conversation_of(verdict: Verdict) -> uuid.UUID:

@@ -21,7 +21,7 @@ from flask_messenger.ingest.summaries import refresh_statuses, refresh_summaries
 from flask_messenger.media.discard import discard_files_of_messages
 from flask_messenger.models import Account, Attachment, Message, Reaction
 from flask_messenger.models.messages import DELIVERED, READ, SENDING, SENT
-from flask_messenger.outbox.holds import HELD, note_free, note_taken
+from flask_messenger.outbox.holds import HELD, note_free, note_handed_over, note_taken
 from flask_messenger.outbox.lane import Dispatch, lock_conversation
 from flask_messenger.outbox.private_replies import make_direct, settle_private_replies
 from flask_messenger.outbox.storing import note_last_message
@@ -172,6 +172,9 @@ def _mark_sent(
         )
     if dispatch.was_held:
         note_free(session, dispatch, now=now)
+    control = dispatch.extras.thread_control
+    if control is not None and is_news:
+        note_handed_over(session, dispatch, control, now=now)
     _note_account_sent(session, dispatch, now=now)
     refresh_statuses(session, [dispatch.lane.conversation_id])
     return Recorded(status=_status_of(session, dispatch), is_news=is_news)

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from flask_messenger.channels.sending import ThreadControl
 from flask_messenger.models import Conversation, Message
 from flask_messenger.models.base import utc_now
+from flask_messenger.outbox.extras import Extras
 from flask_messenger.outbox.holds import release_held
 from flask_messenger.outbox.ownership import PAGE_INBOX, UNNAMED
 from flask_messenger.tenancy import system_scope
@@ -69,6 +71,26 @@ def test_message_that_went_out_after_all_frees_those_behind_it(talk):
 
     assert talk.states(*ids) == ["sent", "sent"]
     assert talk.row(Conversation, talk.conversation_id).thread_owner_app_id == ""
+
+
+@pytest.mark.parametrize(
+    ("control", "owner"),
+    [
+        (ThreadControl(control_type="pass", app_id=PAGE_INBOX), PAGE_INBOX),
+        (ThreadControl(control_type="pass"), UNNAMED),
+        (ThreadControl(control_type="release"), ""),
+    ],
+)
+def test_message_that_hands_the_thread_over_is_the_last_of_ours(talk, meta, control, owner):
+    take_thread(talk, "4242")
+    talk.compose("goodbye", extras=Extras(thread_control=control))
+    (next_id,) = talk.queue("one more")
+
+    talk.run()
+
+    assert talk.row(Conversation, talk.conversation_id).thread_owner_app_id == owner
+    assert talk.message(next_id).error_slug == (None if owner == "" else "graph_thread_taken")
+    assert meta.texts == (["goodbye", "one more"] if owner == "" else ["goodbye"])
 
 
 def test_refusal_leaves_the_owner_that_meta_named(talk, meta):

@@ -135,6 +135,19 @@ def check_health(app: Flask, *, tenant: Tenant) -> Health:
     return health
 
 
+def seconds_late(app: Flask) -> float:
+    """Return by how much messages arrive late just now; 0 where they are on time, or unmeasured."""
+    held = state_of(app)
+    try:
+        figures = load_figures(held.get(redis.Redis))
+    except redis.RedisError:
+        return 0
+    if figures is None or not figures.is_fresh(time.time()):
+        return 0
+    late = figures.lags["ingest"]
+    return late if late > held.settings.lag_alert_seconds else 0
+
+
 def find_alerts(
     beats: Sequence[Beat], figures: Figures | None, *, is_redis_here: bool, alert_seconds: float
 ) -> list[Alert]:

@@ -726,7 +726,7 @@ def gallery_app(base_template: str = "messenger/base.html") -> Flask:
     )
     app.add_url_rule("/<name>", view_func=show, endpoint="show")
     app.context_processor(page_words)
-    app.context_processor(lambda: {"fm_outage": lambda: OUTAGE})
+    app.context_processor(lambda: {"fm_outage": lambda: [OUTAGE]})
     app.after_request(add_headers)
     return app
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
 from flask_messenger.connect.reach import heard_fields, reach_of, read_profile_of
 from flask_messenger.errors import (
+    AppNotApprovedError,
     GraphError,
     InvalidGraphRequestError,
     MissingPermissionError,
@@ -125,6 +126,8 @@ def is_reachable(held: MessengerState, account: Account) -> bool:
             read_profile_of(graph, reach)
         else:
             heard_fields(graph, reach)
+    except AppNotApprovedError:
+        return True  # it is the app that Meta refuses, whatever the person granted
     except (TokenExpiredError, MissingPermissionError, InvalidGraphRequestError):
         return False
     except GraphError:

@@ -35,6 +35,8 @@ from flask_messenger.connect.reach import (
     stop_hearing,
 )
 from flask_messenger.errors import (
+    AppMisconfiguredError,
+    AppNotApprovedError,
     GraphError,
     MissingPermissionError,
     RateLimitedError,
@@ -147,13 +149,19 @@ def check_subscription(app: Flask, account_id: uuid.UUID) -> Found:
         fields = heard_fields(held.get(Graph), asked.reach)
     except RateLimitedError:
         raise
-    except (TokenExpiredError, MissingPermissionError):
-        return _give_up(app, session, asked, reason=TOKEN_EXPIRED, missing=())
     except GraphError as error:
+        if _is_over(error):
+            return _give_up(app, session, asked, reason=TOKEN_EXPIRED, missing=())
         logger.info("subscription_unread account_id=%s error=%s", account_id, error.slug)
         return "unknown"
     missing = missing_fields(asked.reach, tuple(asked.account.subscribed_fields), fields)
     return _restore(app, session, asked, missing) if missing else "kept"
+
+
+def _is_over(error: GraphError) -> bool:
+    """Say whether only a person can mend it: not where it is the app that Meta refuses."""
+    is_lost = isinstance(error, TokenExpiredError | MissingPermissionError)
+    return is_lost and not isinstance(error, AppNotApprovedError)
 
 
 def _open(held: MessengerState, session: Session, account_id: uuid.UUID) -> _Asked | None:
@@ -176,7 +184,7 @@ def _restore(app: Flask, session: Session, asked: _Asked, missing: list[str]) ->
     except RateLimitedError:
         raise
     except GraphError as error:
-        if error.retryable:
+        if error.retryable or isinstance(error, AppNotApprovedError | AppMisconfiguredError):
             logger.info("subscribe_failed account_id=%s error=%s", asked.account.id, error.slug)
             return "unknown"
         return _give_up(app, session, asked, reason=SUBSCRIPTION_LOST, missing=missing)

@@ -9,6 +9,7 @@ from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import ConflictError
 from flask_messenger.graph.client import Graph
 from flask_messenger.models import Account
+from flask_messenger.models.accounts import ACTIVE, ERROR
 from flask_messenger.settings import MetaApp
 from flask_messenger.state import MessengerState
 from flask_messenger.tiers import check_feature
@@ -45,7 +46,9 @@ def open_line(held: MessengerState, account: Account) -> Line:
     channel = channel_named(account.channel)
     check_feature(held, account.workspace_id, channel.feature)
     app = held.settings.apps.get(account.app_name)
-    token = account.open_token(held.get(KeyRing)) if account.can_send else None
+    # One that Meta keeps from writing may still hide a comment, or let go of a thread.
+    is_connected = account.status in {ACTIVE, ERROR}
+    token = account.open_token(held.get(KeyRing)) if is_connected else None
     if app is None or token is None:
         raise ConflictError("This account has to be connected again first.")
     return Line(

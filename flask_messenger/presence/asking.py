@@ -14,7 +14,7 @@ from flask_messenger.errors import ConflictError, NotFoundError, SecretError
 from flask_messenger.hooks import Tenant
 from flask_messenger.inbox.filters import visible_to
 from flask_messenger.models import Account
-from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
+from flask_messenger.models.accounts import ACTIVE, DISCONNECTED, ERROR
 from flask_messenger.settings import MetaApp
 from flask_messenger.state import MessengerState
 from flask_messenger.tiers import check_feature
@@ -63,7 +63,7 @@ def open_account(held: MessengerState, *, tenant: Tenant, account_id: uuid.UUID)
     token = _open_token(held, account)
     if account.status == DISCONNECTED:
         raise ConflictError("This account is disconnected. Connect it again first.")
-    if app is None or token is None or account.status != ACTIVE:
+    if app is None or token is None or account.status not in {ACTIVE, ERROR}:
         raise ConflictError("This account has to be connected again first.")
     endpoint = Endpoint(
         external_id=account.external_id,

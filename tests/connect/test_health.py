@@ -82,6 +82,18 @@ def test_account_that_could_not_be_asked_about_is_not_called_lost(
     assert not meta.calls
 
 
+@pytest.mark.parametrize("code", [3, 104])
+def test_account_whose_app_meta_refuses_is_not_called_lost(app, make, rows, meta, code) -> None:
+    make("account", external_id="1001", meta_user_id="9001")
+    meta.fails("GET", "1001/subscribed_apps", code)
+
+    with app.app_context():
+        lost = find_lost_accounts(app, app_name="default", meta_user_id="9001", granted=[])
+
+    assert lost == []
+    assert rows(Account)[0].status == "active"
+
+
 def test_host_hears_of_it(app, make, heard) -> None:
     account = make("account")
 

@@ -104,7 +104,16 @@ def test_a_refused_subscription_asks_for_a_reconnection(app, meta, account, rows
     assert [name for name, _ in heard] == ["needs_reauth"]
 
 
-@pytest.mark.parametrize("code", [1, 2, 100])
+@pytest.mark.parametrize("code", [3, 104])
+def test_what_is_wrong_with_the_app_ends_no_connection(app, meta, account, rows, code: int) -> None:
+    subscribes(meta)
+    meta.fails("POST", f"{PAGE}/subscribed_apps", code)
+
+    assert check(app, account.id) == "unknown"
+    assert [each.status for each in rows(Account)] == ["active"]
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 100, 104])
 def test_doubt_changes_nothing(app, meta, account, rows, code: int) -> None:
     meta.fails("GET", f"{PAGE}/subscribed_apps", code)
 

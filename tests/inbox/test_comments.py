@@ -5,6 +5,7 @@ import re
 
 import pytest
 import responses
+from sqlalchemy import update
 
 from flask_messenger.errors import (
     ConflictError,
@@ -14,8 +15,9 @@ from flask_messenger.errors import (
 )
 from flask_messenger.hooks import Tenant
 from flask_messenger.inbox.comments import delete_comment, set_hidden
-from flask_messenger.models import Attachment, AuditEntry, DiscardedFile, Message
+from flask_messenger.models import Account, Attachment, AuditEntry, DiscardedFile, Message
 from flask_messenger.models.base import new_id, utc_now
+from flask_messenger.state import state_of
 from flask_messenger.tenancy import workspace_scope
 from tests.support.app import GRAPH_URL
 from tests.support.ingest import rows
@@ -106,6 +108,18 @@ def test_comment_is_deleted_with_its_words_and_who_did_it_is_kept(
     assert (entry.action, entry.actor, entry.subject) == ("comment_deleted", "u1", str(message_id))
     assert "Awful" not in str(entry.details)
     assert changed.change.ids["message_id"] == str(message_id)
+
+
+def test_comment_is_hidden_though_meta_keeps_the_account_from_writing(app, graph, new_comment):
+    message_id = new_comment()
+    with workspace_scope("w1"):
+        session = state_of(app).db.session
+        session.execute(update(Account).values(status="error", status_reason="policy_block"))
+        session.commit()
+
+    do(app, set_hidden, message_id, hidden=True)
+
+    assert len(graph.asked) == 1
 
 
 @pytest.mark.usefixtures("graph")

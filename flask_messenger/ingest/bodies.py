@@ -32,6 +32,8 @@ PLAIN_KEYS: Final = frozenset(
 )
 """Keys whose values say what happened and when, and nothing of a person."""
 MASK: Final = "\u2022\u2022\u2022"
+TOKENS: Final = ("_token", "authorization_code")
+"""How keys end whose values let somebody write to a person, or act as them: for nobody's eyes."""
 ERASED: Final = "erased"
 MAX_DEPTH: Final = 100
 
@@ -64,15 +66,29 @@ def _mask(value: Any, key: str, depth: int) -> Any:
     return MASK
 
 
+def hide_tokens(value: Any, depth: int = 0) -> Any:
+    """Return `value` as it came, but for the tokens in it."""
+    if depth > MAX_DEPTH:
+        return MASK
+    if isinstance(value, Mapping):
+        return {
+            name: MASK if name.endswith(TOKENS) and each else hide_tokens(each, depth + 1)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [hide_tokens(each, depth + 1) for each in value]
+    return value
+
+
 def find_events(raw: bytes, is_person: IsPerson) -> list[Any]:
-    """Return the events of an entry that one person is in, as Meta sent them."""
+    """Return the events of an entry that one person is in, as Meta sent them; without tokens."""
     try:
         entry = read_entry(raw)
     except PayloadError:
         return []
     found: list[Any] = []
     _sift(entry, is_person, found, 0)
-    return found
+    return [hide_tokens(each) for each in found]
 
 
 def remove_person(raw: bytes, is_person: IsPerson) -> bytes | None:

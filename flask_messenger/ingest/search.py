@@ -13,7 +13,7 @@ from flask_messenger.channels._reading import as_id
 from flask_messenger.channels.registry import CHANNELS
 from flask_messenger.errors import InvalidRequestError, NotFoundError, PayloadError
 from flask_messenger.hooks import Tenant
-from flask_messenger.ingest.bodies import mask_body
+from flask_messenger.ingest.bodies import hide_tokens, mask_body
 from flask_messenger.ingest.journal import read_entry
 from flask_messenger.ingest.replay import AccountName, Selection
 from flask_messenger.models import Account, WebhookEntry
@@ -142,7 +142,10 @@ def masked_body(entry: WebhookEntry) -> Any:
 
 
 def reveal_body(session: Session, *, tenant: Tenant, entry_id: uuid.UUID) -> Any:
-    """Return the body as it came, and note in the audit log who saw it. Never commits."""
+    """Return the body with its words and ids, and note in the audit log who saw it.
+
+    Never commits.
+    """
     entry = get_entry(session, select_entries(session, tenant=tenant, ids=(entry_id,)))
     record(
         session,
@@ -155,9 +158,9 @@ def reveal_body(session: Session, *, tenant: Tenant, entry_id: uuid.UUID) -> Any
 
 
 def plain_body(entry: WebhookEntry) -> Any:
-    """Return the body as it came; text where it is not readable JSON."""
+    """Return the body as it came, without tokens; text where it is not readable JSON."""
     try:
-        return read_entry(entry.raw)
+        return hide_tokens(read_entry(entry.raw))
     except PayloadError:
         return entry.raw.decode("utf-8", "replace")
 

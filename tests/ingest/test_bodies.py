@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from flask_messenger.errors import PayloadError
-from flask_messenger.ingest.bodies import MASK, find_events, mask_body, remove_person
+from flask_messenger.ingest.bodies import (
+    MASK,
+    find_events,
+    hide_tokens,
+    mask_body,
+    remove_person,
+)
 
 MAYA = "2001".__eq__
 FACEBOOK = {
@@ -118,3 +124,21 @@ def test_a_body_without_the_person_is_left_alone() -> None:
 def test_a_body_that_cannot_be_read_is_given_up_by_the_caller() -> None:
     with pytest.raises(PayloadError):
         remove_person(b"2001", MAYA)
+
+
+def test_tokens_are_for_nobodys_eyes() -> None:
+    optin = {"notification_messages_token": "t-1", "one_time_notif_token": None, "topic": "offers"}
+    linked = {"status": "linked", "authorization_code": "code-1"}
+    raw = json.dumps(
+        {"messaging": [{"sender": {"id": "maya"}, "optin": optin, "account_linking": linked}]}
+    ).encode()
+
+    [event] = find_events(raw, "maya".__eq__)
+
+    assert event["optin"] == {**optin, "notification_messages_token": MASK}
+    assert event["account_linking"] == {**linked, "authorization_code": MASK}
+    assert hide_tokens([event]) == [event]
+    deep: Any = "end"
+    for _ in range(200):
+        deep = [deep]
+    assert "end" not in json.dumps(hide_tokens(deep))

@@ -112,6 +112,7 @@ def test_an_export_has_the_comments_too_and_no_token(app: Flask, host: Host) -> 
     mine = by_person[MAYA]
     assert [each["type"] for each in mine["opt_ins"]] == ["notification_messages"]
     assert "token_sealed" not in mine["opt_ins"][0]
+    assert "secret-token" not in json.dumps(documents)
     assert mine["conversations"][0]["first_touch"]["ref"] == "spring"
 
 

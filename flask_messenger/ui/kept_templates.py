@@ -24,6 +24,7 @@ from flask_messenger.ui.presenters.drafts import (
     can_edit,
     content_of,
     draft_of,
+    focus_after,
     new_draft,
     read_draft,
     reshape,
@@ -150,10 +151,14 @@ def reshape_template() -> ResponseReturnValue:
     """Return the form with one part more or less; nothing is kept."""
     require_permission("settings")
     given, row = request.form, _row_of_form()
-    draft = reshape(read_draft(given), add=given.get("add", ""), remove=given.get("remove", ""))
+    change = {"add": given.get("add", ""), "remove": given.get("remove", "")}
+    draft = reshape(read_draft(given), **change)
+    focus = focus_after(draft, **change)
     if not asked_by_script():
-        return _show(draft, row)
-    view = editor_view(draft, current_reader(), template=row, preview=_preview(draft, row))
+        return _show(draft, row, focus=focus)
+    view = editor_view(
+        draft, current_reader(), template=row, preview=_preview(draft, row), focus=focus
+    )
     return fragment("_template_parts.html", editor=view, fm_oob=True)
 
 
@@ -176,6 +181,7 @@ def _show(
     row: Template | None = None,
     *,
     error: InvalidRequestError | None = None,
+    focus: str = "",
     notice: str = "",
 ) -> str:
     reader = current_reader()
@@ -189,6 +195,7 @@ def _show(
         reaches=[] if row else reach_choices(accounts, reader, draft.reach),
         preview=_preview(draft, row),
         problems=problem_words(error) if error else (),
+        focus=focus,
         notice=notice,
     )
     return render_template("messenger/template.html", fm_view=view)

@@ -201,6 +201,10 @@ def test_a_part_more_and_a_part_less(browser: Browser) -> None:
     page = browser.post(f"{PAGE}/draft", data={**CARDS, "remove": "card-0"}).text
 
     assert "Card 3" in more
+    assert 'name="card-2-title" autofocus' in more
+    assert 'name="card-1-b-title" autofocus' in button
+    assert '<button class="fm-btn" autofocus name="add" value="card-0"' in less
+    assert '<button class="fm-btn" autofocus name="add" value="card"' in page
     assert 'hx-swap-oob="true"' in more
     assert "Title of button 1 of card 2" in button
     assert 'value="Ask"' not in less

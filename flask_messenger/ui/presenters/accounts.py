@@ -43,7 +43,11 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPage:
-    """The page /messenger/settings/accounts/…."""
+    """The page /messenger/settings/accounts/….
+
+    Attributes:
+        findings: what needs a look, the heaviest first; `good` is the rest, folded away.
+    """
 
     name: str
     avatar: Avatar
@@ -54,6 +58,7 @@ class AccountPage:
     state_kind: str
     checked: str
     findings: Sequence[FindingView]
+    good: Sequence[FindingView] = ()
     check_url: str | None
     back_url: str
     reconnect_url: str | None
@@ -82,6 +87,7 @@ def account_page(
     state, kind = STATES.get(account.status, PROBLEM)
     order = HEAVIEST_FIRST.index
     found = [each for each in diagnosis.findings if each.state in FINDING_STATES]
+    troubles = [each for each in found if each.state != OK]
     checked = ""
     if diagnosis.checked_at is not None:
         checked = time_ago_spoken(diagnosis.checked_at, now=reader.now, zone=reader.zone)
@@ -94,7 +100,10 @@ def account_page(
         state=state,
         state_kind=kind,
         checked=f"Meta answered {checked}" if checked else "Meta has not been asked yet",
-        findings=[finding_view(each) for each in sorted(found, key=lambda each: order(each.state))],
+        findings=[
+            finding_view(each) for each in sorted(troubles, key=lambda each: order(each.state))
+        ],
+        good=[finding_view(each) for each in found if each.state == OK],
         check_url=(
             reader.link("messenger_ui.check_account", account_id=account.id)
             if may_connect

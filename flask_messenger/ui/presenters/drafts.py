@@ -138,6 +138,19 @@ def reshape(draft: TemplateDraft, *, add: str, remove: str) -> TemplateDraft:
     return _shorter(draft, remove) if remove else draft
 
 
+def focus_after(draft: TemplateDraft, *, add: str, remove: str) -> str:
+    """Return where one goes on: in the part that is new, else where another can be added."""
+    name, _, at = (add or remove).partition("-")
+    card = at.partition("-")[0]
+    if not add:
+        return f"add-card-{card}" if name == "card" and "-" in at else f"add-{name}"
+    if name == "card" and at:
+        found = [each for number, each in enumerate(draft.cards) if str(number) == card]
+        return f"card-{card}-{len(found[0].buttons) - 1}" if found else ""
+    parts_ = {"reply": draft.replies, "button": draft.buttons}.get(name, draft.cards)
+    return f"{name}-{len(parts_) - 1}"
+
+
 def _longer(draft: TemplateDraft, part: str) -> TemplateDraft:
     name, _, at = part.partition("-")
     if name == "reply":

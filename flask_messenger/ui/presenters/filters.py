@@ -17,7 +17,7 @@ ALL: Final = "all"
 ASSIGNEES: Final = {MINE: ME, UNASSIGNED: NONE, ALL: None}
 ANY: Final = "any"
 STATUS_WORDS: Final = {OPEN: "Open", SNOOZED: "Snoozed", CLOSED: "Closed", ANY: "Any status"}
-KIND_WORDS: Final = {"": "Messages and comments", DIRECT: "Messages", COMMENTS: "Comments"}
+KIND_WORDS: Final = {"": "All kinds", DIRECT: "Messages", COMMENTS: "Comments"}
 LONGEST_SEARCH: Final = 200
 
 

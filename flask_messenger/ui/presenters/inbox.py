@@ -179,11 +179,16 @@ class StateView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionView:
-    """Something to do about a message: a POST to `url`, or a way there where it `is_link`."""
+    """Something to do about a message: a POST to `url`, or a way there where it `is_link`.
+
+    Attributes:
+        question: what is asked first, where nobody can take it back.
+    """
 
     label: str
     url: str
     is_link: bool = False
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

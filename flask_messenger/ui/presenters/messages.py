@@ -205,12 +205,15 @@ def _public_actions(row: MessageRow, reader: Reader, traits: Traits) -> list[Act
     if message.direction == INBOUND:
         label, view = ("Hide", "hide") if message.hidden_at is None else ("Show again", "show")
         found.append(_action(reader, label, view, message))
-    return [*found, _action(reader, "Delete", "delete", message)]
+    question = "Delete this comment for everybody?"
+    return [*found, _action(reader, "Delete", "delete", message, question=question)]
 
 
-def _action(reader: Reader, label: str, view: str, message: Message) -> ActionView:
+def _action(
+    reader: Reader, label: str, view: str, message: Message, *, question: str = ""
+) -> ActionView:
     url = reader.link(f"messenger_ui.{view}", message_id=message.id)
-    return ActionView(label=label, url=url)
+    return ActionView(label=label, url=url, question=question)
 
 
 def _notice(message: Message, reader: Reader) -> MessageView:

@@ -91,6 +91,7 @@ class EditorView:
 
     Attributes:
         problems: what is wrong, each with where.
+        focus: the part that one goes on in, as `card-2-0`, or `add-` and what can be added.
         is_known: whether the form knows all that it is made of; else it is only looked at.
     """
 
@@ -107,6 +108,7 @@ class EditorView:
     place: str = ""
     problems: Sequence[str] = ()
     preview: "DraftPreview | None" = None
+    focus: str = ""
     is_known: bool = True
     variables: Sequence[tuple[str, str]] = tuple(VARIABLES.items())
     button_types: Sequence[tuple[str, str]] = tuple(drafts.BUTTON_TYPES.items())
@@ -234,6 +236,7 @@ def editor_view(
     reaches: Sequence[Choice] = (),
     preview: DraftPreview | None = None,
     problems: Sequence[str] = (),
+    focus: str = "",
     notice: str = "",
 ) -> EditorView:
     """Return the editor of a new template, or of one that is kept."""
@@ -257,6 +260,7 @@ def editor_view(
         place=place,
         problems=problems,
         preview=preview,
+        focus=focus,
         is_known=template is None or drafts.can_edit(template),
         notices=[known] if known else [],
     )

@@ -27,7 +27,9 @@ export function startThread(): void {
   document.addEventListener("htmx:historyRestore", opened);
   document.addEventListener("visibilitychange", markSeen);
   document.addEventListener("scroll", ({ target }) => {
-    if ((target as HTMLElement).id === "fm-msgs" && isAtEnd()) hideNew();
+    if ((target as HTMLElement).id !== "fm-msgs") return;
+    wasAtEnd = isAtEnd();
+    if (wasAtEnd) hideNew();
   }, true);
   on("click", "#fm-new", toEnd);
   // Pictures have no height until they are here; a reader at the end stays at the end.
@@ -36,6 +38,11 @@ export function startThread(): void {
   }, true);
   opened();
 }
+
+/** A keyboard comes up, or what is written grows: a reader at the end stays at the end. */
+const shrinking = new ResizeObserver(() => {
+  if (wasAtEnd) toEnd();
+});
 
 /** Somebody chose a conversation in the list. */
 function chosen(): void {
@@ -51,6 +58,8 @@ function opened(): void {
   if (!thread?.dataset.fmConversation) return;
   known = idsOnPage();
   toEnd();
+  shrinking.disconnect();
+  shrinking.observe(one("#fm-msgs")!);
   watchClosing();
   markSeen();
   document.dispatchEvent(new CustomEvent("fm:opened"));

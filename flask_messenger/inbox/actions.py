@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.errors import InvalidRequestError, NotFoundError
 from flask_messenger.hooks import Agent, Tenant
-from flask_messenger.inbox.filters import visible_to
 from flask_messenger.models import Account, AuditEntry, Conversation, Identity, Message
+from flask_messenger.models.accounts import visible_to
 from flask_messenger.models.conversations import CLOSED, OPEN, SNOOZED
 from flask_messenger.models.messages import INBOUND
 from flask_messenger.realtime import Change

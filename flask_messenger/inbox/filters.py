@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.hooks import Tenant
 from flask_messenger.models import Account, Conversation
+from flask_messenger.models.accounts import visible_to
 from flask_messenger.models.conversations import CLOSED, COMMENTS, DIRECT, OPEN, SNOOZED
 from flask_messenger.models.search import conversations_with
 
@@ -66,14 +67,6 @@ def _check_storable(value: str | None, *, field_name: str) -> None:
     if value and ("\x00" in value or any("\ud800" <= char <= "\udfff" for char in value)):
         message = "This contains a character that cannot be stored or searched for."
         raise InvalidRequestError(message, field=field_name)
-
-
-def visible_to(tenant: Tenant) -> list[ColumnElement[bool]]:
-    """Return what keeps a query on `Account` to what the tenant may see."""
-    criteria: list[ColumnElement[bool]] = [Account.workspace_id == tenant.workspace_id]
-    if tenant.location_ids is not None:
-        criteria.append(Account.location_id.in_(sorted(tenant.location_ids)))
-    return criteria
 
 
 def accounts_with(filters: ConversationFilters, tenant: Tenant) -> "Select[uuid.UUID] | None":

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.errors import ConflictError, NotFoundError
 from flask_messenger.hooks import Tenant
-from flask_messenger.inbox.filters import visible_to
 from flask_messenger.media import words
 from flask_messenger.models import Account, Attachment, Message
+from flask_messenger.models.accounts import visible_to
 from flask_messenger.models.messages import (
     ATTACHMENT_FAILED,
     ATTACHMENT_PENDING,

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ColumnElement, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_messenger.crypto import KeyRing
+from flask_messenger.hooks import Tenant
 from flask_messenger.models.base import (
     Base,
     CreatedAt,
@@ -179,3 +180,11 @@ class DeletionRequest(Base):
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     requested_at: Mapped[CreatedAt]
     completed_at: Mapped[datetime | None]
+
+
+def visible_to(tenant: Tenant) -> list[ColumnElement[bool]]:
+    """Return what keeps a query on `Account` to what the tenant may see."""
+    criteria: list[ColumnElement[bool]] = [Account.workspace_id == tenant.workspace_id]
+    if tenant.location_ids is not None:
+        criteria.append(Account.location_id.in_(sorted(tenant.location_ids)))
+    return criteria

@@ -12,9 +12,8 @@ from flask_messenger.channels.sending import Endpoint
 from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import ConflictError, NotFoundError, SecretError
 from flask_messenger.hooks import Tenant
-from flask_messenger.inbox.filters import visible_to
 from flask_messenger.models import Account
-from flask_messenger.models.accounts import ACTIVE, DISCONNECTED, ERROR
+from flask_messenger.models.accounts import ACTIVE, DISCONNECTED, ERROR, visible_to
 from flask_messenger.settings import MetaApp
 from flask_messenger.state import MessengerState
 from flask_messenger.tiers import check_feature

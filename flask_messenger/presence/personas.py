@@ -20,8 +20,8 @@ from flask_messenger.graph import personas as at_meta
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.personas import GraphPersona
 from flask_messenger.hooks import Tenant
-from flask_messenger.inbox.filters import visible_to
 from flask_messenger.models import Account, Persona
+from flask_messenger.models.accounts import visible_to
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.presence.asking import Asked, get_account, open_account

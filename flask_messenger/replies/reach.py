@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 from flask_messenger.connect.locations import check_location
 from flask_messenger.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
 from flask_messenger.hooks import Tenant
-from flask_messenger.inbox.filters import visible_to
 from flask_messenger.models import Account, SavedReply, Template
-from flask_messenger.models.accounts import DISCONNECTED
+from flask_messenger.models.accounts import DISCONNECTED, visible_to
 from flask_messenger.state import MessengerState
 
 Reply = TypeVar("Reply", Template, SavedReply)

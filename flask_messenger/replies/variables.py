@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.errors import NotFoundError
 from flask_messenger.hooks import Hooks, ReplyInfo, Tenant
-from flask_messenger.inbox.filters import visible_to
 from flask_messenger.models import Account, Conversation, Identity
+from flask_messenger.models.accounts import visible_to
 from flask_messenger.replies.rendering import clean_values
 from flask_messenger.state import MessengerState
 

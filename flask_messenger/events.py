@@ -46,6 +46,9 @@ NOTICE_KINDS: Final = (
 )
 """What happens in a thread and is said by nobody."""
 
+STANDBY: Final = "standby"
+"""The mark, in a message's content, of what was heard while another app had the thread."""
+
 REMOTE: Final = "remote"
 PENDING: Final = "pending"
 REFUSED: Final = "refused"

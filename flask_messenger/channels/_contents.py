@@ -6,9 +6,9 @@ Source: https://developers.facebook.com/docs/messenger-platform/reference/webhoo
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask_messenger.channels._frame import STANDBY, Frame, clean_content
+from flask_messenger.channels._frame import Frame, clean_content
 from flask_messenger.channels._reading import as_id, as_list, as_mapping, as_text, clean_json
-from flask_messenger.events import PENDING, REFUSED, REMOTE, ReceivedAttachment
+from flask_messenger.events import PENDING, REFUSED, REMOTE, STANDBY, ReceivedAttachment
 
 FETCHED: Final = frozenset({"audio", "file", "image", "media", "sticker", "video"})
 """Types of attachments that are a file of the sender's: kept before Meta's address of it ends."""

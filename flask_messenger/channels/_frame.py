@@ -10,7 +10,6 @@ from typing import Any, Final
 from flask_messenger.channels._reading import as_id, as_mapping, clean_json
 from flask_messenger.events import PERSON, USER_REF, Author, Event, UnhandledEvent
 
-STANDBY: Final = "standby"
 SAMPLE: Final = "0"
 """The id on entries that the dashboard's Test button sends."""
 

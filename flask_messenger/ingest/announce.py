@@ -16,6 +16,7 @@ from rq.timeouts import BaseTimeoutException
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from flask_messenger.events import STANDBY
 from flask_messenger.hooks import IdentityInfo
 from flask_messenger.ingest.mentions import read_what_it_says
 from flask_messenger.ingest.profiles import is_profile_due, learn_profiles
@@ -233,5 +234,5 @@ def _arguments(
         "contact_ref": identity.contact_ref,
         "channel": account.channel,
         "kind": message.kind,
-        "is_standby": message.content.get("standby") is True,
+        "is_standby": message.content.get(STANDBY) is True,
     }

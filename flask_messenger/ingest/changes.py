@@ -14,6 +14,8 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from flask_messenger.events import STANDBY
+from flask_messenger.ingest.summaries import is_on_standby
 from flask_messenger.ingest.waiting import ANSWERED, DELETED, EDITED, HIDDEN, REACTED, Item
 from flask_messenger.media.discard import discard_attachments
 from flask_messenger.models import Attachment, Message, Reaction
@@ -39,6 +41,7 @@ _LOCK: Final = (
         _messages.c.deleted_at,
         _messages.c.hidden_at,
         _messages.c.hidden_changed_at,
+        is_on_standby(),
     )
     .order_by(_messages.c.id)
     .with_for_update()
@@ -91,6 +94,8 @@ class Target:
     deleted_at: datetime | None
     hidden_at: datetime | None
     hidden_changed_at: datetime | None
+    is_standby: bool
+    """Said while another app had the thread: that is nothing of what it said, and stays."""
 
     @property
     def shown(self) -> tuple[datetime, bool] | None:
@@ -165,7 +170,9 @@ def _delete(
         deleted_at = min([*times, target.deleted_at] if target.deleted_at else times)
         if deleted_at == target.deleted_at:
             continue
-        rows.append({"id": target.id, "deleted_at": deleted_at, "updated_at": utc_now(), **EMPTIED})
+        content = {STANDBY: True} if target.is_standby else {}
+        values = {**EMPTIED, "content": content, "updated_at": utc_now()}
+        rows.append({"id": target.id, "deleted_at": deleted_at, **values})
         changed.message_ids[target.id] = target.conversation_id
         if target.conversation_id is not None:
             changed.deleted_in.add(target.conversation_id)

@@ -15,9 +15,11 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
+    String,
     Update,
     and_,
     bindparam,
+    cast,
     func,
     literal,
     not_,
@@ -27,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from flask_messenger.events import STANDBY
 from flask_messenger.models import Conversation, Message
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import utc_now
@@ -44,7 +47,14 @@ NO_TROUBLE: Final[dict[str, Any]] = {
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-HEAD: Final = ("last_message_at", "last_inbound_at", "seen_until", "unread_count", "status")
+HEAD: Final = (
+    "last_message_at",
+    "last_inbound_at",
+    "seen_until",
+    "unread_count",
+    "status",
+    "thread_owner_app_id",
+)
 """The columns of `Head`."""
 
 _conversations: Final = Conversation.__table__
@@ -53,13 +63,14 @@ _messages: Final = Message.__table__
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a conversation says of its messages, read while it is locked."""
+    """What a conversation says of its messages, and whose it is, read while it is locked."""
 
     last_message_at: datetime | None
     last_inbound_at: datetime | None
     seen_until: datetime | None
     unread_count: int
     status: str
+    thread_owner_app_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +170,12 @@ def _summary(dialect: str) -> dict[str, Any]:
 def is_undelivered() -> ColumnElement[bool]:
     """Match messages that failed by Meta's word; what shows that they arrived is stronger."""
     return and_(_messages.c.status == words.FAILED, _messages.c.error_slug == words.UNDELIVERED)
+
+
+def is_on_standby() -> ColumnElement[bool]:
+    """Match messages that were heard while another app had the thread."""
+    mark = cast(_messages.c.content[STANDBY].as_string(), String)
+    return func.coalesce(mark, "").in_(("true", "1"))  # as PostgreSQL says it, and SQLite
 
 
 def _is_shown() -> ColumnElement[bool]:

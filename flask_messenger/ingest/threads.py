@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
+from flask_messenger.events import STANDBY
 from flask_messenger.ingest.batch import DIRECT_SUBJECT, Batch, RoutedMessage, Terms
 from flask_messenger.ingest.messages import Stored
 from flask_messenger.ingest.people import People
-from flask_messenger.ingest.summaries import LONG_AGO
+from flask_messenger.ingest.summaries import LONG_AGO, is_on_standby
 from flask_messenger.models import Conversation, Message
 from flask_messenger.models import messages as words
 from flask_messenger.models.base import utc_now
@@ -36,16 +37,43 @@ _NAMES: Final = (
 )
 _SAID: Final = select(_conversations.c.id, *(_conversations.c[name] for name in _NAMES))
 _SENDING: Final = select(_messages.c.conversation_id).where(_messages.c.status == words.SENDING)
+_HEARD_AT: Final = (
+    select(func.min(_messages.c.sent_at))
+    .where(
+        _messages.c.conversation_id == _conversations.c.id,
+        _messages.c.direction == words.INBOUND,
+        _messages.c.sent_at > _conversations.c.thread_owner_at,
+        not_(is_on_standby()),
+    )
+    .correlate(_conversations)
+    .scalar_subquery()
+)
+"""When the first message came to us as to who has the thread, since another app had it."""
+_FREE: Final = (
+    update(_conversations)
+    .where(
+        or_(
+            _conversations.c.thread_owner_until.is_(None),
+            _conversations.c.thread_owner_until > _HEARD_AT,
+        ),
+        _HEARD_AT.is_not(None),
+    )
+    .values(thread_owner_until=_HEARD_AT, updated_at=bindparam("now"))
+    .returning(_conversations.c.id)
+)
+"""Of threads of other apps: what we hear not on standby is said to us, so theirs has ended."""
 
 
 def note_threads(session: Session, batch: Batch, people: People, terms: Terms) -> set[uuid.UUID]:
     """Note where people came from and which app has their thread.
 
-    Returns the threads that no other app has any more.
+    Returns the threads that no other app has any more. An app that gives a thread back tells
+    nobody: that a person's message reaches us not on standby does.
     """
     touches = _touches(batch, people)
     owners = _owners(batch, people, terms)
     released: set[uuid.UUID] = set()
+    taken = _heard_in(batch, people, terms)
     rows: list[dict[str, Any]] = []
     for row in match_many(session, _SAID, (_conversations.c.id,), {*touches, *owners}):
         before = {name: getattr(row, name) for name in _NAMES}
@@ -57,10 +85,28 @@ def note_threads(session: Session, batch: Batch, people: People, terms: Terms) -
             after["thread_owner_until"] = None
             if is_ours or not app_id:
                 released.add(row.id)
+                taken.discard(row.id)
+            else:
+                taken.add(row.id)
         if after != before:
             rows.append({"id": row.id, **after, "updated_at": utc_now()})
     update_many(session, _conversations, rows)
-    return released
+    freed = match_many(session, _FREE, (_conversations.c.id,), taken, now=utc_now())
+    return released | {row.id for row in freed}
+
+
+def _heard_in(batch: Batch, people: People, terms: Terms) -> set[uuid.UUID]:
+    """Return threads that are another app's, as they were locked, and in which somebody wrote."""
+    found: set[uuid.UUID] = set()
+    for each in batch.messages:
+        key, event = each.thread_key, each.event
+        if key is None or event.subject or not event.is_inbound or event.content.get(STANDBY):
+            continue
+        conversation_id = people.conversation_of[key]
+        owner = people.heads[conversation_id].thread_owner_app_id
+        if owner and owner not in own_app_ids(each, terms):
+            found.add(conversation_id)
+    return found
 
 
 def _touches(batch: Batch, people: People) -> dict[uuid.UUID, list[Touch]]:

@@ -367,6 +367,7 @@ THREAD_FACTS = (
     "bot_paused_until",
     "thread_owner_app_id",
     "thread_owner_at",
+    "thread_owner_until",
     "first_touch",
     "last_touch",
 )

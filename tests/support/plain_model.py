@@ -30,6 +30,7 @@ NOTICES = {
 }
 """What a happening that nobody says is called in the thread."""
 OURS = ("echo", "own_echo", "own_comment")
+SAID = ("text", "media", "quick_reply", "postback")
 PAUSE = timedelta(hours=24)
 Facts = dict[Any, Any]
 
@@ -144,7 +145,18 @@ def _owner(world: World, key: Any) -> Facts:
         if each["kind"] == "pass_control" and _thread_of(each) == key
     ]
     since, app_id = max(said, default=(None, ""))
-    return {"thread_owner_app_id": app_id or None, "thread_owner_at": since}
+    # What a person says is said to whom the thread is: by hearing it we know that it is free.
+    heard = [
+        at(each["tick"])
+        for each in world.happenings
+        if each["kind"] in SAID and _thread_of(each) == key and since and at(each["tick"]) > since
+    ]
+    is_theirs = app_id not in {"", OWN_APP}
+    return {
+        "thread_owner_app_id": app_id or None,
+        "thread_owner_at": since,
+        "thread_owner_until": min(heard, default=None) if is_theirs else None,
+    }
 
 
 def _touches(world: World, key: Any) -> Facts:

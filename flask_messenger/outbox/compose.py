@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,10 +17,11 @@ from flask_messenger.errors import ConflictError, ContentError, InvalidRequestEr
 from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.messages import BY_PERSON
+from flask_messenger.outbox.approval import check_approved
 from flask_messenger.outbox.circumstances import our_app_ids
 from flask_messenger.outbox.claim import Place
 from flask_messenger.outbox.drafts import Draft, check_is_first, draft_for
-from flask_messenger.outbox.extras import COMMENT, NOTHING, Extras
+from flask_messenger.outbox.extras import COMMENT, KEY, NOTHING, Extras
 from flask_messenger.outbox.policy import Decision
 from flask_messenger.outbox.storing import (
     attach_files,
@@ -53,6 +54,7 @@ DEGRADE: Final = "degrade"
 """What becomes of content that a channel does not have: an error, or the next best thing."""
 
 MAX_KEY_LENGTH: Final = 255
+CONTENT: Final = "content"
 LONGEST_AHEAD: Final = timedelta(days=365)
 """How far ahead a message can be put off."""
 
@@ -151,8 +153,8 @@ def compose(
 
     Raises:
         NotFoundError: no such conversation for this tenant.
-        ConflictError: the key was used for something else, the account is disconnected, or the
-            comment was answered in private before.
+        ConflictError: the key was used for something else, the account is disconnected, the
+            comment was answered in private before, or Meta has not approved the template.
         TierError: the workspace's plan does not have the channel.
         InvalidRequestError: the key, the time, the quoted message or (ContentError) the content.
         PolicyError: no policy window is open, or something else keeps it in.
@@ -297,6 +299,7 @@ def check_may_send(
         raise ConflictError("This account is disconnected. Connect it again to send.")
     channel.check_content(draft.content, is_public=draft.kind == COMMENT)
     check_is_first(session, thread, draft)
+    check_approved(session, thread.account, draft.content)
     decision = _decide(session, held, thread, draft=draft, sender=sender, now=now)
     decision.check()
     return decision
@@ -363,10 +366,19 @@ def _find_earlier(session: Session, thread: Thread, key: str) -> Message | None:
 
 def _same_again(earlier: Message, thread: Thread, values: dict[str, Any]) -> Composed:
     is_here = earlier.conversation_id == thread.conversation.id or _has_moved(earlier, values)
-    is_same = is_here and all(getattr(earlier, name) == value for name, value in values.items())
-    if not is_same:
+    is_same = all(
+        getattr(earlier, name) == value for name, value in values.items() if name != CONTENT
+    )
+    if not (is_here and is_same and _unsigned(earlier.content) == _unsigned(values[CONTENT])):
         raise ConflictError("This idempotency key was used for another message.")
     return Composed(message=earlier, thread=thread, created=False)
+
+
+def _unsigned(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored content without its persona: who had which when is no matter of a request."""
+    options = {name: each for name, each in content.get(KEY, {}).items() if name != "persona_id"}
+    rest = {name: each for name, each in content.items() if name != KEY}
+    return {**rest, KEY: options} if options else rest
 
 
 def _has_moved(earlier: Message, values: dict[str, Any]) -> bool:

@@ -9,9 +9,9 @@ import responses
 from sqlalchemy import func, select
 
 from flask_messenger.channels.sending import ThreadControl
-from flask_messenger.content import Text, content_from_json
-from flask_messenger.errors import ContentError, InvalidRequestError, PolicyError
-from flask_messenger.models import Attachment, Conversation, Message, Persona
+from flask_messenger.content import Text, UtilityTemplate, content_from_json
+from flask_messenger.errors import ConflictError, ContentError, InvalidRequestError, PolicyError
+from flask_messenger.models import Attachment, Conversation, Message, Persona, Template
 from flask_messenger.models.base import new_id, utc_now
 from flask_messenger.outbox.actions import send_action
 from flask_messenger.outbox.extras import Extras
@@ -138,6 +138,17 @@ def test_agents_message_carries_their_persona_and_a_bots_does_not(talk, meta):
     assert caught.value.field == "persona_id"
 
 
+def test_same_request_is_the_same_whoever_signs_by_now(talk):
+    first = talk.compose("hello", sent_by_ref="u2", idempotency_key="k")
+    add_persona(talk, external_id="55", user_ref="u2")
+
+    again = talk.compose("hello", sent_by_ref="u2", idempotency_key="k")
+
+    assert (again.message.id, again.created) == (first.message.id, False)
+    with pytest.raises(ConflictError):
+        talk.compose("goodbye", sent_by_ref="u2", idempotency_key="k")
+
+
 def test_message_whose_persona_is_gone_goes_out_unsigned(talk, meta):
     add_persona(talk, external_id="55", user_ref="u2")
     message_id = talk.compose("hello", sent_by_ref="u2").message.id
@@ -244,6 +255,33 @@ def test_survey_goes_out_with_its_own_tag_after_a_day(new_talk, meta):
 
     assert message.tag == "CUSTOMER_FEEDBACK"
     assert meta.asked[0]["tag"] == "CUSTOMER_FEEDBACK"
+
+
+@pytest.mark.parametrize(
+    ("status", "fits"),
+    [("approved", True), (None, True), ("pending", False), ("paused", False), ("deleted", False)],
+)
+def test_template_that_meta_did_not_approve_is_refused_at_once(talk, status, fits):
+    if status is not None:
+        template = {"name": "order_update", "language": "en", "status": status, "kind": "utility"}
+        with system_scope("test"):
+            talk.session.add(
+                Template(
+                    id=new_id(),
+                    workspace_id="w1",
+                    account_id=talk.account_id,
+                    content_kind="utility_template",
+                    content={},
+                    **template,
+                )
+            )
+            talk.session.commit()
+
+    if fits:
+        assert talk.compose(UtilityTemplate("order_update", "en")).created
+        return
+    with pytest.raises(ConflictError, match=status):
+        talk.compose(UtilityTemplate("order_update", "en"))
 
 
 def test_utility_template_goes_out_long_after_the_window(new_talk, meta):

@@ -25,11 +25,10 @@ from flask_messenger.inbox.filters import (
     ConversationFilters,
     accounts_with,
     criteria_of,
-    visible_to,
 )
 from flask_messenger.inbox.pages import Page, Position, check_limit, decode_cursor, encode_cursor
 from flask_messenger.models import Account, Attachment, Conversation, Identity, Message, Reaction
-from flask_messenger.models.accounts import DISCONNECTED
+from flask_messenger.models.accounts import DISCONNECTED, visible_to
 from flask_messenger.models.conversations import OPEN
 from flask_messenger.models.messages import (
     CANCELLED,

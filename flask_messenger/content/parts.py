@@ -63,9 +63,7 @@ class Button:
             problems.text(f"{at}.payload", self.payload, missing=missing)
         if self.type == PHONE_NUMBER and not _is_phone_number(self.payload):
             problems.add(f"{at}.payload", "Write the number with its country: +14155550123.")
-        if self.webview_height_ratio is not None:
-            height = self.webview_height_ratio
-            problems.one_of(f"{at}.webview_height_ratio", height, WEBVIEW_HEIGHTS, "A height")
+        _look_at_height(problems, at, self.webview_height_ratio)
         problems.url(f"{at}.fallback_url", self.fallback_url, required=False)
 
 
@@ -177,6 +175,12 @@ class DefaultAction:
         """Note what is wrong with it, for any channel."""
         problems.url(f"{at}.url", self.url)
         problems.url(f"{at}.fallback_url", self.fallback_url, required=False)
+        _look_at_height(problems, at, self.webview_height_ratio)
+
+
+def _look_at_height(problems: Problems, at: str, height: str | None) -> None:
+    if height is not None:
+        problems.one_of(f"{at}.webview_height_ratio", height, WEBVIEW_HEIGHTS, "A height")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -11,6 +11,7 @@ from flask_messenger.content import (
     ButtonTemplate,
     CouponTemplate,
     CustomerInformationTemplate,
+    DefaultAction,
     Element,
     FeedbackTemplate,
     GenericTemplate,
@@ -167,6 +168,13 @@ WRONG = [
     (lambda: ButtonTemplate("a", (GOOD, web_url("A", "shop"))), "buttons[1].url", "public"),
     (lambda: ButtonTemplate("a", (postback("A", ""),)), "buttons[0].payload", "is tapped"),
     (lambda: ButtonTemplate("a", (phone_number("A", "call"),)), "buttons[0].payload", "+1415"),
+    (
+        lambda: GenericTemplate(
+            (Element("A", default_action=DefaultAction("https://a.b", "big")),)
+        ),
+        "elements[0].default_action.webview_height_ratio",
+        "compact, full, tall",
+    ),
     (lambda: ButtonTemplate("a", (phone_number("A", "4915"),)), "buttons[0].payload", "+1415"),
     (
         lambda: ButtonTemplate("a", (web_url("A", URL, height="huge"),)),

@@ -13,7 +13,7 @@ FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP")
 """Nothing else is opened: each decoder is one more that a file could attack."""
 SHRINKING: Final = frozenset({"JPEG", "MPO"})
 """Formats that are unpacked no larger than is asked for; the others are unpacked whole."""
-MAX_UNPACKED: Final = 24_000_000
+MAX_UNPACKED: Final = 16_000_000
 """Pixels of what is unpacked whole, four bytes each: of larger ones there is no thumbnail."""
 QUALITY: Final = 80
 ORIENTATION: Final = 0x0112

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -73,14 +73,14 @@ def get_person(session: Session, *, tenant: Tenant, identity_id: uuid.UUID) -> P
 def ask_for_export(session: Session, *, tenant: Tenant, identity_id: uuid.UUID) -> DataRequest:
     """Ask for everything that is kept of a person. Commits; the caller wakes the work.
 
-    Of somebody known by comments too, that is asked for as well, and is a document of its own.
+    Of somebody known by comments too, that is asked for as well, and each is a document of its own.
     Asked again while it is under way, it is the same request.
     """
     person = get_person(session, tenant=tenant, identity_id=identity_id)
     linked = _linked_to(session, person)
     request = _ask(session, person, EXPORT, tenant=tenant)
-    if linked is not None:
-        _ask(session, linked, EXPORT, tenant=tenant)
+    for each in linked:
+        _ask(session, each, EXPORT, tenant=tenant)
     return request
 
 
@@ -100,25 +100,32 @@ def ask_for_erasure(
             "Type the name exactly as it is shown, to erase this person.", field="confirmation"
         )
     linked = _linked_to(session, person)
-    external_id = person.identity.external_id
-    linked_id = linked.identity.external_id if linked is not None else None
-    request = _ask(session, person, ERASE, tenant=tenant, sealed=(keys, external_id))
-    if linked is not None and linked_id is not None:
-        _ask(session, linked, ERASE, tenant=tenant, sealed=(keys, linked_id))
+    names = [each.identity.external_id for each in (person, *linked)]
+    request = _ask(session, person, ERASE, tenant=tenant, sealed=(keys, names[0]))
+    for each, name in zip(linked, names[1:], strict=True):
+        _ask(session, each, ERASE, tenant=tenant, sealed=(keys, name))
     return request
 
 
-def _linked_to(session: Session, person: PersonRow) -> PersonRow | None:
-    """Return the other side of somebody who commented and wrote; each is a request of its own.
+def _linked_to(session: Session, person: PersonRow) -> list[PersonRow]:
+    """Return the other sides of somebody who commented and wrote; each is a request of its own.
 
-    The schedule finds the second one.
+    Where Meta does not name who commented, each comment has a side, and all lead to the person.
+    The schedule finds the others' requests.
     """
-    other_id = person.identity.linked_identity_id
-    statement = select(Identity).where(
-        Identity.workspace_id == person.identity.workspace_id, Identity.id == other_id
+    own_id = person.identity.id
+    sides = {own_id, person.identity.linked_identity_id} - {None}
+    statement = (
+        select(Identity)
+        .where(
+            Identity.workspace_id == person.identity.workspace_id,
+            Identity.account_id == person.account.id,
+            Identity.id != own_id,
+            or_(Identity.id.in_(sides), Identity.linked_identity_id.in_(sides)),
+        )
+        .order_by(Identity.id)
     )
-    found = session.scalars(statement).one_or_none() if other_id is not None else None
-    return PersonRow(found, person.account) if found is not None else None
+    return [PersonRow(each, person.account) for each in session.scalars(statement)]
 
 
 def _ask(

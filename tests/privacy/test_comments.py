@@ -161,3 +161,20 @@ def test_nothing_leads_to_a_thread_that_is_gone(app: Flask, factory: Factory, ho
 
     (left,) = rows(app, Conversation)
     assert (left.id, left.linked_conversation_id) == (threads[1], None)
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("first", [MAYA, COMMENTER, "comment:c2"])
+def test_every_side_of_a_person_goes_whichever_is_named(app: Flask, host: Host, first: str) -> None:
+    maya, unnamed = person(app).id, person(app, "comment:c2").id
+    session = state_of(app).db.session
+    with system_scope("test"):
+        # Each private reply that they answer leads to the same person; they lead to the newest.
+        session.get(Identity, unnamed).linked_identity_id = maya
+        session.get(Identity, maya).linked_identity_id = unnamed
+        session.commit()
+
+    erase(app, host, first)
+
+    assert rows(app, Identity) == []
+    assert rows(app, Message) == []

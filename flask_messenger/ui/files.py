@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_messenger import jobs
 from flask_messenger.api.security import allow_file
 from flask_messenger.errors import InvalidRequestError
-from flask_messenger.inbox.queries import get_message
+from flask_messenger.inbox.messages import get_message
 from flask_messenger.media.links import media_link, thumbnail_link
 from flask_messenger.media.retry import retry_attachment
 from flask_messenger.media.uploads import GivenFile, remove_upload, store_upload

@@ -11,18 +11,20 @@ from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_messenger.channels.registry import channel_named
+from flask_messenger.inbox.messages import (
+    MessagePage,
+    MessageRow,
+    list_messages,
+    read_attachment_types,
+)
 from flask_messenger.inbox.pages import MAX_LIMIT, Page
 from flask_messenger.inbox.queries import (
     ConversationCounts,
     ConversationRow,
-    MessagePage,
-    MessageRow,
     count_conversations,
     get_conversation,
     list_accounts,
     list_conversations,
-    list_messages,
-    read_attachment_types,
 )
 from flask_messenger.inbox.settings import read_settings
 from flask_messenger.models.conversations import COMMENTS

@@ -13,7 +13,7 @@ from flask_messenger.content import Content, Media, Text
 from flask_messenger.errors import InvalidRequestError, NotFoundError
 from flask_messenger.hooks import Tenant
 from flask_messenger.inbox.announce import announce_decision
-from flask_messenger.inbox.queries import get_message
+from flask_messenger.inbox.messages import get_message
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import BY_PERSON

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask_messenger.inbox.queries import MessageRow
+from flask_messenger.inbox.messages import MessageRow
 from flask_messenger.models import Attachment, Message, Reaction
 
 BEGIN = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 
 from flask_messenger.events import MESSAGE_KINDS, NOTICE_KINDS
 from flask_messenger.hooks import Tenant
-from flask_messenger.inbox.queries import MessageRow
+from flask_messenger.inbox.messages import MessageRow
 from flask_messenger.models import Message
 from flask_messenger.ui.presenters.attachments import size_words
 from flask_messenger.ui.presenters.cards import received_cards

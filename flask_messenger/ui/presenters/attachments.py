@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from flask_messenger.inbox.queries import MessageRow
+from flask_messenger.inbox.messages import MessageRow
 from flask_messenger.media.words import explain
 from flask_messenger.models import Attachment
 from flask_messenger.models.messages import (

@@ -109,7 +109,7 @@ def run_view(run: HistoryRun, reader: Reader) -> RunView:
     at = run.completed_at or run.created_at
     return RunView(
         title=_title(run, reader),
-        words=_words(run),
+        words=_words(run) if done or not is_open else "",
         when=since(at, now=reader.now, zone=reader.zone),
         state="Waiting" if is_open and run.error else state,
         state_kind=kind,

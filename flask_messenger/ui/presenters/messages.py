@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from flask_messenger.channels.registry import channel_named
 from flask_messenger.content import HEART
-from flask_messenger.inbox.queries import IN_PUBLIC, MessageRow
+from flask_messenger.inbox.messages import IN_PUBLIC, MessageRow
 from flask_messenger.models import Conversation, Message, Reaction
 from flask_messenger.models.conversations import COMMENTS as IN_COMMENTS
 from flask_messenger.models.messages import (

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from flask_messenger.inbox.queries import ConversationRow, MessagePage
+from flask_messenger.inbox.messages import MessagePage
+from flask_messenger.inbox.queries import ConversationRow
 from flask_messenger.models import Conversation
 from flask_messenger.models.conversations import CLOSED, COMMENTS, OPEN, SNOOZED
 from flask_messenger.outbox.ownership import THEIRS, Control

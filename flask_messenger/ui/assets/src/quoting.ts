@@ -37,7 +37,7 @@ function quote(button: HTMLElement): void {
   const id = message.dataset.fmMessage!;
   quoted = isPrivate ? { reply_to: "", privately: id } : { reply_to: id, privately: "" };
   one("b", box)!.textContent = isPrivate ? "Only they will see it" : "Answering";
-  one("span", box)!.textContent = one(".fm-b", message)?.textContent?.trim() ?? "what they sent";
+  one(".fm-quote span", box)!.textContent = one(".fm-b", message)?.textContent?.trim() ?? "what they sent";
   box.hidden = false;
   one("#fm-write")?.focus();
 }

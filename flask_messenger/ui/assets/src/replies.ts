@@ -8,12 +8,12 @@ import { refresh } from "./fragments";
 let chosen = 0;
 
 export function startReplies(): void {
-  on("click", "[data-fm-replies]", () => (isOpen() ? close() : void open("")));
+  on("click", "[data-fm-replies]", () => (isOpen() ? close() : void open()));
   on("input", "#fm-write", (field) => {
     const text = (field as HTMLTextAreaElement).value;
     if (!text.startsWith("/") || text.includes("\n")) close();
-    else if (isOpen()) narrow(text.slice(1));
-    else void open(text.slice(1));
+    else if (isOpen()) narrow();
+    else void open();
   });
   // Before the composer hears of it: Enter chooses, and does not send.
   document.addEventListener("keydown", keyed, true);
@@ -31,14 +31,14 @@ function isOpen(): boolean {
   return box()?.hidden === false;
 }
 
-async function open(words: string): Promise<void> {
+async function open(): Promise<void> {
   const url = one("#fm-composer")?.dataset.fmRepliesUrl;
   if (!url) return;
   expand(true);
   const html = await read(url);
   if (html === null || !isOpen()) return;
   box()!.innerHTML = html;
-  narrow(words);
+  narrow();  // by what is in the field now: one types on while the list is on its way
 }
 
 function close(): void {
@@ -65,8 +65,9 @@ function options(): HTMLElement[] {
   return all("#fm-replies-list [role=option]").filter(({ hidden }) => !hidden);
 }
 
-function narrow(words: string): void {
-  const wanted = words.trim().toLowerCase();
+function narrow(): void {
+  const text = one<HTMLTextAreaElement>("#fm-write")?.value ?? "";
+  const wanted = text.startsWith("/") ? text.slice(1).trim().toLowerCase() : "";
   for (const each of all("#fm-replies-list [role=option]")) {
     each.hidden = !(one("button", each)?.dataset.fmWords ?? "").includes(wanted);
   }

@@ -13,6 +13,7 @@ from flask_messenger.channels._reading import as_id, as_list, as_mapping, as_tex
 from flask_messenger.events import (
     ANONYMOUS,
     COMMENTER,
+    PERSON,
     Author,
     DeletionEvent,
     EditEvent,
@@ -217,7 +218,8 @@ def _instagram_comment(value: Mapping[str, Any], frame: Frame, more: Mapping[str
         is_echo=is_own,
         subject=subject,
         subject_details=_stable(media),
-        author=Author(username=username and username[:MAX_NAME_LENGTH])
-        if writer
-        else Author(kind=COMMENTER),
+        author=Author(
+            kind=PERSON if writer else COMMENTER,
+            username=username and username[:MAX_NAME_LENGTH],
+        ),
     )

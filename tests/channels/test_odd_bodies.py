@@ -69,6 +69,18 @@ def test_a_link_beside_a_comment_is_none_of_its_files() -> None:
     assert [each.url for each in event.attachments] == [PHOTO]
 
 
+def test_who_comments_on_instagram_may_be_known_by_their_username_only() -> None:
+    value = {"id": "1", "from": {"username": "ada.l"}, "media": {"id": "2"}, "text": "hello"}
+
+    (event,) = parse_entry(
+        {"id": PAGE, "time": 1, "changes": [{"field": "comments", "value": value}]}, INSTAGRAM
+    )
+
+    assert isinstance(event, MessageEvent)
+    assert (event.identity_external_id, event.author.kind) == ("comment:1", "commenter")
+    assert event.author.username == "ada.l"
+
+
 def test_a_mention_of_the_page_is_edited_and_removed_as_it_was_made() -> None:
     said = {"post_id": "5_6", "comment_id": "6_7", "sender_id": "9", "item": "comment"}
 

@@ -42,7 +42,7 @@ def fill_with_samples(
 
 def sample_values(tenant: Tenant, names: Iterable[str]) -> dict[str, Any]:
     """Return a value for each variable."""
-    agent = tenant.user_name or "Sam Reyes"
+    agent = tenant.user_name.strip() or "Sam Reyes"
     ours = {
         "name": PERSON,
         "first_name": PERSON.split()[0],

@@ -232,6 +232,16 @@ def test_what_a_program_made_keeps_its_parts(browser: Browser, factory: Factory)
     assert found[other].content == {"sticker_id": "369239263222822"}
 
 
+def test_odd_parts_that_a_program_made_cost_nobody_the_page(
+    browser: Browser, factory: Factory, host: Host
+) -> None:
+    host.sign_in(user_name=" ")
+    odd = {"quick_replies": [{"title": ["{{ name }}"]}, {"title": {"a": 1}}]}
+    row_id = add(factory, text="Hi {{ agent_first_name }}", content=odd)
+
+    assert browser.get(f"{PAGE}/{row_id}").status_code == 200
+
+
 def test_only_who_may_change_settings_sees_the_pages(browser: Browser, host: Host) -> None:
     host.sign_in(permissions={"reply"})
 

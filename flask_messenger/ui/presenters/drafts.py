@@ -237,7 +237,7 @@ def content_of(
     if draft.kind == BUTTONS:
         return draft.text, {**before, "buttons": _buttons(draft.buttons, before.get("buttons"))}
     titles = [each.strip() for each in draft.replies if each.strip()]
-    known = {each.get("title"): each for each in _mappings(before.get("quick_replies"))}
+    known = {_text(each.get("title")): each for each in _mappings(before.get("quick_replies"))}
     replies = [{"payload": title, **known.get(title, {}), "title": title} for title in titles]
     rest = {name: value for name, value in before.items() if name != "quick_replies"}
     return draft.text, {**rest, "quick_replies": replies} if replies else rest

@@ -23,6 +23,7 @@ from benchmarks.host import create_app
 from benchmarks.results import Result
 from benchmarks.surroundings import Surroundings, run_surroundings
 from flask_messenger import Tenant
+from flask_messenger.inbox import messages as reading
 from flask_messenger.inbox import queries
 from flask_messenger.inbox.filters import ConversationFilters
 from flask_messenger.models import schema
@@ -156,7 +157,7 @@ def _questions(site: Site, workspace: str) -> dict[str, Ask]:
         session.remove()
 
     def open_one() -> object:
-        return queries.list_messages(session, tenant=everywhere, conversation_id=chance.choice(ids))
+        return reading.list_messages(session, tenant=everywhere, conversation_id=chance.choice(ids))
 
     asks = {
         "list": listing(status="open"),

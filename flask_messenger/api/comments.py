@@ -10,7 +10,8 @@ from flask_messenger.api.blueprint import bp
 from flask_messenger.api.openapi import operation
 from flask_messenger.api.schemas.comments import CommentVisibility, ReactionToSend
 from flask_messenger.api.schemas.messages import Message
-from flask_messenger.inbox import comments, queries
+from flask_messenger.inbox import comments
+from flask_messenger.inbox import messages as reading
 from flask_messenger.models.base import utc_now
 from flask_messenger.outbox.reactions import react
 from flask_messenger.realtime import Change
@@ -79,5 +80,5 @@ def set_reaction(message_id: uuid.UUID, json: ReactionToSend) -> Message:
 def _changed(message_id: uuid.UUID, change: Change) -> Message:
     """Tell open pages what changed, and show the message."""
     realtime.publish(state().get(redis.Redis), [change])
-    row = queries.get_message(state().db.session, tenant=current_tenant(), message_id=message_id)
+    row = reading.get_message(state().db.session, tenant=current_tenant(), message_id=message_id)
     return Message.of(row)

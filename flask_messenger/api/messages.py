@@ -7,7 +7,7 @@ from flask_messenger import jobs
 from flask_messenger.api.blueprint import bp
 from flask_messenger.api.openapi import operation
 from flask_messenger.api.schemas.messages import Message, Messages, MessagesQuery
-from flask_messenger.inbox import queries
+from flask_messenger.inbox import messages as reading
 from flask_messenger.inbox.announce import announce_decision
 from flask_messenger.models import Message as MessageModel
 from flask_messenger.models.base import utc_now
@@ -35,7 +35,7 @@ def list_messages(conversation_id: uuid.UUID, query: MessagesQuery) -> Messages:
 
     The newest ones, or those before or after a cursor.
     """
-    page = queries.list_messages(
+    page = reading.list_messages(
         state().db.session,
         tenant=current_tenant(),
         conversation_id=conversation_id,
@@ -50,7 +50,7 @@ def list_messages(conversation_id: uuid.UUID, query: MessagesQuery) -> Messages:
 @operation("getMessage", tag="messages", answers={200: (Message, "The message.")}, problems=(404,))
 def get_message(message_id: uuid.UUID) -> Message:
     """Return one message."""
-    row = queries.get_message(state().db.session, tenant=current_tenant(), message_id=message_id)
+    row = reading.get_message(state().db.session, tenant=current_tenant(), message_id=message_id)
     return Message.of(row)
 
 
@@ -117,5 +117,5 @@ def _decided(message: MessageModel, *, is_sent_news: bool = False) -> Message:
     message_id = message.id
     session.commit()
     announce_decision(message, is_sent_news=is_sent_news)
-    row = queries.get_message(session, tenant=current_tenant(), message_id=message_id)
+    row = reading.get_message(session, tenant=current_tenant(), message_id=message_id)
     return Message.of(row)

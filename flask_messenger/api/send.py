@@ -12,7 +12,7 @@ from flask_messenger.api.openapi import operation
 from flask_messenger.api.schemas.sending import SendHeaders, SendRequest, Sent
 from flask_messenger.errors import InvalidRequestError
 from flask_messenger.hooks import Tenant
-from flask_messenger.inbox import queries
+from flask_messenger.inbox import messages as reading
 from flask_messenger.models import Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import BY_PERSON, DELIVERED, QUEUED, READ, SENDING, SENT
@@ -52,11 +52,11 @@ def send(json: SendRequest, headers: SendHeaders) -> Response:
         realtime.publish(state().get(redis.Redis), changes)
         jobs.wake_lane(place)
     deadline = time.monotonic() + headers.wait_seconds
-    row = queries.get_message(session, tenant=tenant, message_id=message_id)
+    row = reading.get_message(session, tenant=tenant, message_id=message_id)
     while _is_on_its_way(row.message) and time.monotonic() < deadline:
         session.rollback()  # or this transaction would never see what the worker writes
         time.sleep(POLL_SECONDS)
-        row = queries.get_message(session, tenant=tenant, message_id=message_id)
+        row = reading.get_message(session, tenant=tenant, message_id=message_id)
     answer = current_app.response_class(
         Sent.of(row, composed, more_ids).model_dump_json(), mimetype="application/json"
     )

@@ -7,7 +7,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, literal, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from flask_messenger.errors import InvalidRequestError
 
@@ -76,3 +79,16 @@ def check_limit(limit: int) -> int:
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidRequestError(f"A page has 1 to {MAX_LIMIT} rows.", field="limit")
     return limit
+
+
+def beyond(
+    at: InstrumentedAttribute[Any],
+    row_id: InstrumentedAttribute[uuid.UUID],
+    position: Position,
+    *,
+    older: bool,
+) -> ColumnElement[bool]:
+    """Compare both columns at once, which an index on them answers in one step."""
+    here = tuple_(at, row_id)
+    there = tuple_(literal(position.at, at.type), literal(position.id, row_id.type))
+    return here < there if older else here > there

@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 from flask_messenger import Tenant
 from flask_messenger.errors import InvalidRequestError, NotFoundError
+from flask_messenger.inbox import messages as reading
 from flask_messenger.inbox import queries
 from flask_messenger.inbox.filters import ConversationFilters
 from flask_messenger.models.base import new_id
@@ -70,11 +71,11 @@ def test_reads_cost_the_same_for_one_row_and_for_many(
             1,
         ),
         (lambda: queries.count_conversations(session, tenant=TENANT), 1),
-        (lambda: queries.list_messages(session, tenant=TENANT, conversation_id=conversation_id), 4),
+        (lambda: reading.list_messages(session, tenant=TENANT, conversation_id=conversation_id), 4),
         (lambda: queries.list_accounts(session, tenant=TENANT), 1),
         (lambda: queries.get_account(session, tenant=TENANT, account_id=account_id), 1),
         (
-            lambda: queries.get_message(session, tenant=TENANT, message_id=message_id),
+            lambda: reading.get_message(session, tenant=TENANT, message_id=message_id),
             3,
         ),
     ]
@@ -210,8 +211,8 @@ def test_tenant_of_another_workspace_finds_nothing(factory: Factory, threads: Th
     assert queries.list_conversations(session, tenant=stranger, filters=EVERYTHING).items == []
     for read in (
         lambda: queries.get_conversation(session, tenant=stranger, conversation_id=thread.id),
-        lambda: queries.list_messages(session, tenant=stranger, conversation_id=thread.id),
-        lambda: queries.get_message(session, tenant=stranger, message_id=thread.messages[0].id),
+        lambda: reading.list_messages(session, tenant=stranger, conversation_id=thread.id),
+        lambda: reading.get_message(session, tenant=stranger, message_id=thread.messages[0].id),
         lambda: queries.get_account(session, tenant=stranger, account_id=thread.account.id),
         lambda: queries.get_account(session, tenant=TENANT, account_id=new_id()),
     ):

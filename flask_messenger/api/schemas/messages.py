@@ -7,7 +7,7 @@ from pydantic import Field
 
 from flask_messenger.api.schemas.base import Answer, Cursor, Limit, MayOmit, Question, Time
 from flask_messenger.api.schemas.media import Attachment
-from flask_messenger.inbox.queries import MessagePage, MessageRow
+from flask_messenger.inbox.messages import MessagePage, MessageRow
 from flask_messenger.models import Message as MessageModel
 from flask_messenger.models import Reaction as ReactionModel
 from flask_messenger.models.messages import INBOUND, QUEUED

@@ -19,7 +19,7 @@ from flask_messenger.content import (
     Text,
     content_from_json,
 )
-from flask_messenger.inbox.queries import MessageRow
+from flask_messenger.inbox.messages import MessageRow
 from flask_messenger.outbox.compose import MAX_KEY_LENGTH, Composed, send_answer
 from flask_messenger.outbox.extras import Extras
 

@@ -49,6 +49,7 @@ from tests.support.happenings import (
     World,
     at,
     is_change,
+    is_on_standby,
     told,
     told_change,
     worlds,
@@ -219,11 +220,11 @@ def bodies(step: Step, own_ids: dict[str, str]) -> Iterator[tuple[str, list[Any]
             time = meta.T0 + 1000 * happening["tick"]
             entries_.append({"id": account, "time": time, "changes": [told_change(happening)]})
             continue
-        if not entries_ or "messaging" not in entries_[-1]:
-            entries_.append(meta.entry(account))
-        if not entries_ or entries_[-1]["id"] != account:
-            entries_.append(meta.entry(account))
-        entries_[-1]["messaging"].append(told(happening, own_ids))
+        is_standby = account != NUMBER and is_on_standby(happening)
+        key = "standby" if is_standby else "messaging"
+        if not entries_ or key not in entries_[-1] or entries_[-1]["id"] != account:
+            entries_.append({"id": account, "time": meta.T0, key: []})
+        entries_[-1][key].append(told(happening, own_ids))
     yield from by_object.items()
 
 

@@ -40,6 +40,7 @@ POSTS = ("p1", "p2")
 OWN_APP, OTHER_APP, INBOX_APP = APP_ID, "200200200", "263902037430900"
 NOTICES = ("opt_in", "pass_control", "feedback", "label", "linking")
 OWN_STATES = ("queued", "failed", "unknown", "discarded")
+SAID = ("text", "media", "quick_reply", "postback")
 STATUSES_OBJECT = "statuses-test"
 
 
@@ -107,6 +108,9 @@ def _messages(account: str, mid: str) -> st.SearchStrategy[Happening]:
             "parent": st.sampled_from([None, "m001", "m002", "m003"]),
             "app": st.sampled_from([None, OWN_APP, OTHER_APP, INBOX_APP]),
             "ref": st.sampled_from([None, None, "spring", "autumn"]),
+            "is_standby": st.sampled_from([False, False, True]),
+            # Who comments on a Page is seldom known by the id that messages have.
+            "is_known": st.sampled_from([False, False, True]),
         }
     )
 
@@ -246,7 +250,7 @@ def told_change(happening: Happening) -> dict[str, Any]:
         label = {"id": "l1", "page_label_name": happening["label"]}
         value = {"user": {"id": person}, "action": "add", "label": label}
         return {"field": "inbox_labels", "value": value}
-    writer = account if happening["kind"] == "own_comment" else _writer(account, person)
+    writer = account if happening["kind"] == "own_comment" else writer_of(happening)
     parent = happening.get("parent")
     if account == INSTAGRAM:
         value = {
@@ -270,9 +274,16 @@ def told_change(happening: Happening) -> dict[str, Any]:
     return {"field": "feed", "value": value}
 
 
-def _writer(account: str, person: str) -> str:
-    """Return who commented: on a Page not by the id that messages have."""
-    return person if account == INSTAGRAM else f"c{person}"
+def writer_of(happening: Happening) -> str:
+    """Return who commented: on a Page as a rule not by the id that messages have."""
+    person: str = happening["person"]
+    is_person = happening["account"] == INSTAGRAM or happening.get("is_known")
+    return person if is_person else f"c{person}"
+
+
+def is_on_standby(happening: Happening) -> bool:
+    """Say whether somebody said it while another app had the thread."""
+    return happening["kind"] in SAID and bool(happening["is_standby"])
 
 
 _VERBS = {"comment": "add", "own_comment": "add", "deletion": "remove"}

@@ -13,9 +13,12 @@ from tests.support.happenings import (
     INSTAGRAM,
     NUMBER,
     OWN_APP,
+    SAID,
     Happening,
     World,
     at,
+    is_on_standby,
+    writer_of,
 )
 
 RANKS = ("sent", "failed", "delivered", "read")
@@ -30,7 +33,6 @@ NOTICES = {
 }
 """What a happening that nobody says is called in the thread."""
 OURS = ("echo", "own_echo", "own_comment")
-SAID = ("text", "media", "quick_reply", "postback")
 PAUSE = timedelta(hours=24)
 Facts = dict[Any, Any]
 
@@ -60,7 +62,7 @@ def _thread_of(each: Happening) -> Any:
     account, person = each["account"], each["person"]
     if each["kind"] != "comment":
         return (account, person, "")
-    return (account, person if account == INSTAGRAM else f"c{person}", each["post"])
+    return (account, writer_of(each), each["post"])
 
 
 def _notices(world: World) -> Facts:
@@ -149,7 +151,8 @@ def _owner(world: World, key: Any) -> Facts:
     heard = [
         at(each["tick"])
         for each in world.happenings
-        if each["kind"] in SAID and _thread_of(each) == key and since and at(each["tick"]) > since
+        if each["kind"] in SAID and not is_on_standby(each) and _thread_of(each) == key
+        if since is not None and at(each["tick"]) > since
     ]
     is_theirs = app_id not in {"", OWN_APP}
     return {

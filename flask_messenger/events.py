@@ -100,7 +100,8 @@ class OptInFact:
     """What a person agreed to be sent, or took back.
 
     Attributes:
-        reference: tells several of one type apart: a topic, a payload or a plugin's reference.
+        reference: tells several of one type apart: a topic, a title, a payload or a plugin's
+            reference.
         token: lets messages out, or links an account: a secret.
         expires_at: aware, UTC.
     """

@@ -112,7 +112,7 @@ def parse_opt_in(event: Mapping[str, Any], frame: Frame) -> Event:
 
 def _reference(said: Mapping[str, Any], type_: str) -> str:
     """Return what tells opt-ins of one type apart: Meta's name for it depends on the type."""
-    names = {PLUGIN: ("ref",), "one_time_notif_req": ("payload",)}.get(type_, ("topic",))
+    names = {PLUGIN: ("ref",), "one_time_notif_req": ("payload",)}.get(type_, ("topic", "title"))
     text = next((found for name in names if (found := as_text(said.get(name)))), "")
     return text if len(text) <= MAX_ID_LENGTH else hashlib.sha256(text.encode()).hexdigest()
 

@@ -116,6 +116,35 @@ def test_an_opt_in_beside_a_message_is_kept_too() -> None:
     assert (notice.kind, notice.is_notice, notice.opt_in is not None) == ("opt_in", True, True)
 
 
+@pytest.mark.parametrize("status", ["STOP NOTIFICATIONS", "STOP_NOTIFICATIONS", "stop"])
+@pytest.mark.parametrize(
+    ("said", "reference"),
+    [({"topic": "news", "title": "Our news"}, "news"), ({"title": "Our news"}, "Our news")],
+)
+def test_an_opt_out_is_of_the_topic_or_the_title_that_was_agreed_to(
+    said: dict[str, str], reference: str, status: str
+) -> None:
+    event = {
+        "sender": {"id": PERSON},
+        "recipient": {"id": PAGE},
+        "timestamp": T0,
+        "optin": {
+            "type": "notification_messages",
+            "notification_messages_token": "t",
+            "notification_messages_status": status,
+            **said,
+        },
+    }
+
+    (found,) = parse_entry({"id": PAGE, "messaging": [event]})
+
+    assert isinstance(found, MessageEvent)
+    assert found.kind == "opt_out"
+    assert found.opt_in is not None
+    assert (found.opt_in.reference, found.opt_in.is_active) == (reference, False)
+    assert "notification_messages_token" not in found.content
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -136,6 +136,12 @@ def test_refusal_says_what_can_be_used_and_where() -> None:
         check_source("Hi\n{% for a in b %}{% endfor %}", field="text")
 
 
+def test_variable_of_the_host_may_have_any_name() -> None:
+    values = clean_values({"self": "x", "args": "y", "first name": "z", "name": "Maya"})
+
+    assert render("Hi {{ name }}{{ args }}", values, field="text") == "Hi Mayay"
+
+
 def test_what_comes_out_is_bounded() -> None:
     source = "{{ name }}" * 40
 

@@ -130,7 +130,8 @@ def render(source: str, values: Mapping[str, Any], *, field: str) -> str:
     """
     template, _ = _read(source, field=field)
     try:
-        return _join(template.generate(**values), field=field)
+        # Not `**values`: a host may call one of them `self`.
+        return _join(template.generate(values), field=field)
     except ContentError:
         raise
     except UndefinedError as error:

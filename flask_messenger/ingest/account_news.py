@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from flask_messenger.events import AccountEvent, TemplateEvent
@@ -15,6 +15,7 @@ from flask_messenger.models import Account, Template
 from flask_messenger.models.accounts import ACTIVE, ERROR
 from flask_messenger.models.audit import AuditEntry
 from flask_messenger.models.base import RANDOM_BITS, utc_now
+from flask_messenger.models.templates import UTILITY
 from flask_messenger.models.upsert import insert_missing, match_many, update_many
 
 POLICY: Final = "policy_enforcement"
@@ -46,6 +47,8 @@ _TEMPLATES: Final = (
         _templates.c.status,
         _templates.c.status_at,
     )
+    # Spelled out in the statement, as the index of their names is of these only.
+    .where(_templates.c.kind == literal(UTILITY, literal_execute=True))
     .order_by(_templates.c.id)
     .with_for_update()
 )

@@ -594,13 +594,23 @@ def test_a_template_shows_what_meta_decided(app: Flask, factory: Factory) -> Non
         external_id="9001",
         content_kind="utility_template",
     )
+    # One of our own may be called the same: Meta has never heard of it.
+    ours = StoredTemplate(
+        workspace_id="w1",
+        account_id=account.id,
+        kind="ours",
+        name="order_update",
+        language="en_US",
+        content_kind="text",
+    )
     with system_scope("test"):
-        factory.session.add(template)
+        factory.session.add_all([template, ours])
         factory.session.commit()
 
     receive(app, "facebook", "template_status")
 
-    (found,) = rows(app, StoredTemplate)
+    assert [each.status for each in rows(app, StoredTemplate, kind="ours")] == ["ready"]
+    (found,) = rows(app, StoredTemplate, kind="utility")
     assert (found.status, found.status_reason) == ("approved", "NONE")
     assert found.status_at is not None
 

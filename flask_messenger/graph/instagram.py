@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from flask_messenger.errors import GraphError
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.pages import PageProfile
 from flask_messenger.graph.request import INSTAGRAM
@@ -76,12 +77,15 @@ def refresh_instagram_token(graph: Graph, *, token: str) -> UserToken:
 
 
 def read_instagram_me(graph: Graph, *, app: MetaApp, token: str) -> InstagramAccount:
-    """Return whose token it is."""
+    """Return whose token it is. Raises `GraphError` where Instagram does not say, either."""
     params = {"fields": ME_FIELDS}
     answer = graph.get("me", app=app, token=token, params=params, host=INSTAGRAM)
     listed = answer.get("data")
-    found = listed[0] if isinstance(listed, list) and listed else answer
+    inner = listed[0] if isinstance(listed, list) and listed else answer
+    found = inner if isinstance(inner, Mapping) else {}
     external_id = str(found.get("user_id") or found.get("id") or "")
+    if not external_id:
+        raise GraphError("Instagram does not say whose token it is.")
     username = str(found.get("username") or "")
     picture = found.get("profile_picture_url")
     return InstagramAccount(

@@ -466,6 +466,15 @@ def test_account_of_instagrams_login_is_examined_at_its_own_host(meta, make, exa
     assert "link" not in states
 
 
+@pytest.mark.parametrize("answer", [{}, {"data": ["odd"]}, {"data": {}}, {"id": None}])
+def test_instagram_that_does_not_say_whose_token_it_is(meta, make, examine, rows, answer) -> None:
+    account = make("account", channel="instagram", external_id=IG, login="instagram")
+    meta.get(f"{IG_URL}/me", json=answer)
+
+    assert examine(account)["token"]["state"] == "unknown"
+    assert rows(Account)[0].status == "active"
+
+
 @BOTH
 def test_every_account_is_checked_once_a_day(app, make, meta, rows) -> None:
     make("account", external_id=PAGE)

@@ -29,7 +29,7 @@ RUNS: Final[list[tuple[dict[str, Any], str]]] = [
             "kind": "backfill",
             "result": {"conversations": 4, "messages": 1812, "new": 1790, "skipped": 1},
         },
-        "1,812 messages, 1790 new, 4 conversations, 1 conversation could not be read",
+        "1,812 messages looked at, 1790 new, 4 conversations, 1 conversation could not be read",
     ),
     (
         {

@@ -178,5 +178,22 @@ def test_a_run_is_followed_to_its_end(site: Site, open_page: Callable[..., Page]
     expect(part.locator(".fm-run")).to_contain_text("Waiting")
     [run] = all_of(site, HistoryRun)
     site.threads.update(run, state="done", result={"conversations": 1, "messages": 2, "new": 2})
-    expect(part).to_contain_text("2 messages, 2 new, 1 conversation", timeout=10_000)
+    expect(part).to_contain_text("2 messages looked at, 2 new, 1 conversation", timeout=10_000)
     expect(part.get_by_role("button", name="Fetch history")).to_be_visible()
+
+
+def test_what_is_written_does_not_cover_the_end(site: Site, open_page: Callable[..., Page]) -> None:
+    thread = site.threads.make(*[f"Line {number}." for number in range(30)])
+    page = open_page(site, f"/messenger/inbox/{thread.id}")
+    last = page.locator(".fm-m", has_text="Line 29.")
+    first = page.locator(".fm-m", has_text="Line 0.")
+    expect(last).to_be_in_viewport(ratio=1)
+
+    page.locator("#fm-write").fill("more\n" * 12)
+
+    expect(last).to_be_in_viewport(ratio=1)
+    first.scroll_into_view_if_needed()
+    expect(last).not_to_be_in_viewport()
+    page.locator("#fm-write").fill("")
+    page.locator("#fm-write").fill("more\n" * 12)
+    expect(first).to_be_in_viewport()

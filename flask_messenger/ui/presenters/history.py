@@ -134,7 +134,7 @@ def _words(run: HistoryRun) -> str:
     parts = []
     if run.kind == BACKFILL and "messages" in result:
         parts = [
-            _counted(result["messages"], "message"),
+            f"{_counted(result['messages'], 'message')} looked at",
             f"{result.get('new', 0)} new",
             _counted(result.get("conversations", 0), "conversation"),
         ]

@@ -15,6 +15,7 @@ export function startListing(): void {
   });
   on("click", "[data-fm-person]", togglePerson);
   update();
+  one(".fm-row[aria-current]")?.scrollIntoView({ block: "nearest" });
 }
 
 function update(): void {

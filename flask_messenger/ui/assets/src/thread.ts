@@ -8,6 +8,7 @@ const KEPT_LIVE = 40;
 const SEEN_EVERY_MS = 1000;
 
 let wasAtEnd = true;
+let lastTop = 0;
 let known = new Set<string>();
 let closing = 0;
 let seeing = 0;
@@ -27,9 +28,7 @@ export function startThread(): void {
   document.addEventListener("htmx:historyRestore", opened);
   document.addEventListener("visibilitychange", markSeen);
   document.addEventListener("scroll", ({ target }) => {
-    if ((target as HTMLElement).id !== "fm-msgs") return;
-    wasAtEnd = isAtEnd();
-    if (wasAtEnd) hideNew();
+    if (target instanceof HTMLElement && target.id === "fm-msgs") scrolled(target);
   }, true);
   on("click", "#fm-new", toEnd);
   // Pictures have no height until they are here; a reader at the end stays at the end.
@@ -37,6 +36,14 @@ export function startThread(): void {
     if (target instanceof HTMLImageElement && target.closest("#fm-msgs") && wasAtEnd) toEnd();
   }, true);
   opened();
+}
+
+/** Only a way up is a reader's own: what grows below them is a picture that has come. */
+function scrolled(box: HTMLElement): void {
+  const isUp = box.scrollTop < lastTop;
+  lastTop = box.scrollTop;
+  if (isAtEnd()) hideNew();
+  else if (isUp) wasAtEnd = false;
 }
 
 /** A keyboard comes up, or what is written grows: a reader at the end stays at the end. */
@@ -115,7 +122,10 @@ function idsOnPage(): Set<string> {
 
 export function toEnd(): void {
   const box = one("#fm-msgs");
-  if (box) box.scrollTop = box.scrollHeight;
+  if (box) {
+    box.scrollTop = box.scrollHeight;
+    lastTop = box.scrollTop;
+  }
   wasAtEnd = true;
   hideNew();
 }

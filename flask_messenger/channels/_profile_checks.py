@@ -30,7 +30,7 @@ HEIGHTS: Final = ("compact", "tall", "full")
 NAMES_IN_GREETING: Final = ("user_first_name", "user_last_name", "user_full_name")
 _LOCALE: Final = re.compile(r"[a-z]{2,3}_[A-Z]{2}")
 _WORD: Final = re.compile(r"[A-Za-z_]{1,64}")
-_PLACEHOLDER: Final = re.compile(r"\{\{\s*([^}]*?)\s*\}\}")
+_PLACEHOLDER: Final = re.compile(r"\{\{([^{}]*)\}\}")
 
 
 class Trouble:
@@ -114,7 +114,7 @@ def check_greeting(value: Any, field: str, trouble: Trouble) -> Any:
     def read(given: Mapping[str, Any], place: str) -> dict[str, Any]:
         text = trouble.text(given.get("text"), f"{place}.text", most=MAX_GREETING)
         for name in _PLACEHOLDER.findall(text):
-            if name not in NAMES_IN_GREETING:
+            if name.strip() not in NAMES_IN_GREETING:
                 known = ", ".join(f"{{{{{each}}}}}" for each in NAMES_IN_GREETING)
                 trouble.add(f"{place}.text", f"Meta fills in {known} only.")
         return {"text": text}

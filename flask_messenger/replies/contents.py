@@ -12,6 +12,7 @@ from flask_messenger.replies.rendering import MAX_DEPTH, check_source, render
 MAX_CONTENT_BYTES: Final = 64 * 1024
 MAX_TEXTS: Final = 400
 """A gallery of ten cards with three buttons each has about two hundred."""
+MAX_NAME: Final = 64
 DEEPEST: Final = 4 * MAX_DEPTH
 TEXT: Final = "text"
 CONTENT: Final = "content"
@@ -85,7 +86,7 @@ def _walk(
             for key in part:
                 _check_storable(str(key))
             return {
-                key: walk(each, f"{field}.{key}" if field else str(key), depth + 1)
+                key: walk(each, f"{field}.{_name(key)}".removeprefix("."), depth + 1)
                 for key, each in part.items()
             }
         if isinstance(part, list | tuple):
@@ -98,6 +99,11 @@ def _walk(
         _check_storable(text, field=TEXT)
     changed_text = None if text is None else change(text, TEXT)
     return changed_text, walk(content, "", 0)
+
+
+def _name(key: Any) -> str:
+    """Return a key as paths have it: errors repeat it, and somebody may have chosen it."""
+    return str(key)[:MAX_NAME]
 
 
 def _check_storable(text: str, *, field: str = CONTENT) -> None:

@@ -1,5 +1,6 @@
 """The profile of an account: what each channel has, its limits, what differs, what is asked."""
 
+import time
 from typing import Any
 
 import pytest
@@ -265,3 +266,11 @@ def test_button_is_set_before_the_menu_that_needs_it() -> None:
 )
 def test_answer_of_meta_is_read_leniently(body: dict[str, Any], live: dict[str, Any]) -> None:
     assert MESSENGER_PROFILE.from_answer(body) == live
+
+
+def test_endless_placeholder_costs_no_time() -> None:
+    greeting = [{"locale": "default", "text": "{{" + " " * 2_000}]
+    began = time.process_time()
+
+    assert wrong(MESSENGER_PROFILE, {"greeting": greeting}) == ["greeting[0].text"]
+    assert time.process_time() - began < 3  # of the processor: a busy machine changes nothing

@@ -149,6 +149,7 @@ REFUSED_TEMPLATES: list[tuple[dict[str, Any], str]] = [
     ({"text": None, "content_kind": "media", "content": {"a": 1}}, "type"),
     ({"content_kind": "nonsense"}, "content_kind"),
     ({"content": {"a": [{"b": "{{ 2**9 }}"}]}}, "a[0].b"),
+    ({"content": {"a" * 5_000: {"b": "{{ 2**9 }}"}}}, "a" * 64 + ".b"),
     ({"content": {"a": ["x"] * 401}}, "content"),
     ({"content": {"a": "x" * 70_000}}, "content"),
     ({"text": "{{ name }}", "content": {"a": float("inf")}}, "content"),

@@ -44,6 +44,8 @@ from flask_messenger.state import MessengerState, state_of
 logger = logging.getLogger(__name__)
 
 NEWEST = 20
+LATELY = timedelta(days=7)
+"""How long a refused reply tells how things are: what it was for may have been mended since."""
 ENDING = ("expiry", "data_access")
 WEBHOOK_PATH = "/webhooks/meta"
 
@@ -201,7 +203,11 @@ def _read_evidence(session: Session, settings: Settings, account: Account) -> Ev
     ]
     last_error = session.scalar(
         select(Message.error_slug)
-        .where(Message.conversation_id.in_([row[0] for row in newest]), Message.status == FAILED)
+        .where(
+            Message.conversation_id.in_([row[0] for row in newest]),
+            Message.status == FAILED,
+            Message.sent_at > now - LATELY,
+        )
         .order_by(Message.id.desc())
         .limit(1)
     )

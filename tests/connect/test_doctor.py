@@ -309,8 +309,9 @@ def test_threads_that_another_app_has_are_counted(meta, make, page_account, exam
     assert (found["state"], "1 of the newest 3" in found["says"]) == ("note", True)
 
 
-def test_app_that_meta_did_not_approve_shows_in_a_refused_reply(
-    meta, make, page_account, examine
+@pytest.mark.parametrize(("days", "state"), [(1, "wrong"), (8, "ok")])
+def test_app_that_meta_did_not_approve_shows_in_a_refused_reply_of_late(
+    meta, make, page_account, examine, days, state
 ) -> None:
     make(
         "message",
@@ -318,10 +319,11 @@ def test_app_that_meta_did_not_approve_shows_in_a_refused_reply(
         direction="outbound",
         status="failed",
         error_slug="graph_app_not_approved",
+        sent_at=utc_now() - timedelta(days=days),
     )
     answers(meta)
 
-    assert examine(page_account)["app"]["state"] == "wrong"
+    assert examine(page_account)["app"]["state"] == state
 
 
 @BOTH

@@ -28,8 +28,9 @@ WEBHOOK_MAY_COME: Final = timedelta(hours=1)
 """How long a message that was sent while we were connected is left to its webhook."""
 DOUBT: Final = timedelta(minutes=10)
 """How far apart a message of ours that got no answer, and what Meta has of it, may be."""
-TERMS: Final = Terms(bot_pause=timedelta(0))
-"""Meta does not say which app wrote: who answered pauses no bot."""
+TERMS: Final = Terms(bot_pause=timedelta(0), is_told_to_us=False)
+"""Meta does not say which app wrote: who answered pauses no bot. Nor does it say whose the thread
+was: what is read ends no other app's hold on it."""
 
 _messages: Final = Message.__table__
 _KNOWN: Final = select(_messages.c.external_id)

@@ -41,12 +41,14 @@ class Terms:
         app_ids: per app the ids that Meta gives it: what they send is ours.
         bot_pause: how long bots are quiet after a person answered from elsewhere.
         keys: seals what Meta tells us in confidence; None where that is not kept.
+        is_told_to_us: whether Meta told it to us as to who has the thread, unless it is marked.
     """
 
     speaks_for: Mapping[str, frozenset[str]] = field(default_factory=dict)
     app_ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bot_pause: timedelta = ONE_DAY
     keys: KeyRing | None = field(default=None, repr=False)
+    is_told_to_us: bool = True
 
 
 NO_TERMS: Final = Terms()

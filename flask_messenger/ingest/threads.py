@@ -73,7 +73,7 @@ def note_threads(session: Session, batch: Batch, people: People, terms: Terms) -
     touches = _touches(batch, people)
     owners = _owners(batch, people, terms)
     released: set[uuid.UUID] = set()
-    taken = _heard_in(batch, people, terms)
+    taken = _heard_in(batch, people, terms) if terms.is_told_to_us else set()
     rows: list[dict[str, Any]] = []
     for row in match_many(session, _SAID, (_conversations.c.id,), {*touches, *owners}):
         before = {name: getattr(row, name) for name in _NAMES}

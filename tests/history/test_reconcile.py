@@ -43,6 +43,19 @@ def test_missing_message_of_the_last_day_is_put_right(past: Past, factory: Facto
     assert all(each.announced_at for each in rows(past.app, Message))
 
 
+def test_what_is_read_does_not_say_whose_a_thread_is(past: Past, factory: Factory) -> None:
+    person = factory.identity(past.page, external_id=PERSON)
+    theirs = {"thread_owner_app_id": "151", "thread_owner_at": utc_now() - timedelta(hours=7)}
+    factory.conversation(past.page, person, **theirs)
+    past.lists("t_1")
+    past.has("t_1", said("m_2", "Told to whoever had it", hours=5))
+
+    past.reconcile()
+
+    assert [each.external_id for each in rows(past.app, Message)] == ["m_2"]
+    assert [each.thread_owner_until for each in rows(past.app, Conversation)] == [None]
+
+
 def test_account_is_compared_once_a_night(past: Past) -> None:
     now = utc_now().replace(hour=3, minute=0)
     with system_scope("test"):

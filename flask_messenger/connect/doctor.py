@@ -37,6 +37,8 @@ from flask_messenger.models import Account, Conversation, Message
 from flask_messenger.models.accounts import DISCONNECTED, NEEDS_REAUTH
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.messages import FAILED
+from flask_messenger.outbox.circumstances import our_app_ids
+from flask_messenger.outbox.ownership import THEIRS, control_of
 from flask_messenger.settings import Settings
 from flask_messenger.signals import account_expiring
 from flask_messenger.state import MessengerState, state_of
@@ -184,10 +186,15 @@ def _case(
 
 
 def _read_evidence(session: Session, settings: Settings, account: Account) -> Evidence:
-    app = settings.apps.get(account.app_name)
-    ours = {app.app_id, app.instagram_app_id} if app else set()
+    ours = our_app_ids(settings.apps, account.app_name)
     newest = session.execute(
-        select(Conversation.id, Conversation.thread_owner_app_id, Conversation.thread_owner_until)
+        select(
+            Conversation.id,
+            Conversation.thread_owner_app_id,
+            Conversation.thread_owner_until,
+            Conversation.thread_owner_at,
+            Conversation.last_inbound_at,
+        )
         .where(
             Conversation.workspace_id == account.workspace_id,
             Conversation.account_id == account.id,
@@ -196,11 +203,18 @@ def _read_evidence(session: Session, settings: Settings, account: Account) -> Ev
         .limit(NEWEST)
     ).all()
     now = utc_now()
-    others = [
-        owner
-        for _, owner, until in newest
-        if owner and owner not in ours and (until is None or until > now)
+    controls = [
+        control_of(
+            app_id=row.thread_owner_app_id,
+            until=row.thread_owner_until,
+            noted_at=row.thread_owner_at,
+            last_inbound_at=row.last_inbound_at,
+            our_app_ids=ours,
+            now=now,
+        )
+        for row in newest
     ]
+    others = [each for each in controls if each.owner == THEIRS]
     last_error = session.scalar(
         select(Message.error_slug)
         .where(

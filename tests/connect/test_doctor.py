@@ -300,13 +300,20 @@ def test_kept_findings_are_shown_without_asking(meta, page_account, examine) -> 
 
 @BOTH
 def test_threads_that_another_app_has_are_counted(meta, make, page_account, examine) -> None:
-    for owner in ("777", APP_ID, None):
-        make("conversation", page_account, thread_owner_app_id=owner)
+    ago = timedelta(days=2)  # control has ended since, though nobody told
+    for owner, noted_at in (
+        ("777", utc_now()),
+        ("777", utc_now() - ago),
+        (APP_ID, utc_now()),
+        (None, None),
+    ):
+        values = {"thread_owner_app_id": owner, "thread_owner_at": noted_at}
+        make("conversation", page_account, **values)
     answers(meta)
 
     found = examine(page_account)["routing"]
 
-    assert (found["state"], "1 of the newest 3" in found["says"]) == ("note", True)
+    assert (found["state"], "1 of the newest 4" in found["says"]) == ("note", True)
 
 
 @pytest.mark.parametrize(("days", "state"), [(1, "wrong"), (8, "ok")])

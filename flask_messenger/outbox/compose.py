@@ -53,6 +53,8 @@ REFUSE: Final = "refuse"
 DEGRADE: Final = "degrade"
 """What becomes of content that a channel does not have: an error, or the next best thing."""
 
+MOST_MESSAGES: Final = 50
+"""Far more than a template or a long text becomes; a book is not cut into two thousand."""
 MAX_KEY_LENGTH: Final = 255
 CONTENT: Final = "content"
 LONGEST_AHEAD: Final = timedelta(days=365)
@@ -204,6 +206,11 @@ def _carried(
     if on_unsupported != DEGRADE:
         return (content,), ()
     degraded = channel.degrade(content)
+    if len(degraded.contents) > MOST_MESSAGES:
+        message = (
+            f"This would become {len(degraded.contents)} messages; at most {MOST_MESSAGES} go."
+        )
+        raise ContentError(message, field="content")
     return degraded.contents, degraded.notes
 
 

@@ -310,6 +310,13 @@ def test_degraded_content_says_what_was_changed_and_keeps_its_order(instagram, m
     assert len(meta.asked) == len(ids)
 
 
+def test_nobody_is_sent_a_thousand_messages_by_one_request(instagram, meta):
+    with pytest.raises(ContentError, match="messages; at most"):
+        instagram.compose("word " * 20_000, on_unsupported="degrade")
+
+    assert meta.asked == []
+
+
 def test_reaction_is_not_a_message(talk):
     with pytest.raises(ContentError, match="react"):
         send(talk, {"kind": "reaction", "message_external_id": "m_1", "emoji": "x"})

@@ -124,6 +124,7 @@ def test_bodies_that_may_be_left_out_say_so(document: dict[str, Any]) -> None:
     assert required == {
         "applyProfile": True,
         "changeConversation": True,
+        "changeHistory": True,
         "changePersona": True,
         "changeSavedReply": True,
         "changeSettings": True,

@@ -127,7 +127,9 @@ def test_enter_sends_and_shift_enter_breaks_the_line(
 
     box.press_sequentially("One")
     box.press("Shift+Enter")
+    expect(box).to_have_value("One\n")
     box.press_sequentially("Two")
+    expect(box).to_have_value("One\nTwo")
     box.press("Enter")
     callback.wait(lambda got: len(got.events()) == 2)
 

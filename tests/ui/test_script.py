@@ -135,7 +135,7 @@ def test_the_composer_closes_by_itself(site: Site, open_page: Callable[..., Page
     expect(page.locator("#fm-composer")).to_contain_text("1 m to reply")
 
     expect(page.locator("#fm-closed")).to_contain_text(
-        "The 24 hours to reply are over.", timeout=8 * SECOND
+        "The 24 hours to reply are over.", timeout=30 * SECOND
     )
     expect(page.locator("#fm-closed textarea")).to_be_disabled()
 

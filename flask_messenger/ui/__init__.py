@@ -21,6 +21,7 @@ from flask_messenger.ui import (
     saved_replies,
     sending,
     settings,
+    template_library,
     utility_templates,
 )
 from flask_messenger.ui.blueprint import bp
@@ -47,5 +48,6 @@ __all__ = [
     "saved_replies",
     "sending",
     "settings",
+    "template_library",
     "utility_templates",
 ]

@@ -36,7 +36,7 @@ def propose_template() -> ResponseReturnValue:
     draft = read_proposal(request.form)
     session = state().db.session
     try:
-        account_id, proposal = _chosen(draft), proposal_of(draft)
+        account_id, proposal = able_account_id(draft.account_id), proposal_of(draft)
         session.rollback()
         create_utility_template(
             current_application(), tenant=tenant, account_id=account_id, proposal=proposal
@@ -62,7 +62,7 @@ def read_templates(account_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("messenger_ui.templates", notice="read"), code=303)
 
 
-def _able() -> list[Account]:
+def able_accounts() -> list[Account]:
     """Return the accounts whose channel has such templates."""
     tenant = require_permission("settings")
     rows = list_accounts(state().db.session, tenant=tenant)
@@ -70,13 +70,18 @@ def _able() -> list[Account]:
     return [row.account for row in rows if row.account.channel in able]
 
 
-def _chosen(draft: ProposalDraft) -> uuid.UUID:
-    for each in _able():
-        if str(each.id) == draft.account_id:
+def able_account_id(text: str) -> uuid.UUID:
+    """Return the id of such an account.
+
+    Raises:
+        InvalidRequestError: the person sees none of this id.
+    """
+    for each in able_accounts():
+        if str(each.id) == text:
             return each.id
     raise InvalidRequestError("Choose an account.", field="account_id")
 
 
 def _show(draft: ProposalDraft, *, problem: str = "") -> str:
-    view = proposal_page(draft, _able(), current_reader(), problem=problem)
+    view = proposal_page(draft, able_accounts(), current_reader(), problem=problem)
     return render_template("messenger/propose_template.html", fm_view=view)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from flask import Flask, abort, render_template
 
+from flask_messenger.graph.page_templates import LibraryTemplate
 from flask_messenger.hooks import Hooks, Tenant
 from flask_messenger.models import Account, Persona
 from flask_messenger.replies.samples import fill_with_samples
@@ -38,6 +39,7 @@ from flask_messenger.ui.presenters.inbox import (
     ThreadView,
     WarningView,
 )
+from flask_messenger.ui.presenters.library import Search, library_page
 from flask_messenger.ui.presenters.messages import days_of
 from flask_messenger.ui.presenters.people import Avatar
 from flask_messenger.ui.presenters.personas import PersonaDraft, personas_view
@@ -619,6 +621,21 @@ PROPOSAL = proposal_page(
     ProposalDraft(), [], READER, problem="A name has lower case letters, digits and underscores."
 )
 
+LIBRARY = library_page(
+    Search(account_id="1", words="order"),
+    [
+        LibraryTemplate(
+            name="order_pick_up",
+            language="en",
+            category="UTILITY",
+            body="Order {{1}} can be picked up.",
+            raw={},
+        )
+    ],
+    [],
+    READER,
+)
+
 
 def _editor(kind: str) -> EditorView:
     """Return the editor of a template with something in every part."""
@@ -697,6 +714,7 @@ STATES_BY_NAME: dict[str, tuple[str, Any]] = {
     "template-buttons": ("template.html", _editor(drafts.BUTTONS)),
     "template-cards": ("template.html", _editor(drafts.CARDS)),
     "propose-template": ("propose_template.html", PROPOSAL),
+    "template-library": ("template_library.html", LIBRARY),
     "choose-pages": ("choose_pages.html", CHOICE),
     "deletion": ("deletion_status.html", DELETION),
     "problem": ("problem.html", PROBLEM),

@@ -403,4 +403,4 @@ def test_instagram_can_be_connected_with_and_without_a_page(browser: Browser) ->
     page = browser.get("/settings").text
 
     assert '<input type="hidden" name="channel" value="instagram">' in page
-    assert 'name="login" value="instagram">Without a Page' in page
+    assert 'name="login" value="instagram">Without a Facebook Page' in page

@@ -318,3 +318,45 @@ def test_what_meta_or_we_refuse_stays_in_the_proposal(browser: Browser, factory:
     assert "A name has lower case letters" in words_of(ours.text)
     assert 'role="alert"' in away.text
     assert kept(factory) == []
+
+
+@responses.activate
+def test_one_of_metas_own_is_found_and_taken_over(browser: Browser, factory: Factory) -> None:
+    account = factory.account(external_id="777", name="Iron Gym")
+    page = f"{PAGE}/library"
+    found = {"name": "order_pick_up", "language": "en", "body": "Order {{1}} is ready."}
+    responses.get(f"{GRAPH_URL}/v25.0/message_template_library", json={"data": [found]})
+    taken = {"name": "pick_up", "language": "en", "components": [{"type": "BODY", "text": "Hi"}]}
+    responses.post(AT_META, json={"id": "55", "status": "APPROVED", "category": "UTILITY"})
+    responses.get(AT_META, json={"data": [{"id": "55", "status": "APPROVED", **taken}]})
+    assert "Look" in browser.read(page)
+
+    words = browser.read(page, query_string={"account_id": str(account.id), "words": "order"})
+
+    assert "order_pick_up Order {{1}} is ready. en" in words
+    data = {"account_id": str(account.id), "library_name": "order_pick_up", "language": "en"}
+    assert browser.post(page, data={**data, "name": "pick_up"}).status_code == 303
+    [row] = kept(factory)
+    assert (row.name, row.status, row.text) == ("pick_up", "approved", "Hi")
+
+
+@responses.activate
+def test_what_the_library_refuses_is_said(browser: Browser, factory: Factory) -> None:
+    account = factory.account(external_id="777")
+    page = f"{PAGE}/library"
+    down = {"error": {"code": 2, "message": "down"}}
+    responses.get(f"{GRAPH_URL}/v25.0/message_template_library", json=down, status=500)
+    responses.post(AT_META, json=down, status=500)
+    mine = {"account_id": str(account.id), "language": "en", "library_name": "x"}
+
+    answers = [
+        browser.get(page, query_string={"account_id": str(account.id)}),
+        browser.get(page, query_string={"account_id": "1"}),
+        browser.post(page, data={**mine, "name": "x"}),
+        browser.post(page, data={**mine, "name": "Not a name"}),
+        browser.post(page, data={**mine, "account_id": "1"}),
+    ]
+
+    assert [each.status_code for each in answers] == [502, 422, 502, 422, 422]
+    assert all('role="alert"' in each.text for each in answers)
+    assert kept(factory) == []

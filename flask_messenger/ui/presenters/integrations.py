@@ -93,7 +93,7 @@ def channel_view(
         connect_fields=[("channel", channel.name)],
         connect_label=f"Connect {channel.title.split()[0]} {word}",
         other_login=BY_INSTAGRAM if _has_other_login(channel, settings) else "",
-        other_label="Without a Page" if _has_other_login(channel, settings) else "",
+        other_label="Without a Facebook Page" if _has_other_login(channel, settings) else "",
         locations=location_choices(reader, None),
         nothing=_nothing(reader, word),
     )

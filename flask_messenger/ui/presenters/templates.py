@@ -78,6 +78,7 @@ class TemplatesPage:
     utility: Sequence[TemplateRow]
     read_urls: Sequence[tuple[str, str]]
     propose_url: str | None
+    library_url: str = ""
     back_url: str
     notices: Sequence[Notice] = ()
     problem: str = ""
@@ -157,6 +158,7 @@ def templates_page(
             for each in able
         ],
         propose_url=reader.link("messenger_ui.new_proposal") if able else None,
+        library_url=reader.link("messenger_ui.template_library"),
         back_url=reader.link("messenger_ui.settings"),
         notices=[known] if known else [],
         problem=problem,

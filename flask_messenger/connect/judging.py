@@ -49,6 +49,9 @@ def judge(case: Case) -> list[Finding]:
         findings += judge_link(case, case.told)
         findings += judge_routing(case, case.told)
         findings += judge_access(case.told)
+    elif case.told is not None and not case.told.is_dead:
+        # Meta could not be asked: an end that it named before comes all the same.
+        findings += [each for each in _judge_ends(case) if each.state != OK]
     findings += judge_traffic(case)
     return findings
 

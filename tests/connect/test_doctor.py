@@ -242,6 +242,26 @@ def test_account_that_meta_blocked_says_so(meta, make, examine) -> None:
     assert "appeal" in found["mend"]
 
 
+def test_end_that_is_known_is_warned_of_though_meta_could_not_be_asked(
+    app, meta, make, examine
+) -> None:
+    ends = int((utc_now() + timedelta(days=5)).timestamp())
+    account = make("account", external_id=PAGE)
+    answers(meta, expires_at=ends)
+    told = []
+
+    def listen(_sender, **arguments):
+        told.append(arguments["reason"])
+
+    with signals.account_expiring.connected_to(listen, sender=app):
+        examine(account)
+        meta.replace("GET", f"{URL}/debug_token", body=requests.ConnectionError("away"))
+        found = examine(account)
+
+    assert (found["token"]["state"], found["expiry"]["state"]) == ("unknown", "soon")
+    assert told == ["expiry"]
+
+
 def test_one_question_that_fails_leaves_the_others_answered(meta, page_account, examine) -> None:
     answers(meta)
     meta.remove("GET", f"{URL}/{APP_ID}/permissions")

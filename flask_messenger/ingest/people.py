@@ -133,12 +133,16 @@ def _people_of(authors: Mapping[ThreadKey, Newcomer]) -> dict[PersonKey, Newcome
     """
     people: dict[PersonKey, Newcomer] = {}
     for (account_id, external_id, _), each in authors.items():
-        before = people.get((account_id, external_id), each)
-        fuller = max(before, each, key=_names)
-        kind = max(before.author.kind, each.author.kind, key=KINDS.index)
-        author = replace(fuller.author, kind=kind)
-        people[account_id, external_id] = replace(fuller, author=author)
+        before = people.get((account_id, external_id))
+        people[account_id, external_id] = each if before is None else _together(before, each)
     return people
+
+
+def _together(first: Newcomer, second: Newcomer) -> Newcomer:
+    """Return what says most of one who wrote in two places."""
+    fuller = max(first, second, key=_names)
+    kind = max(first.author.kind, second.author.kind, key=KINDS.index)
+    return replace(fuller, author=replace(fuller.author, kind=kind))
 
 
 def _names(newcomer: Newcomer) -> tuple[str, str]:

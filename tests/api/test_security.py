@@ -1,8 +1,9 @@
 """Who gets in, forged requests, and errors of every kind as problems."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask, session
@@ -15,6 +16,12 @@ from flask_messenger.state import state_of
 from tests.api.conftest import API, Api
 from tests.support.app import Host
 
+UNKNOWN = UUID(int=7)
+SIGNED_BY_META = {
+    "messenger_webhook.receive",
+    "messenger_integrations.post_deauthorize",
+    "messenger_integrations.post_data_deletion",
+}
 ROUTES = [
     ("GET", "/accounts"),
     ("GET", "/conversations"),
@@ -48,6 +55,32 @@ def test_nobody_gets_in_unless_signed_in(api: Api, method: str, path: str) -> No
     assert answer.mimetype == "application/problem+json"
     assert answer.json["type"].endswith("#problem-not_signed_in")
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def changing_routes(app: Flask) -> Iterator[tuple[str, str]]:
+    """Yield method and address of all routes of ours that change something, whatever their ids."""
+    for rule in app.url_map.iter_rules():
+        if not rule.endpoint.startswith("messenger_") or rule.endpoint in SIGNED_BY_META:
+            continue
+        values = {name: UNKNOWN if name.endswith("_id") else "x" for name in rule.arguments}
+        for method in sorted((rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}):
+            with app.test_request_context():
+                yield method, app.url_map.bind("localhost").build(rule.endpoint, values, method)
+
+
+@pytest.mark.databases("sqlite")
+def test_every_change_needs_somebody_and_a_token(new_app: Callable[..., Flask]) -> None:
+    app = with_csrf(new_app)
+    found = list(changing_routes(app))
+    forged: dict[str, Any] = {"data": {"a": "b"}, "headers": {"Origin": "https://evil.example"}}
+
+    strangers = {path: Api(app).call(method, path).status_code for method, path in found}
+    app.extensions["host"].sign_in()
+    others = {path: Api(app).call(method, path, **forged).status_code for method, path in found}
+
+    assert len(found) > 60
+    assert {path: status for path, status in strangers.items() if status != 401} == {}
+    assert {path: status for path, status in others.items() if status != 403} == {}
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-CSRFToken": "x"}, {"X-CSRFToken": ""}])

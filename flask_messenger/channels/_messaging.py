@@ -74,7 +74,7 @@ EVENT_KEYS: Final = (
     "game_play",
 )
 
-BESIDE: Final = frozenset({"optin"})
+BESIDE: Final = ("optin",)
 """Keys that say something more of an event which is another one already."""
 
 EMOJI_OF: Final = {
@@ -195,11 +195,11 @@ def _alias(event: Mapping[str, Any], account: str) -> str | None:
 
 
 def _parse_event(event: Mapping[str, Any], frame: Frame) -> Sequence[Event]:
-    keys = [key for key in EVENT_KEYS if isinstance(event.get(key), Mapping)]
-    if not keys:
+    first = next((key for key in EVENT_KEYS if isinstance(event.get(key), Mapping)), None)
+    if first is None:
         return [frame.unhandled(_unknown_kind(event))]
-    said = keys[:1] + [key for key in keys[1:] if key in BESIDE]
-    return [PARSERS[key](event, frame) for key in said]
+    beside = (key for key in BESIDE if key != first and isinstance(event.get(key), Mapping))
+    return [PARSERS[key](event, frame) for key in (first, *beside)]
 
 
 def _unknown_kind(event: Mapping[str, Any]) -> str:

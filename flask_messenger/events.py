@@ -49,6 +49,9 @@ NOTICE_KINDS: Final = (
 STANDBY: Final = "standby"
 """The mark, in a message's content, of what was heard while another app had the thread."""
 
+UNNAMED: Final = "0"
+"""Stands for "another app" where Meta does not say whose a thread is."""
+
 REMOTE: Final = "remote"
 PENDING: Final = "pending"
 REFUSED: Final = "refused"

@@ -10,7 +10,9 @@ from flask_messenger.channels._frame import Frame, clean_content
 from flask_messenger.channels._reading import as_id, as_list, as_mapping, as_text, clean_json
 from flask_messenger.events import PENDING, REFUSED, REMOTE, STANDBY, ReceivedAttachment
 
-FETCHED: Final = frozenset({"audio", "file", "image", "media", "sticker", "video"})
+FETCHED: Final = frozenset(
+    {"animated_image", "audio", "file", "image", "media", "sticker", "video"}
+)
 """Types of attachments that are a file of the sender's: kept before Meta's address of it ends."""
 FORBIDDEN: Final = frozenset({"ephemeral", "ig_story", "story", "story_mention", "story_reply"})
 """Types that Meta's terms do not let anybody keep: they end when their owner, or a day, says so.

@@ -26,6 +26,7 @@ from flask_messenger.channels._reading import (
     clean_json,
 )
 from flask_messenger.events import (
+    UNNAMED,
     USER_REF,
     AccountEvent,
     Author,
@@ -147,8 +148,11 @@ def parse_thread_control(key: str, kind: str, event: Mapping[str, Any], frame: F
     content = clean_content(
         **{name: _app_id(said.get(name)) for name in names}, metadata=as_text(said.get("metadata"))
     )
-    is_asked = key == "request_thread_control"
-    owner = None if is_asked else OwnerFact(app_id=_app_id(said.get("new_owner_app_id")))
+    owner = None
+    if key != "request_thread_control":
+        # Who loses a thread is not always told to whom: whoever took it has it all the same.
+        unnamed = UNNAMED if key == "take_thread_control" else None
+        owner = OwnerFact(app_id=_app_id(said.get("new_owner_app_id")) or unnamed)
     return _notice(event, frame, key=key, kind=kind, content=content, owner=owner)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.channels.sending import Recipient
 from flask_messenger.errors import InvalidRequestError
+from flask_messenger.events import UNNAMED
 from flask_messenger.graph import routing as edges
 from flask_messenger.hooks import Tenant
 from flask_messenger.inbox.actions import ConversationUpdate
@@ -23,7 +24,7 @@ from flask_messenger.outbox.circumstances import our_app_ids
 from flask_messenger.outbox.holds import release_held
 from flask_messenger.outbox.lane import lock_conversation
 from flask_messenger.outbox.line import Line, open_line
-from flask_messenger.outbox.ownership import THEIRS, UNNAMED, Control
+from flask_messenger.outbox.ownership import THEIRS, Control
 from flask_messenger.outbox.threads import Thread, find_thread
 from flask_messenger.state import MessengerState, state_of
 

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from flask_messenger.channels.sending import PASS, ThreadControl
 from flask_messenger.errors import ThreadTakenError
+from flask_messenger.events import UNNAMED
 from flask_messenger.models import Conversation, Message
 from flask_messenger.models.messages import QUEUED
 from flask_messenger.outbox.lane import Dispatch
-from flask_messenger.outbox.ownership import UNNAMED
 
 HELD: Final = ThreadTakenError.slug
 HELD_WAIT: Final = timedelta(minutes=5)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from flask_messenger.events import UNNAMED
+
 OURS: Final = "ours"
 THEIRS: Final = "theirs"
 FREE: Final = "free"
@@ -16,9 +18,6 @@ FREE: Final = "free"
 PAGE_INBOX: Final = "263902037430900"
 INSTAGRAM_INBOX: Final = "1217981644879628"
 LEAD_AUTOMATION: Final = "413038776280800"
-UNNAMED: Final = "0"
-"""Stands for "another app" where Meta refuses a message and does not say whose the thread is."""
-
 NAMES: Final[Mapping[str, str]] = {
     PAGE_INBOX: "the Page's inbox at Meta",
     INSTAGRAM_INBOX: "Instagram's own inbox",

@@ -8,10 +8,12 @@ import pytest
 from flask_messenger.channels._messaging import INSTAGRAM, MESSENGER, parse_entry
 from flask_messenger.channels._reading import as_time
 from flask_messenger.events import (
+    UNNAMED,
     DeletionEvent,
     EditEvent,
     Event,
     MessageEvent,
+    OwnerFact,
     UnhandledEvent,
 )
 from tests.support.meta import T0
@@ -114,6 +116,32 @@ def test_an_opt_in_beside_a_message_is_kept_too() -> None:
     assert isinstance(notice, MessageEvent)
     assert (message.kind, message.content["referral"]) == ("text", {"ref": "spring"})
     assert (notice.kind, notice.is_notice, notice.opt_in is not None) == ("opt_in", True, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "new_owner", "owner"),
+    [
+        ("pass_thread_control", 151, "151"),
+        ("pass_thread_control", None, None),
+        ("pass_thread_control", "null", None),
+        ("take_thread_control", "151", "151"),
+        ("take_thread_control", None, UNNAMED),
+    ],
+)
+def test_whoever_took_a_thread_has_it_though_nobody_is_named(
+    key: str, new_owner: Any, owner: str | None
+) -> None:
+    event = {
+        "sender": {"id": PERSON},
+        "recipient": {"id": PAGE},
+        "timestamp": T0,
+        key: {"previous_owner_app_id": "4242", "new_owner_app_id": new_owner},
+    }
+
+    (found,) = parse_entry({"id": PAGE, "messaging": [event]})
+
+    assert isinstance(found, MessageEvent)
+    assert found.owner == OwnerFact(app_id=owner)
 
 
 @pytest.mark.parametrize("status", ["STOP NOTIFICATIONS", "STOP_NOTIFICATIONS", "stop"])

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from flask_messenger.channels.sending import ThreadControl
+from flask_messenger.events import UNNAMED
 from flask_messenger.models import Conversation, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.outbox.extras import Extras
 from flask_messenger.outbox.holds import release_held
-from flask_messenger.outbox.ownership import PAGE_INBOX, UNNAMED
+from flask_messenger.outbox.ownership import PAGE_INBOX
 from flask_messenger.tenancy import system_scope
 
 

@@ -36,6 +36,7 @@ class Draft:
     Attributes:
         kind: as it is stored; of a public answer `comment`, else the content's.
         private_reply_to: Meta's id of the comment or post that it answers in private.
+        message_id: of the row that it was made from; None where there is none yet.
     """
 
     content: Content
@@ -43,6 +44,7 @@ class Draft:
     extras: Extras = NOTHING
     reply_to_external_id: str | None = None
     private_reply_to: str | None = None
+    message_id: uuid.UUID | None = None
 
     @classmethod
     def of_message(cls, message: Message) -> "Draft":
@@ -57,6 +59,7 @@ class Draft:
             extras=Extras.stored_in(message.content),
             reply_to_external_id=message.reply_to_external_id,
             private_reply_to=message.private_reply_to,
+            message_id=message.id,
         )
 
     @property
@@ -126,6 +129,8 @@ def check_is_first(session: Session, thread: Thread, draft: Draft) -> None:
         Message.private_reply_to == draft.private_reply_to,
         Message.status.not_in(WITHDRAWN),
     )
+    if draft.message_id is not None:
+        statement = statement.where(Message.id != draft.message_id)
     if session.scalars(statement.limit(1)).one_or_none() is not None:
         raise ConflictError(ONCE)
 

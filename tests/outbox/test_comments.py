@@ -19,6 +19,7 @@ from flask_messenger.outbox.reconcile import retry_message
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope, workspace_scope
 from tests.outbox.conftest import READ_TIMEOUT, Talk
+from tests.outbox.test_reconcile import decide
 from tests.support.app import GRAPH_URL
 from tests.support.ingest import rows
 
@@ -240,6 +241,19 @@ def test_failed_private_reply_leaves_the_comment_free(post, meta):
     post.run()
 
     assert len(meta.asked) == 2
+
+
+def test_private_reply_that_nobody_answered_for_can_be_tried_again(post, meta):
+    message_id = post.reply()
+    meta.fail(READ_TIMEOUT)
+    post.run()
+    post.change(Message, message_id, status="unknown", sending_since=None)
+
+    decide(post, "retry_message", message_id)
+    post.run()
+
+    assert len(meta.asked) == 2
+    assert post.states(message_id) == ["sent"]
 
 
 @pytest.mark.databases("postgresql")

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from flask_messenger.channels.sending import Recipient
-from flask_messenger.errors import InvalidRequestError
+from flask_messenger.errors import InvalidRequestError, ThreadTakenError
 from flask_messenger.events import UNNAMED
 from flask_messenger.graph import routing as edges
 from flask_messenger.hooks import Tenant
@@ -245,8 +245,23 @@ def _change(
         recipient=Recipient(id=thread.identity.external_id),
         **fields,
     )
-    edges.change_thread_control(line.graph, app=line.app, token=line.token, request=request)
+    try:
+        edges.change_thread_control(line.graph, app=line.app, token=line.token, request=request)
+    except ThreadTakenError:
+        ours = our_app_ids(state_of(app).settings.apps, thread.account.app_name)
+        _write(app, tenant, conversation_id, READ, _not_ours(ours), now=now, is_told=False)
+        raise
     return _write(app, tenant, conversation_id, change, note, now=now)
+
+
+def _not_ours(our_ids: frozenset[str]) -> Note:
+    """Return what writes down that a thread is not ours, whose it may be."""
+
+    def note(thread: Thread, at: datetime) -> None:
+        if thread.conversation.thread_owner_app_id in our_ids:
+            _set_owner(thread, "", at=at)
+
+    return note
 
 
 def _open(app: Flask, tenant: Tenant, conversation_id: uuid.UUID) -> tuple[Thread, Line]:

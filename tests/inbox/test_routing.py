@@ -13,6 +13,7 @@ from flask_messenger.errors import (
     InvalidRequestError,
     MissingPermissionError,
     NotFoundError,
+    ThreadTakenError,
     TierError,
 )
 from flask_messenger.hooks import Tenant
@@ -219,6 +220,25 @@ def test_refusal_of_meta_changes_nothing(thread, edges):
 
     assert thread.now().thread_owner_app_id is None
     assert rows(thread.app, AuditEntry) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "values"),
+    [
+        (routing.release_control, {}),
+        (routing.extend_control, {"seconds": 60}),
+        (routing.pass_control, {"app_id": "77"}),
+    ],
+)
+def test_who_is_not_the_owner_learns_it_and_hands_nothing_over(thread, edges, act, values):
+    thread.do(routing.take_control)
+    edges.refusal = {"code": 10, "error_subcode": 2018300, "message": "no"}
+
+    with pytest.raises(ThreadTakenError):
+        thread.do(act, **values)
+
+    assert thread.now().thread_owner_app_id == ""
+    assert [each.action for each in rows(thread.app, AuditEntry)] == ["thread_taken"]
 
 
 def test_thread_of_others_does_not_exist(thread):

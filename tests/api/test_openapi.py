@@ -11,6 +11,8 @@ from flask import Flask
 from tests.api.conftest import Api
 from tests.support.app import Host
 
+pytestmark = pytest.mark.databases("postgresql")
+
 UNDOCUMENTED = {
     "messenger_api.show_docs",
     "messenger_api.show_document",

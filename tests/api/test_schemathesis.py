@@ -26,7 +26,7 @@ from tests.support.app import ALL_PERMISSIONS, Factory
 
 TOKEN = "Bearer of-a-program"
 DOCUMENT = "/api/messenger/openapi.json"
-EXAMPLES = 25
+EXAMPLES = 15
 FEW_EXAMPLES = 5
 """Of what takes free text and little else."""
 ID = "/{template_id}"

@@ -16,6 +16,8 @@ from flask_messenger.state import state_of
 from tests.api.conftest import API, Api
 from tests.support.app import Host
 
+pytestmark = pytest.mark.databases("postgresql")
+
 UNKNOWN = UUID(int=7)
 SIGNED_BY_META = {
     "messenger_webhook.receive",

@@ -21,6 +21,8 @@ from flask_messenger.state import state_of
 from tests.connect.conftest import API, PERSON, page
 from tests.support.app import APP_SECRET, INSTAGRAM_APP_SECRET
 
+pytestmark = pytest.mark.databases("postgresql")
+
 
 def encode(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -28,6 +28,8 @@ from tests.connect.conftest import (
 )
 from tests.support.app import APP_ID, APP_SECRET
 
+pytestmark = pytest.mark.databases("postgresql")
+
 CALLBACK = f"https://crm.example.test{API}/callback"
 
 

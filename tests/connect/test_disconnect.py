@@ -15,6 +15,8 @@ from flask_messenger.tenancy import workspace_scope
 from tests.connect.conftest import API, PERSON, URL
 from tests.support.app import APP_ID, APP_SECRET, PAGE_TOKEN
 
+pytestmark = pytest.mark.databases("postgresql")
+
 
 @pytest.fixture
 def disconnect(browser):

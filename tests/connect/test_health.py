@@ -9,6 +9,8 @@ from flask_messenger.models import Account, AuditEntry
 from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope
 
+pytestmark = pytest.mark.databases("postgresql")
+
 
 @pytest.fixture
 def mark(app):

@@ -30,6 +30,8 @@ from tests.support import ingest
 
 __all__ = ["callback", "start"]  # fixtures
 
+pytestmark = pytest.mark.databases("postgresql")
+
 DOWNTOWN, RIVERSIDE = page_id_of("Iron Gym Downtown"), page_id_of("Iron Gym Riverside")
 
 

@@ -30,6 +30,8 @@ from tests.outbox.conftest import redis_that_is_away
 from tests.support.app import GRAPH_URL
 from tests.support.ingest import rows
 
+pytestmark = pytest.mark.databases("postgresql")
+
 APP = "default"
 FAILURE = GraphUnavailableError("away", code=2)
 

@@ -23,6 +23,8 @@ from tests.outbox.test_reconcile import decide
 from tests.support.app import GRAPH_URL
 from tests.support.ingest import rows
 
+pytestmark = pytest.mark.databases("postgresql")
+
 PSID = "7700"
 COMMENTS_URL = re.compile(re.escape(GRAPH_URL) + r"/v25\.0/[\w]+/(comments|replies)")
 

@@ -19,6 +19,8 @@ from tests.support.app import Host
 from tests.support.wakes import hear_wakes
 from tests.ui.conftest import Browser, words_of
 
+pytestmark = pytest.mark.databases("postgresql")
+
 SCRIPT = {"HX-Request": "true"}
 
 

@@ -17,6 +17,8 @@ from tests.support import ingest
 from tests.support.app import Factory, Host
 from tests.ui.conftest import Browser, words_of
 
+pytestmark = pytest.mark.databases("postgresql")
+
 CHOICE = "/settings/connections/"
 
 

@@ -68,6 +68,10 @@ class IdentityInfo:
     Attributes:
         external_id: the person's id as that account sees it (for Messenger the PSID).
         name: None until Meta has told us, or where it does not.
+        username: of Instagram, without the @.
+        kind: `person`; `commenter` of who is known by public comments only, `user_ref` of who is
+            known by a plugin of a website only. A commenter who answers in private is another
+            identity on Messenger: it gets the contact of the first.
     """
 
     workspace_id: str
@@ -79,6 +83,8 @@ class IdentityInfo:
     external_id: str = field(repr=False)
     name: str | None = field(default=None, repr=False)
     picture_url: str | None = field(default=None, repr=False)
+    username: str | None = field(default=None, repr=False)
+    kind: str = "person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

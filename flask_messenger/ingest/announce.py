@@ -169,6 +169,10 @@ def _resolve_contact(app: Flask, session: Session, *, identity: Identity, accoun
     resolver = state_of(app).hooks.contact
     if resolver is None:
         return
+    known = _contact_of_other_side(session, identity)
+    if known is not None:
+        _keep_contact(session, identity.id, known)
+        return
     info = IdentityInfo(
         workspace_id=identity.workspace_id,
         location_id=account.location_id,
@@ -179,6 +183,8 @@ def _resolve_contact(app: Flask, session: Session, *, identity: Identity, accoun
         external_id=identity.external_id,
         name=identity.name,
         picture_url=identity.picture_url,
+        username=identity.username,
+        kind=identity.kind,
     )
     try:
         reference = resolver(info)
@@ -194,12 +200,22 @@ def _resolve_contact(app: Flask, session: Session, *, identity: Identity, accoun
         )
         return
     if reference is not None:
-        session.execute(
-            update(Identity)
-            .where(Identity.id == info.identity_id)
-            .values(contact_ref=str(reference))
-        )
-        session.commit()
+        _keep_contact(session, info.identity_id, str(reference))
+
+
+def _contact_of_other_side(session: Session, identity: Identity) -> str | None:
+    """Return the contact of who somebody was before they answered in private, if there is one."""
+    if identity.linked_identity_id is None:
+        return None
+    statement = select(Identity.contact_ref).where(Identity.id == identity.linked_identity_id)
+    return session.scalar(statement)
+
+
+def _keep_contact(session: Session, identity_id: uuid.UUID, reference: str) -> None:
+    session.execute(
+        update(Identity).where(Identity.id == identity_id).values(contact_ref=reference)
+    )
+    session.commit()
 
 
 def _emit(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 
+import flask
 import pytest
 import redis
 from sqlalchemy.engine import URL, make_url
@@ -25,6 +26,7 @@ from tests.support.fixtures import (
     tables_owner,
 )
 from tests.support.roles import Roles, make_roles
+from tests.support.rules import SharedRule
 from tools.chromium import ADVICE, find_chromium
 
 # The application's fixtures, for every test.
@@ -34,6 +36,7 @@ DATABASES = ("postgresql", "sqlite")
 OUR_SETTINGS = ("META_", "MESSENGER_", "FLASK_")
 
 guard = NetworkGuard()
+flask.Flask.url_rule_class = SharedRule
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -386,7 +386,8 @@ def test_the_page_of_an_account_says_what_is_wrong_first(
 
     assert (
         "Wrong Token It ended yesterday. The password was changed. Reconnect the account."
-        " Could not ask Access Meta did not answer. Good Webhook All fields are subscribed."
+        " Could not ask Access Meta did not answer."
+        " Good One more thing Good Webhook All fields are subscribed."
     ) in words
     assert "Not known here" not in words
     assert f"connect?account={account.id}" in page.text

@@ -59,6 +59,7 @@ class AccountPage:
     checked: str
     findings: Sequence[FindingView]
     good: Sequence[FindingView] = ()
+    good_words: str = ""
     check_url: str | None
     back_url: str
     reconnect_url: str | None
@@ -88,6 +89,7 @@ def account_page(
     order = HEAVIEST_FIRST.index
     found = [each for each in diagnosis.findings if each.state in FINDING_STATES]
     troubles = [each for each in found if each.state != OK]
+    good = [finding_view(each) for each in found if each.state == OK]
     checked = ""
     if diagnosis.checked_at is not None:
         checked = time_ago_spoken(diagnosis.checked_at, now=reader.now, zone=reader.zone)
@@ -103,7 +105,8 @@ def account_page(
         findings=[
             finding_view(each) for each in sorted(troubles, key=lambda each: order(each.state))
         ],
-        good=[finding_view(each) for each in found if each.state == OK],
+        good=good,
+        good_words=_good_words(len(good), has_troubles=bool(troubles)),
         check_url=(
             reader.link("messenger_ui.check_account", account_id=account.id)
             if may_connect
@@ -133,3 +136,9 @@ def finding_view(finding: Finding) -> FindingView:
         state=state,
         state_kind=kind,
     )
+
+
+def _good_words(number: int, *, has_troubles: bool) -> str:
+    if not has_troubles:
+        return "Everything that was looked at"
+    return "One more thing" if number == 1 else f"{number} more things"

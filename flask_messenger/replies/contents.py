@@ -1,13 +1,22 @@
 """The content of a template: every text in it is a template of its own."""
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from flask_messenger.content import CONTENTS, Content, content_of
 from flask_messenger.content.checks import is_json, is_storable
 from flask_messenger.errors import ContentError
-from flask_messenger.replies.rendering import MAX_DEPTH, check_source, render
+from flask_messenger.replies.rendering import (
+    MAX_DEPTH,
+    MAX_SOURCE,
+    check_source,
+    is_plain,
+    names_in,
+    render,
+)
 
 MAX_CONTENT_BYTES: Final = 64 * 1024
 MAX_TEXTS: Final = 400
@@ -43,6 +52,19 @@ def check_content(kind: str, text: str | None, content: Mapping[str, Any]) -> fr
     return frozenset(found)
 
 
+def variables_of(text: str | None, content: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the variables in what was checked before it was kept."""
+    found: set[str] = set()
+
+    def look(source: str, _field: str) -> str:
+        found.update(names_in(source))
+        return source
+
+    with contextlib.suppress(ContentError):  # other rules held when it was kept
+        _walk(text, content, look)
+    return frozenset(found)
+
+
 def fill(
     kind: str, text: str | None, content: Mapping[str, Any], values: Mapping[str, Any]
 ) -> Content:
@@ -62,6 +84,28 @@ def fill(
         raise ContentError(message, field=CONTENT) from None
 
 
+@dataclass(slots=True)
+class _Room:
+    """How many texts there may be still, and how long those that are filled in."""
+
+    texts: int = MAX_TEXTS
+    characters: int = MAX_SOURCE
+
+    def take(self, text: str) -> None:
+        """Count one more.
+
+        Raises:
+            ContentError: there is no room for it.
+        """
+        self.texts -= 1
+        self.characters -= 0 if is_plain(text) else len(text)
+        if self.texts < 0:
+            raise ContentError(f"It has more than {MAX_TEXTS} texts.", field=CONTENT)
+        if self.characters < 0:
+            message = f"Its texts with variables have more than {MAX_SOURCE} characters."
+            raise ContentError(message, field=CONTENT)
+
+
 def _walk(
     text: str | None, content: Mapping[str, Any], change: Callable[[str, str], str]
 ) -> tuple[str | None, dict[str, Any]]:
@@ -70,16 +114,13 @@ def _walk(
     Raises:
         ContentError: there are too many, or they lie too deep.
     """
-    left = MAX_TEXTS
+    room = _Room()
 
     def walk(part: Any, field: str, depth: int) -> Any:
-        nonlocal left
         if depth > DEEPEST:
             raise ContentError("The content is nested too deeply.", field=CONTENT)
         if isinstance(part, str):
-            left -= 1
-            if left < 0:
-                raise ContentError(f"It has more than {MAX_TEXTS} texts.", field=CONTENT)
+            room.take(part)
             _check_storable(part)
             return change(part, field)
         if isinstance(part, Mapping):

@@ -6,13 +6,14 @@ into objects is refused when it is saved, before anything of it runs: what is le
 proportion to its length, which is bounded, as are the values and what comes out.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, cast
 
-from jinja2 import StrictUndefined, Template, TemplateError, UndefinedError, meta, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, UndefinedError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from flask_messenger.errors import ContentError, MissingVariableError
@@ -27,6 +28,9 @@ MAX_DEPTH: Final = 4
 """Of mappings in the values, and of names in a variable: `order.customer.city`."""
 
 LARGEST_NUMBER: Final = 10**18
+MARKS: Final = ("{{", "{%", "{#")
+_NEWLINE: Final = re.compile(r"\r\n|\r|\n")
+"""As Jinja reads it."""
 
 FILTERS: Final = ("capitalize", "default", "d", "lower", "title", "trim", "truncate", "upper")
 TESTS: Final = ("defined", "undefined")
@@ -112,13 +116,32 @@ def _make_environment() -> _Sandbox:
 _environment: Final = _make_environment()
 
 
+def is_plain(source: str) -> bool:
+    """Say whether a text stands for itself: nothing in it is filled in."""
+    return not any(mark in source for mark in MARKS)
+
+
 def check_source(source: str, *, field: str) -> frozenset[str]:
     """Pass where `source` is a template of ours; return the names of the variables in it.
 
     Raises:
         ContentError: it is too long, no template, or uses what is not allowed; names `field`.
     """
-    return _read(source, field=field)[1]
+    _check_length(source, field=field)
+    return frozenset() if is_plain(source) else _read(source, field=field)[1]
+
+
+def names_in(source: str) -> frozenset[str]:
+    """Return the names of the variables in a template that was checked before.
+
+    A fraction of the work: nothing is made of it that could be filled in.
+    """
+    if is_plain(source):
+        return frozenset()
+    try:
+        return _names_in(_environment.parse(source))
+    except (TemplateError, ValueError, RecursionError):
+        return frozenset()  # other rules held when it was kept: it says so when it is filled in
 
 
 def render(source: str, values: Mapping[str, Any], *, field: str) -> str:
@@ -128,6 +151,9 @@ def render(source: str, values: Mapping[str, Any], *, field: str) -> str:
         MissingVariableError: a variable has no value.
         ContentError: as of `check_source`, or what comes out is too long.
     """
+    _check_length(source, field=field)
+    if is_plain(source):
+        return _NEWLINE.sub("\n", source)
     template, _ = _read(source, field=field)
     try:
         # Not `**values`: a host may call one of them `self`.
@@ -189,15 +215,23 @@ def _compile(source: str) -> tuple[Template, frozenset[str]]:
     """
     tree = _environment.parse(source)
     _check_tree(tree)
-    names = frozenset(meta.find_undeclared_variables(tree))
+    names = _names_in(tree)
     template: Template = _environment.from_string(cast("Any", tree))
     return template, names
 
 
-def _read(source: str, *, field: str) -> tuple[Template, frozenset[str]]:
+def _names_in(tree: nodes.Template) -> frozenset[str]:
+    """Return the names in a template: nothing in it can give one a value, so all are asked for."""
+    return frozenset(each.name for each in tree.find_all(nodes.Name))
+
+
+def _check_length(source: str, *, field: str) -> None:
     if len(source) > MAX_SOURCE:
         message = f"A template has at most {MAX_SOURCE} characters."
         raise ContentError(message, field=field)
+
+
+def _read(source: str, *, field: str) -> tuple[Template, frozenset[str]]:
     try:
         return _compile(source)
     except TemplateError as error:

@@ -15,7 +15,7 @@ from flask_messenger.models import Account, Template
 from flask_messenger.models.audit import record
 from flask_messenger.models.base import new_id
 from flask_messenger.models.templates import OURS, UTILITY
-from flask_messenger.replies.contents import check_content, fill
+from flask_messenger.replies.contents import check_content, fill, variables_of
 from flask_messenger.replies.reach import (
     applying_to,
     check_editable,
@@ -170,7 +170,7 @@ def variables_in(template: Template) -> list[str]:
     """Return the names of the variables a template asks for, sorted."""
     if template.kind != OURS:
         return []
-    return sorted(check_content(template.content_kind, template.text, template.content))
+    return sorted(variables_of(template.text, template.content))
 
 
 def _get_own(session: Session, *, tenant: Tenant, template_id: uuid.UUID) -> Template:

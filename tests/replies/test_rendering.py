@@ -14,6 +14,7 @@ from flask_messenger.replies.rendering import (
     MAX_VALUE,
     check_source,
     clean_values,
+    names_in,
     render,
 )
 
@@ -86,6 +87,7 @@ HOSTILE = {
         ("{{ name | truncate(4, true, '…', 0) ~ '?' }}", "May…?"),
         ("{% raw %}{{ as it is }}{% endraw %}{# nobody sees this #}", "{{ as it is }}"),
         ("no variables, 100 % plain { }", "no variables, 100 % plain { }"),
+        ("one\r\ntwo }} %} #}\rthree", "one\ntwo }} %} #}\nthree"),
     ],
 )
 def test_text_variables_conditions_and_a_few_filters(source: str, text: str) -> None:
@@ -178,6 +180,8 @@ def test_names_of_variables_are_found() -> None:
     )
 
     assert names == {"name", "order", "vip"}
+    assert names_in("{{ a | d(b) }}{% if c.d %}{{ 'e' }}{% endif %}") == {"a", "b", "c"}
+    assert names_in("none") == names_in("{{ broken") == frozenset()
 
 
 def test_values_are_plain_data_only() -> None:

@@ -15,7 +15,7 @@ from flask_messenger.errors import (
     PermissionDeniedError,
 )
 from flask_messenger.models import SavedReply, Template
-from flask_messenger.replies import saved_replies, templates
+from flask_messenger.replies import rendering, saved_replies, templates
 from flask_messenger.replies.filling import fill_saved_reply, fill_template, preview_draft
 from flask_messenger.replies.saved_replies import SavedReplyValues
 from flask_messenger.replies.templates import TemplateValues
@@ -152,6 +152,7 @@ REFUSED_TEMPLATES: list[tuple[dict[str, Any], str]] = [
     ({"content": {"a" * 5_000: {"b": "{{ 2**9 }}"}}}, "a" * 64 + ".b"),
     ({"content": {"a": ["x"] * 401}}, "content"),
     ({"content": {"a": "x" * 70_000}}, "content"),
+    ({"content": {"a": ["{{ name }}" * 40] * 30}}, "content"),
     ({"text": "{{ name }}", "content": {"a": float("inf")}}, "content"),
     ({"account_id": uuid.uuid4()}, "account_id"),
     ({"location_id": "l9"}, "location_id"),
@@ -164,6 +165,21 @@ def test_what_cannot_be_kept_names_the_field(desk: Desk) -> None:
             make(desk, **values)
 
         assert caught.value.field == field, values
+
+
+def test_variables_are_listed_without_filling_anything_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = {"buttons": [{"type": "web_url", "title": "{{ a | d(b) }}", "url": "{{ c.d }}"}]}
+    template = make(desk, "Hi {{ name }}", content_kind="button_template", content=content)
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise AssertionError
+
+    monkeypatch.setattr(rendering, "_compile", fail)  # a list has many templates
+    assert templates.variables_in(template) == ["a", "b", "c", "name"]
+    template.text, template.content = "Hi {{ name", {"a": ["{{ x }}"] * 500}  # kept by older rules
+    assert "name" not in templates.variables_in(template)
 
 
 def test_content_without_variables_is_held_to_the_channel_at_once(desk: Desk) -> None:

@@ -45,6 +45,7 @@ from flask_messenger.graph.pages import PageProfile
 from flask_messenger.hooks import Tenant
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.models import PendingConnection
+from flask_messenger.models.accounts import DISCONNECTED
 from flask_messenger.models.base import utc_now
 from flask_messenger.settings import MetaApp
 from flask_messenger.signals import account_connected
@@ -131,13 +132,16 @@ def connect_pages(
     accounts = _check_chosen(held, chosen, login=login, tenant=tenant)
     session.commit()
     results = []
-    connected = []
+    connected: list[AccountFacts] = []
+    left: list[AccountFacts] = []
     for choice, found in accounts:
+        before = _facts_before(session, found, tenant=tenant)
         result, facts = _connect_account(
             held, found, location_id=choice.location_id, login=login, app=meta_app, tenant=tenant
         )
         results.append(result)
         connected += [facts] if facts else []
+        left += [before] if facts and before and before != facts else []
     if len(connected) == len(results):
         session.execute(delete(PendingConnection).where(PendingConnection.id == attempt_id))
     lost = name_lost(session, tenant, login)
@@ -146,6 +150,7 @@ def connect_pages(
     if connected:
         held.get(DrainWaker).wake()
     announce(app, account_connected, connected)
+    announce(app, None, left)  # whoever sees the location that an account left hears of it, too
     for lane in waiting:
         wake_lane(lane)
     return ConnectResult(pages=tuple(results), lost=lost)
@@ -153,6 +158,14 @@ def connect_pages(
 
 def _lanes(session: Session, account: AccountFacts) -> list[uuid.UUID]:
     return list_waiting_lanes(session, account_id=account.account_id)
+
+
+def _facts_before(session: Session, found: FoundAccount, *, tenant: Tenant) -> AccountFacts | None:
+    """Return what is said of an account as it is here now; None where it is not connected."""
+    known = list_known_accounts(session, tenant=tenant, keys=[found.key]).get(found.key)
+    if known is None or known.status == DISCONNECTED:
+        return None
+    return AccountFacts.of(known)
 
 
 def _connect_account(

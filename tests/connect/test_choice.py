@@ -96,6 +96,23 @@ def test_open_pages_of_both_locations_hear_that_an_account_moved(app, browser, m
     assert {each["account_id"] for each in told} == {str(account.id)}
 
 
+def test_open_pages_of_the_location_that_an_account_leaves_by_a_new_login_hear_of_it(
+    app, browser, meta, make
+) -> None:
+    make("account", external_id="1001", location_id="l1")
+    attempt_id = browser.log_in(meta, page("1001"))
+    meta.answers_pages(page("1001"))
+    client = state_of(app).get(redis.Redis)
+    with client.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.subscribe("messenger:events:w1")
+        pubsub.get_message(timeout=5)
+
+        browser.choose(attempt_id, "1001", location_id="l2")
+
+        told = [json.loads(pubsub.get_message(timeout=5)["data"]) for _ in range(2)]
+    assert {each["location_id"] for each in told} == {"l1", "l2"}
+
+
 def test_each_page_goes_to_its_location(browser, meta, rows) -> None:
     attempt_id = browser.log_in(meta, page("1001"), page("1002"), page("1003"))
     meta.answers_pages(page("1001"), page("1002"), page("1003"))

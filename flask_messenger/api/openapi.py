@@ -161,7 +161,24 @@ TAGS: Final = {
     "privacy": "Personal data: exports, erasures, who did what. For admins.",
 }
 
-spec = SpecTree(
+class _Document(SpecTree):
+    """spectree, which would describe a model again for every operation that names it.
+
+    Every process that imports us pays for that: most operations answer with the same problems.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._described: dict[tuple[Any, str], str] = {}
+        super().__init__(**options)
+
+    def _add_model(self, model: Any, mode: Any = "validation") -> str:
+        key = (model, mode)
+        if key not in self._described:
+            self._described[key] = super()._add_model(model, mode)
+        return self._described[key]
+
+
+spec = _Document(
     backend=StrictBackend,
     mode="strict",
     before=_stay_silent,

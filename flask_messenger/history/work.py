@@ -146,9 +146,8 @@ def _step(held: MessengerState, session: Session, task: _Task) -> bool:
 
 def _list_more(held: MessengerState, session: Session, task: _Task) -> None:
     reach, since = task.reach, task.run.since
-    request = reach.of_channel.build_conversations(
-        reach.endpoint, after=task.run.progress.get("after")
-    )
+    began_after = task.run.progress.get("after")
+    request = reach.of_channel.build_conversations(reach.endpoint, after=began_after)
     await_turn(held.get(redis.Redis), task.account.id)
     found, after = list_conversations(held.get(Graph), request, app=reach.app, token=reach.token)
     due = [
@@ -156,13 +155,14 @@ def _list_more(held: MessengerState, session: Session, task: _Task) -> None:
         for each in found
         if since is None or each.updated_at is None or each.updated_at >= since
     ]
-    # The latest come first: what follows an old one is older still.
-    is_listed = after is None or len(due) < len(found)
+    # The latest come first: what follows an old one is older still. A place that is followed by
+    # itself would be listed for ever.
+    is_listed = after is None or after == began_after or len(due) < len(found)
     progress = {"pending": [each.id for each in due], "after": after, "is_listed": is_listed}
     run = _lock(session, task.run.id)
     if run is None:
         return
-    if run.progress.get("after") == task.run.progress.get("after"):
+    if run.progress.get("after") == began_after:
         run.progress, run.error = progress, None
     run.worked_at = utc_now()
     session.commit()

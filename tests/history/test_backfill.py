@@ -310,3 +310,13 @@ def test_account_that_is_not_connected_is_left_alone(past: Past) -> None:
         past.session.commit()
         assert runs.begin_backfills(past.session, now=utc_now(), days=30) == 0
         assert runs.begin_comparisons(past.session, now=utc_now()) == 0
+
+
+def test_listing_that_leads_to_itself_ends(past: Past) -> None:
+    past.lists("t_1", more="here")
+    past.lists("t_1", after="here", more="here")
+    past.has("t_1", said("m_1", "Hello?", hours=100))
+
+    run = past.work(past.start())
+
+    assert (run.state, run.result["new"]) == ("done", 1)

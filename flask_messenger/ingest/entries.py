@@ -1,5 +1,6 @@
 """Journal rows: read what a drain claimed, and write what came of it."""
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -7,13 +8,14 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from flask_messenger.channels._reading import as_id
+from flask_messenger.channels._reading import as_id, as_time
 from flask_messenger.channels.registry import BY_WEBHOOK_OBJECT
 from flask_messenger.errors import PayloadError
 from flask_messenger.events import Event, UnhandledEvent
 from flask_messenger.ingest.batch import ClaimedEntry, ReadEntry, RoutedAccount
 from flask_messenger.ingest.journal import read_entry
 from flask_messenger.models import WebhookEntry
+from flask_messenger.models.base import RANDOM_BITS
 from flask_messenger.models.journal import DONE, FAILED, UNROUTED
 from flask_messenger.models.upsert import update_many
 
@@ -43,7 +45,7 @@ def read_entries(
 def _read(claimed: ClaimedEntry, app_names: frozenset[str]) -> ReadEntry:
     channel = BY_WEBHOOK_OBJECT.get(claimed.object)
     try:
-        content = read_entry(claimed.raw)
+        content = _timed(read_entry(claimed.raw), claimed.id)
         external_id = as_id(content.get("id"))
         events = tuple(channel.parse(content)) if channel else ()
     except (PayloadError, RecursionError) as error:
@@ -69,6 +71,16 @@ def _read(claimed: ClaimedEntry, app_names: frozenset[str]) -> ReadEntry:
         workspace_id=claimed.workspace_id,
         owner=claimed.workspace_id,
     )
+
+
+def _timed(content: Mapping[str, Any], entry_id: uuid.UUID) -> Mapping[str, Any]:
+    """Return an entry with a time: where Meta gives none, the one at which it was received.
+
+    A replay finds the same one, as the entry's id holds it.
+    """
+    if as_time(content.get("time")) is not None:
+        return content
+    return {**content, "time": entry_id.int >> RANDOM_BITS}
 
 
 def finish_entries(session: Session, entries: Sequence[ReadEntry], *, now: datetime) -> None:

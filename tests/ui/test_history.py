@@ -148,14 +148,10 @@ def test_what_cannot_be_begun_is_refused_with_the_reason(
     assert busy.status_code == 409
     assert "looked at already" in busy.get_json()["detail"]
     assert odd.status_code == 422
-
-
-def test_nothing_to_cancel_and_no_connection(browser: Browser, factory: Factory) -> None:
-    ended = factory.account(status="needs_reauth")
-
-    assert browser.post(f"{page_of(ended)}/history/cancel").status_code == 409
-    assert browser.post(f"{page_of(ended)}/history").status_code == 409
-    assert "Fetch history" not in browser.get(f"{page_of(ended)}/history").text.split("fm-none")[0]
+    ended = page_of(factory.account(status="needs_reauth"))
+    assert browser.post(f"{ended}/history/cancel").status_code == 409
+    assert browser.post(f"{ended}/history").status_code == 409
+    assert "Fetch history" not in browser.get(f"{ended}/history").text.split("fm-none")[0]
 
 
 def test_who_may_not_connect_sees_and_does_nothing(

@@ -20,6 +20,7 @@ from flask_messenger.events import STANDBY
 from flask_messenger.hooks import IdentityInfo
 from flask_messenger.ingest.mentions import read_what_it_says
 from flask_messenger.ingest.profiles import is_profile_due, learn_profiles
+from flask_messenger.ingest.waiting import WAITING_KEPT
 from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.conversations import COMMENTS
@@ -93,6 +94,8 @@ def find_unannounced(
             Message.announced_at.is_(None),
             Message.conversation_id.is_not(None),
             Message.created_at < utc_now() - lost_after,
+            # What is in no thread by then never will be: it is passed over by the index, too.
+            Message.created_at > utc_now() - WAITING_KEPT,
         )
         .subquery()
     )

@@ -344,10 +344,15 @@ def _row(routed: RoutedMessage, people: People, twin: _Known | None) -> dict[str
         "sent_by_name": twin.sent_by_name if twin else event.author.name or event.author.username,
         "reply_to_external_id": event.reply_to_external_id,
         "attempts": 0,
-        "announced_at": None,
+        "announced_at": now if _is_for_nobody(event) else None,
         "created_at": now,
         "updated_at": now,
     }
+
+
+def _is_for_nobody(event: MessageEvent) -> bool:
+    """Say whether nobody is told of it: our own comment on a post of ours is in nobody's thread."""
+    return bool(event.is_echo and event.subject and not event.reply_to_external_id)
 
 
 def _direction_of(event: MessageEvent) -> str:

@@ -1,10 +1,12 @@
 """What the host hears of comments, notices and changed messages, through the real queues."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import null
 
 from flask_messenger import (
     comment_received,
@@ -12,8 +14,13 @@ from flask_messenger import (
     message_received,
     notice_received,
 )
+from flask_messenger.ingest.announce import find_unannounced
+from flask_messenger.models import Message
+from flask_messenger.models.base import utc_now
+from flask_messenger.tenancy import system_scope
 from tests.support import meta
 from tests.support.app import Factory
+from tests.support.ingest import drain, rows
 from tests.test_jobs import work
 
 pytestmark = pytest.mark.databases("postgresql")
@@ -71,3 +78,32 @@ def _listener(name: str, heard: list[tuple[str, Any, Any]]) -> Any:
         heard.append((name, said["kind"], flag))
 
     return listen
+
+
+def test_what_will_never_be_in_a_thread_is_not_looked_for(
+    app: Flask, client: FlaskClient, factory: Factory
+) -> None:
+    factory.account(external_id=PAGE)
+    own = {"item": "comment", "verb": "add", "post_id": "p1", "from": {"id": PAGE}}
+    values = [{**own, "comment_id": "c1"}, {**own, "comment_id": "c2", "parent_id": "c0"}]
+    changes = [{"field": "feed", "value": each} for each in values]
+
+    meta.post(client, meta.delivery({"id": PAGE, "time": meta.T0, "changes": changes}))
+    drain(app)
+
+    waiting = {each.external_id: each.announced_at is None for each in rows(app, Message)}
+    assert waiting == {"c1": False, "c2": True}
+
+
+@pytest.mark.parametrize(("days", "is_found"), [(1, True), (31, False)])
+def test_what_was_told_nobody_for_a_month_is_left(
+    factory: Factory, days: int, *, is_found: bool
+) -> None:
+    thread = factory.conversation(factory.account())
+    old = utc_now() - timedelta(days=days)
+    factory.message(thread, announced_at=null(), created_at=old)
+
+    with system_scope("test"):
+        found = find_unannounced(factory.session, limit=10)
+
+    assert bool(found) is is_found

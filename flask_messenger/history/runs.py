@@ -111,14 +111,22 @@ def list_runs(session: Session, *, tenant: Tenant, account_id: uuid.UUID) -> lis
 
 
 def find_open(session: Session, *, now: datetime, limit: int = 100) -> list[tuple[str, uuid.UUID]]:
-    """Return workspace and id of runs that nobody works on. System scope."""
+    """Return workspace and id of runs that nobody works on. System scope.
+
+    A run of each workspace, then a second one of each: a workspace with a thousand accounts keeps
+    no other's out. Of a workspace the one that was left alone longest comes first.
+    """
+    left_at = func.coalesce(HistoryRun.worked_at, HistoryRun.created_at)
+    rank = func.row_number().over(
+        partition_by=HistoryRun.workspace_id, order_by=(left_at, HistoryRun.id)
+    )
     statement = (
         select(HistoryRun.workspace_id, HistoryRun.id)
         .where(
             HistoryRun.state.in_(OPEN_STATES),
             or_(HistoryRun.worked_at.is_(None), HistoryRun.worked_at < now - IDLE),
         )
-        .order_by(HistoryRun.worked_at.asc().nulls_first(), HistoryRun.id)
+        .order_by(rank, left_at, HistoryRun.id)
         .limit(limit)
     )
     return [(row.workspace_id, row.id) for row in session.execute(statement)]

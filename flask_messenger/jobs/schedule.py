@@ -15,6 +15,7 @@ from rq.timeouts import BaseTimeoutException, UnixSignalDeathPenalty
 
 from flask_messenger.connect import renewal, subscriptions, upkeep
 from flask_messenger.history import runs as history
+from flask_messenger.history.retention import forget_runs
 from flask_messenger.inbox import actions as inbox_actions
 from flask_messenger.inbox.announce import announce_updates
 from flask_messenger.ingest import announce as announcing
@@ -124,6 +125,7 @@ def _sweep_history() -> None:
 def _sweep_retention() -> None:
     retention.tidy(current_application(), utc_now())
     personal_data.forget_exports(state().db.session, now=utc_now())
+    forget_runs(state().db.session, now=utc_now())
 
 
 def _sweep_snoozes() -> None:

@@ -36,6 +36,8 @@ class HistoryRun(WorkspaceScoped, Base):
     __tablename__ = "messenger_history_runs"
     __table_args__ = (
         Index(None, "workspace_id", "account_id", "id"),
+        # The schedule asks of each account what was done last, in the system scope.
+        Index(None, "account_id", "kind", "created_at"),
         # Of one account there is one run at a time.
         Index(
             "uq_messenger_history_runs_open",

@@ -107,6 +107,11 @@ def upgrade() -> None:
         ["workspace_id", "account_id", "id"],
     )
     op.create_index(
+        op.f("ix_messenger_history_runs_account_id_kind_created_at"),
+        "messenger_history_runs",
+        ["account_id", "kind", "created_at"],
+    )
+    op.create_index(
         "uq_messenger_history_runs_open",
         "messenger_history_runs",
         ["account_id"],

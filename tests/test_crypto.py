@@ -1,5 +1,8 @@
 """Secrets at rest."""
 
+import subprocess
+import sys
+
 import pytest
 
 from flask_messenger.crypto import KeyRing, generate_key
@@ -79,3 +82,11 @@ def test_a_generated_key_is_accepted() -> None:
     )
 
     assert len(settings.encryption_keys) == 2
+
+
+def test_the_command_prints_a_key_and_nothing_else() -> None:
+    command = [sys.executable, "-m", "flask_messenger.crypto"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert len(answer.stdout.splitlines()) == 1
+    assert answer.stderr == ""

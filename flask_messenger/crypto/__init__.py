@@ -101,7 +101,3 @@ def generate_key() -> str:
     """Return a fresh `id:key` pair for MESSENGER_ENCRYPTION_KEYS."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     return f"k{secrets.token_hex(3)}:{key}"
-
-
-if __name__ == "__main__":
-    print(generate_key())  # noqa: T201 - printing is what the command is for

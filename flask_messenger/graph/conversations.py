@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from flask_messenger.graph.client import Graph
+from flask_messenger.graph.names import as_name
 from flask_messenger.graph.request import GraphRequest
 from flask_messenger.settings import MetaApp
 
@@ -58,7 +60,9 @@ def read_conversation(
     answer = graph.carry(request, app=app, token=token).body
     people = [
         Participant(
-            id=str(each["id"]), name=_text(each.get("name")), username=_text(each.get("username"))
+            id=str(each["id"]),
+            name=as_name(each.get("name")),
+            username=as_name(each.get("username")),
         )
         for each in _items(answer.get("participants"))
         if each.get("id")
@@ -84,14 +88,19 @@ def _items(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _next(answer: Mapping[str, Any], request: GraphRequest) -> str | None:
-    """Return the cursor; `paging.next` says only that there is more: it carries the token."""
+    """Return the cursor of the next part; of `paging.next`, which carries the token, no more."""
     paging = answer.get("paging")
     if not isinstance(paging, Mapping) or not paging.get("next"):
         return None
     cursors = paging.get("cursors")
     after = cursors.get("after") if isinstance(cursors, Mapping) else None
+    after = after or _cursor_in(paging["next"])
     return str(after) if after and after != request.body.get("after") else None
 
 
-def _text(value: Any) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+def _cursor_in(address: Any) -> str | None:
+    try:
+        query = urlsplit(address).query if isinstance(address, str) else ""
+    except ValueError:
+        return None
+    return next(iter(parse_qs(query).get("after", [])), None)

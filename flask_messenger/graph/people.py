@@ -12,6 +12,7 @@ from flask_messenger.errors import (
 )
 from flask_messenger.graph.batch import MOST, read_together
 from flask_messenger.graph.client import Graph, node
+from flask_messenger.graph.names import as_name
 from flask_messenger.graph.request import GRAPH, GraphRequest
 from flask_messenger.settings import MetaApp
 
@@ -60,8 +61,7 @@ def read_profiles(
     ]
     answers: list[dict[str, Any] | GraphError] = []
     if host == GRAPH and len(requests) > 1:
-        for start in range(0, len(requests), MOST):
-            answers += read_together(graph, requests[start : start + MOST], app=app, token=token)
+        answers = _ask_together(graph, requests, app=app, token=token)
     else:
         answers = [_ask(graph, each, app=app, token=token) for each in requests]
     return {
@@ -69,6 +69,21 @@ def read_profiles(
         for person_id, answer in zip(person_ids, answers, strict=True)
         if not isinstance(answer, GraphError) or isinstance(answer, UNKNOWABLE)
     }
+
+
+def _ask_together(
+    graph: Graph, requests: Sequence[GraphRequest], *, app: MetaApp, token: str
+) -> list[dict[str, Any] | GraphError]:
+    """Ask in as few calls as can be. What was answered before one of them failed is not lost."""
+    answers: list[dict[str, Any] | GraphError] = []
+    for start in range(0, len(requests), MOST):
+        try:
+            answers += read_together(graph, requests[start : start + MOST], app=app, token=token)
+        except GraphError as error:
+            if not answers:
+                raise
+            return [*answers, *[error] * (len(requests) - len(answers))]
+    return answers
 
 
 def _ask(
@@ -81,19 +96,20 @@ def _ask(
 
 
 def _profile(answer: dict[str, Any]) -> Profile | None:
-    username = _text(answer.get("username"))
+    username = as_name(answer.get("username"))
     profile = Profile(
         name=_name(answer) or username,
-        picture_url=_text(answer.get("profile_pic")),
+        picture_url=_address(answer.get("profile_pic")),
         username=username,
     )
     return profile if profile != Profile() else None
 
 
 def _name(answer: dict[str, Any]) -> str | None:
-    parts = (_text(answer.get("first_name")), _text(answer.get("last_name")))
-    return _text(answer.get("name")) or " ".join(filter(None, parts)) or None
+    parts = (as_name(answer.get("first_name")), as_name(answer.get("last_name")))
+    return as_name(answer.get("name")) or as_name(" ".join(filter(None, parts)))
 
 
-def _text(value: Any) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+def _address(value: Any) -> str | None:
+    address = value.strip() if isinstance(value, str) else ""
+    return address if address and address.isprintable() else None

@@ -3,7 +3,8 @@
 They go through the parser of the webhooks, so a message is the same whichever way it came.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask_messenger.channels.base import Channel
@@ -11,30 +12,60 @@ from flask_messenger.events import MessageEvent
 from flask_messenger.graph.conversations import Participant, ReadConversation, read_time
 
 
-def person_of(conversation: ReadConversation, own_ids: Collection[str]) -> Participant | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """What our side of a conversation goes by.
+
+    Instagram may call an account by another id than the one it is connected with; its username is
+    the same everywhere.
+    """
+
+    ids: frozenset[str]
+    username: str | None = None
+
+    def covers(self, id_: str, username: Any) -> bool:
+        """Say whether this is our side."""
+        if id_ in self.ids:
+            return True
+        known = self.username
+        return bool(known) and isinstance(username, str) and username.lower() == str(known).lower()
+
+
+def person_of(conversation: ReadConversation, ours: Ours) -> Participant | None:
     """Return whom the account talks with; None where that cannot be told for sure."""
-    others = [each for each in conversation.participants if each.id not in own_ids]
-    return others[0] if len(others) == 1 else None
+    others = {
+        each.id: each
+        for each in conversation.participants
+        if not ours.covers(each.id, each.username)
+    }
+    return next(iter(others.values())) if len(others) == 1 else None
 
 
 def events_of(
-    channel: Channel, account_external_id: str, person_id: str, conversation: ReadConversation
+    channel: Channel,
+    account_external_id: str,
+    person_id: str,
+    conversation: ReadConversation,
+    *,
+    ours: Ours,
 ) -> list[MessageEvent]:
     """Return the messages of a conversation as their webhooks would tell them. Pure.
 
     A message of which Meta does not say who wrote it, or when, is left out.
     """
-    given = [_event(each, account_external_id, person_id) for each in conversation.messages]
+    given = [_event(each, account_external_id, person_id, ours) for each in conversation.messages]
     entry = {"id": account_external_id, "messaging": [each for each in given if each]}
     return [each for each in channel.parse(entry) if isinstance(each, MessageEvent)]
 
 
-def _event(message: Mapping[str, Any], account: str, person: str) -> dict[str, Any] | None:
-    sender = _mapping(message.get("from")).get("id")
-    at = read_time(message.get("created_time"))
-    if sender is None or at is None or not message.get("id"):
+def _event(
+    message: Mapping[str, Any], account: str, person: str, ours: Ours
+) -> dict[str, Any] | None:
+    sender = _mapping(message.get("from"))
+    sender_id, at = str(sender.get("id") or ""), read_time(message.get("created_time"))
+    is_ours = sender_id != person and ours.covers(sender_id, sender.get("username"))
+    if at is None or not message.get("id") or (sender_id != person and not is_ours):
         return None
-    is_ours = str(sender) != person
     own, other = {"id": account}, {"id": person}
     return {
         "sender": own if is_ours else other,

@@ -27,7 +27,7 @@ from flask_messenger.errors import (
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.conversations import list_conversations, read_conversation
 from flask_messenger.history.pace import await_turn
-from flask_messenger.history.reading import events_of, person_of
+from flask_messenger.history.reading import Ours, events_of, person_of
 from flask_messenger.history.runs import OPEN_STATES
 from flask_messenger.history.storing import Compared, store_history
 from flask_messenger.ingest.drain import changes_of
@@ -179,12 +179,13 @@ def _read_one(held: MessengerState, session: Session, task: _Task, conversation_
         logger.info("conversation_unreadable run_id=%s error=%s", task.run.id, error.slug)
         _advance(session, task.run.id, conversation_id, {"skipped": 1})
         return
-    own_ids = {each for each in (reach.external_id, reach.page_external_id) if each}
-    person = person_of(read, own_ids)
+    own_ids = frozenset(each for each in (reach.external_id, reach.page_external_id) if each)
+    ours = Ours(ids=own_ids, username=task.account.username)
+    person = person_of(read, ours)
     if person is None:
         _advance(session, task.run.id, conversation_id, {"skipped": 1})
         return
-    events = events_of(channel, reach.external_id, person.id, read)
+    events = events_of(channel, reach.external_id, person.id, read, ours=ours)
     if not _advance(session, task.run.id, conversation_id, {}, is_committing=False):
         return
     compared = store_history(

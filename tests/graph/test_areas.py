@@ -241,6 +241,32 @@ def test_profiles_of_more_than_a_batch_holds(
     assert len(meta.calls) == 3
 
 
+def test_what_one_batch_told_is_not_lost_with_the_next(
+    graph: Graph, meta_app: MetaApp, meta: responses.RequestsMock
+) -> None:
+    meta.post(f"{URL}/", json=[part(200, {"name": "Maya"})] * 50)
+    meta.post(f"{URL}/", **error(190))
+    ids = [str(number) for number in range(1, 121)]
+
+    found = read_profiles(graph, ids, app=meta_app, token=TOKEN)
+
+    assert set(found) == set(ids[:50])
+    assert len(meta.calls) == 2
+
+
+def test_name_of_a_profile_fits_its_column(
+    graph: Graph, meta_app: MetaApp, meta: responses.RequestsMock
+) -> None:
+    told = {"name": "M\x00 " + "a" * 300, "username": "\ud800", "profile_pic": "https://a/\x00"}
+    meta.get(f"{URL}/2001", json=told)
+
+    found = read_profiles(graph, ["2001"], app=meta_app, token=TOKEN)["2001"]
+
+    assert found is not None
+    assert (len(found.name or ""), (found.name or "")[:3]) == (255, "M\ufffd ")
+    assert (found.username, found.picture_url) == ("\ufffd", None)
+
+
 def test_batch_that_is_refused_tells_of_nobody(
     graph: Graph, meta_app: MetaApp, meta: responses.RequestsMock
 ) -> None:

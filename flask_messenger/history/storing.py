@@ -17,6 +17,7 @@ from flask_messenger.events import MessageEvent
 from flask_messenger.graph.conversations import Participant
 from flask_messenger.ingest.apply import apply_batch
 from flask_messenger.ingest.batch import Outcome, ReadEntry, Terms
+from flask_messenger.ingest.erased import hold_off_erasures
 from flask_messenger.ingest.summaries import refresh_summaries
 from flask_messenger.models import Account, Conversation, Identity, Message
 from flask_messenger.models import messages as words
@@ -72,6 +73,7 @@ def store_history(
     found = _beside_ours(session, account, person, missing)
     if not found:
         return Compared(checked=len(due), missing=len(missing))
+    hold_off_erasures(session)
     before = _lock_thread(session, account, person)
     entry = ReadEntry(
         id=new_id(),

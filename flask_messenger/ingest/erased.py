@@ -72,6 +72,15 @@ def find_erased(session: Session, accounts: Iterable[RoutedAccount]) -> Erased:
     return Erased({(row.account_id, row.person_hash): row.before for row in found})
 
 
+def hold_off_erasures(session: Session) -> None:
+    """Let no erasure begin before this transaction ends, nor be in its midst.
+
+    For whoever locks a thread before the batch asks who was erased: an erasure locks the table
+    first and the thread then, and the two would wait for each other.
+    """
+    session.execute(select(_erasures.c.id).limit(1))
+
+
 def clean_entries(
     session: Session,
     entries: Sequence[ReadEntry],

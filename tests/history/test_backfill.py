@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import responses
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from flask_messenger.errors import ConflictError, NotFoundError
 from flask_messenger.history import runs, work
@@ -20,6 +21,7 @@ from flask_messenger.models import (
 )
 from flask_messenger.models.base import utc_now
 from flask_messenger.models.history import BACKFILL
+from flask_messenger.state import state_of
 from flask_messenger.tenancy import system_scope, workspace_scope
 from tests.history.conftest import MAYA, PAGE, PERSON, URL, Past, hours_ago, said
 from tests.support.app import Factory
@@ -157,6 +159,31 @@ def test_message_of_ours_without_an_answer_is_found_at_meta(past: Past, factory:
     assert (found[ours.id].status, found[ours.id].external_id) == ("sent", "m_2")
     assert found[ours.id].announced_at is not None
     assert {each.external_id for each in found.values()} == {"m_2", "m_3"}
+
+
+def test_thread_is_locked_after_erasures_are_held_off(past: Past, factory: Factory) -> None:
+    """An erasure locks its table and then a thread: the other way round, the two would meet."""
+    factory.conversation(past.page, factory.identity(past.page, external_id=PERSON))
+    past.lists("t_1")
+    past.has("t_1", said("m_1", "Hello?", hours=100))
+    run = past.start()
+    seen: list[str] = []
+    engine = state_of(past.app).db.engine
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM messenger_erasures" in statement:
+            seen.append("erasures")
+        elif "FROM messenger_conversations" in statement and "FOR UPDATE" in statement:
+            seen.append("thread")
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        past.work(run)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+    assert seen[0] == "erasures"
+    assert "thread" in seen
 
 
 def test_run_goes_on_where_a_worker_died(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,6 +125,7 @@ def find_open(session: Session, *, now: datetime, limit: int = 100) -> list[tupl
         .where(
             HistoryRun.state.in_(OPEN_STATES),
             or_(HistoryRun.worked_at.is_(None), HistoryRun.worked_at < now - IDLE),
+            or_(HistoryRun.retry_at.is_(None), HistoryRun.retry_at <= now),
         )
         .order_by(rank, left_at, HistoryRun.id)
         .limit(limit)

@@ -4,32 +4,32 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import redis
 from flask import Flask
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flask_messenger.connect.announce import AccountFacts, announce_needs_reauth
-from flask_messenger.connect.health import TOKEN_EXPIRED, mark_needs_reauth
-from flask_messenger.connect.reach import Reach, reach_of
+from flask_messenger.connect.reach import reach_of
 from flask_messenger.errors import (
-    AppMisconfiguredError,
     GraphError,
     InvalidGraphRequestError,
-    MissingPermissionError,
     RecipientUnavailableError,
-    TokenExpiredError,
 )
 from flask_messenger.graph.client import Graph
 from flask_messenger.graph.conversations import list_conversations, read_conversation
+from flask_messenger.history.held import (
+    Task,
+    add_counts,
+    finish_run,
+    lock_run,
+    without_troubles,
+)
 from flask_messenger.history.pace import await_turn
 from flask_messenger.history.reading import Ours, events_of, person_of
 from flask_messenger.history.runs import OPEN_STATES
 from flask_messenger.history.storing import Compared, store_history
+from flask_messenger.history.trouble import note_trouble
 from flask_messenger.ingest.drain import changes_of
 from flask_messenger.models import Account, HistoryRun
 from flask_messenger.models.accounts import ACTIVE
@@ -45,24 +45,8 @@ MAX_TRIES: Final = 5
 """Turns in a row that end with the worker, or in an error of ours, before a run has failed."""
 LOST: Final = "worker_lost"
 NOT_CONNECTED: Final = "account_not_connected"
-HOPELESS: Final = (AppMisconfiguredError, InvalidGraphRequestError, MissingPermissionError)
-GIVES_UP_AFTER: Final = timedelta(days=2)
-"""Of trying while Meta cannot be asked."""
 UNREADABLE: Final = (InvalidGraphRequestError, RecipientUnavailableError)
 """What one conversation may be without costing the others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    """A run as it was read, and its account: no transaction is open while Meta is asked."""
-
-    run: HistoryRun
-    account: Account
-    reach: Reach
-
-    @property
-    def pending(self) -> list[str]:
-        return list(self.run.progress.get("pending", []))
 
 
 def work_on(app: Flask, run_id: uuid.UUID) -> bool:
@@ -84,37 +68,28 @@ def work_on(app: Flask, run_id: uuid.UUID) -> bool:
             if not _step(held, session, task):
                 return False
         except GraphError as error:
-            _note_trouble(app, session, task, error)
+            note_trouble(app, session, task, error)
             return False
     return True
 
 
 def _begin_turn(session: Session, run_id: uuid.UUID) -> bool:
     """Count the try before it begins: a worker that is killed by it cannot do so afterwards."""
-    run = _lock(session, run_id)
+    run = lock_run(session, run_id)
     if run is None:
         return False
     tries = int(run.progress.get("tries", 0))
     if tries >= MAX_TRIES:
         session.rollback()
-        _finish(session, run_id, state=FAILED, error=LOST)
+        finish_run(session, run_id, state=FAILED, error=LOST)
         return False
-    run.state, run.worked_at = RUNNING, utc_now()
+    run.state, run.worked_at, run.retry_at = RUNNING, utc_now(), None
     run.progress = {**run.progress, "tries": tries + 1}
     session.commit()
     return True
 
 
-def _lock(session: Session, run_id: uuid.UUID) -> HistoryRun | None:
-    statement = select(HistoryRun).where(HistoryRun.id == run_id).with_for_update()
-    run = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
-    if run is None or run.state not in OPEN_STATES:
-        session.rollback()
-        return None
-    return run
-
-
-def _read(held: MessengerState, session: Session, run_id: uuid.UUID) -> _Task | None:
+def _read(held: MessengerState, session: Session, run_id: uuid.UUID) -> Task | None:
     session.expire_all()
     run = session.get(HistoryRun, run_id)
     if run is None or run.state not in OPEN_STATES:
@@ -124,27 +99,27 @@ def _read(held: MessengerState, session: Session, run_id: uuid.UUID) -> _Task | 
     reach = reach_of(held, account) if account and account.status == ACTIVE else None
     if account is None or reach is None:
         session.rollback()
-        _finish(session, run_id, state=FAILED, error=NOT_CONNECTED)
+        finish_run(session, run_id, state=FAILED, error=NOT_CONNECTED)
         return None
     session.expunge(run)
     session.expunge(account)
     session.rollback()
-    return _Task(run=run, account=account, reach=reach)
+    return Task(run=run, account=account, reach=reach)
 
 
-def _step(held: MessengerState, session: Session, task: _Task) -> bool:
+def _step(held: MessengerState, session: Session, task: Task) -> bool:
     """Read a conversation, or list more of them; False at the end."""
     if task.pending:
         _read_one(held, session, task, task.pending[0])
         return True
     if task.run.progress.get("is_listed"):
-        _finish(session, task.run.id, state=DONE)
+        finish_run(session, task.run.id, state=DONE)
         return False
     _list_more(held, session, task)
     return True
 
 
-def _list_more(held: MessengerState, session: Session, task: _Task) -> None:
+def _list_more(held: MessengerState, session: Session, task: Task) -> None:
     reach, since = task.reach, task.run.since
     began_after = task.run.progress.get("after")
     request = reach.of_channel.build_conversations(reach.endpoint, after=began_after)
@@ -159,7 +134,7 @@ def _list_more(held: MessengerState, session: Session, task: _Task) -> None:
     # itself would be listed for ever.
     is_listed = after is None or after == began_after or len(due) < len(found)
     progress = {"pending": [each.id for each in due], "after": after, "is_listed": is_listed}
-    run = _lock(session, task.run.id)
+    run = lock_run(session, task.run.id)
     if run is None:
         return
     if run.progress.get("after") == began_after:
@@ -168,7 +143,7 @@ def _list_more(held: MessengerState, session: Session, task: _Task) -> None:
     session.commit()
 
 
-def _read_one(held: MessengerState, session: Session, task: _Task, conversation_id: str) -> None:
+def _read_one(held: MessengerState, session: Session, task: Task, conversation_id: str) -> None:
     reach = task.reach
     channel = reach.of_channel
     request = channel.build_conversation(conversation_id, endpoint=reach.endpoint)
@@ -211,16 +186,15 @@ def _advance(
     is_committing: bool = True,
 ) -> bool:
     """Take a conversation off the list; False where another worker did, or the run has ended."""
-    run = _lock(session, run_id)
+    run = lock_run(session, run_id)
     if run is None:
         return False
     pending = [each for each in run.progress.get("pending", []) if each != conversation_id]
     if len(pending) == len(run.progress.get("pending", [])):
         session.rollback()
         return False
-    rest = {name: each for name, each in run.progress.items() if name != "tries"}
-    run.progress = {**rest, "pending": pending}
-    run.result = _sum(run.result, counts)
+    run.progress = {**without_troubles(run.progress), "pending": pending}
+    run.result = add_counts(run.result, counts)
     run.error, run.worked_at = None, utc_now()
     session.flush()
     if is_committing:
@@ -240,53 +214,4 @@ def _count(session: Session, run: HistoryRun, compared: Compared) -> None:
         }
     )
     row = session.get_one(HistoryRun, run.id)
-    row.result = _sum(row.result, counts)
-
-
-def _sum(first: Mapping[str, Any], second: Mapping[str, int]) -> dict[str, Any]:
-    return {**first, **{name: first.get(name, 0) + count for name, count in second.items()}}
-
-
-def _note_trouble(app: Flask, session: Session, task: _Task, error: GraphError) -> None:
-    if isinstance(error, TokenExpiredError):
-        _end_token(app, session, task, error)
-    elif isinstance(error, HOPELESS) or utc_now() - task.run.created_at > GIVES_UP_AFTER:
-        _finish(session, task.run.id, state=FAILED, error=error.slug)
-    else:
-        _put_off(session, task.run.id, error)
-
-
-def _put_off(session: Session, run_id: uuid.UUID, error: GraphError) -> None:
-    """Leave a run to the schedule: Meta could not be asked now."""
-    logger.warning("history_waits run_id=%s error=%s", run_id, error.slug)
-    run = _lock(session, run_id)
-    if run is not None:
-        run.progress = {name: each for name, each in run.progress.items() if name != "tries"}
-        run.error, run.worked_at = error.slug, utc_now()
-        session.commit()
-
-
-def _end_token(app: Flask, session: Session, task: _Task, error: TokenExpiredError) -> None:
-    _finish(session, task.run.id, state=FAILED, error=error.slug)
-    is_news = mark_needs_reauth(session, task.account, TOKEN_EXPIRED)
-    session.commit()
-    if is_news:
-        announce_needs_reauth(app, AccountFacts.of(task.account), reason=TOKEN_EXPIRED)
-
-
-def _finish(session: Session, run_id: uuid.UUID, *, state: str, error: str | None = None) -> None:
-    run = _lock(session, run_id)
-    if run is None:
-        return
-    run.state, run.error, run.completed_at = state, error, utc_now()
-    run.progress = {}
-    kind, account_id, result = run.kind, run.account_id, dict(run.result)
-    session.commit()
-    logger.info(
-        "history_%s kind=%s account_id=%s error=%s result=%s",
-        state,
-        kind,
-        account_id,
-        error,
-        " ".join(f"{name}:{count}" for name, count in sorted(result.items())),
-    )
+    row.result = add_counts(row.result, counts)

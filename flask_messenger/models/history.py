@@ -59,4 +59,5 @@ class HistoryRun(WorkspaceScoped, Base):
     requested_by: Mapped[HostRef | None]
     created_at: Mapped[CreatedAt]
     worked_at: Mapped[datetime | None]
+    retry_at: Mapped[datetime | None]  # not before, where Meta could not be asked
     completed_at: Mapped[datetime | None]

@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("requested_by", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("worked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("workspace_id", sa.String(length=255), nullable=False),
         sa.ForeignKeyConstraint(

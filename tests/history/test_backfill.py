@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from flask_messenger.errors import ConflictError, NotFoundError
-from flask_messenger.history import runs, work
+from flask_messenger.history import runs, trouble, work
 from flask_messenger.hooks import Tenant
 from flask_messenger.models import (
     Account,
@@ -275,6 +275,52 @@ def test_meta_that_is_busy_is_asked_again_later(past: Past) -> None:
     past.lists()
 
     assert past.work(run).state == "done"
+
+
+def test_run_that_waits_waits_longer_each_time(past: Past) -> None:
+    past.meta.get(
+        f"{URL}/1001/conversations",
+        json={"error": {"code": 613}},
+        headers={"Retry-After": "300"},
+        status=400,
+    )
+    refuses(past, 2)
+    run = past.work(past.start())
+    assert run.retry_at - run.worked_at == timedelta(minutes=5)
+    run = past.work(run)
+    assert run.retry_at - run.worked_at == timedelta(minutes=1)
+    for _ in range(6):
+        run = past.work(run)
+    assert run.retry_at - run.worked_at == trouble.LONGEST_WAIT
+    with system_scope("test"):
+        assert runs.find_open(past.session, now=utc_now() + timedelta(minutes=10)) == []
+        assert runs.find_open(past.session, now=utc_now() + timedelta(minutes=16)) != []
+        past.session.get(HistoryRun, run.id).progress = {"waits": trouble.MAX_WAITS}
+        past.session.commit()
+
+    assert (past.work(run).state, past.work(run).error) == ("failed", "graph_unavailable")
+
+
+@pytest.mark.parametrize("code", [2022, 3])
+def test_what_no_waiting_mends_ends_the_run(past: Past, code: int) -> None:
+    refuses(past, code)
+
+    assert past.work(past.start()).state == "failed"
+
+
+def test_conversation_that_meta_fails_over_for_good_is_left_out(past: Past) -> None:
+    past.lists("t_1", "t_2")
+    refuses(past, 1, "t_1")
+    past.has("t_2", said("m_2", "Two", hours=100))
+    run = past.start()
+
+    for _ in range(trouble.MAX_STUMBLES):
+        assert run.state != "done"
+        run = past.work(run)
+
+    run = past.work(run)
+    assert run.state == "done"
+    assert run.result == {"conversations": 1, "messages": 1, "new": 1, "skipped": 1}
 
 
 def test_conversation_that_cannot_be_read_costs_no_other(past: Past) -> None:

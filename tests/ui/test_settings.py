@@ -236,6 +236,17 @@ def test_pages_are_chosen_and_connected(
     }
 
 
+def test_an_instagram_account_is_told_from_the_page_it_comes_with(
+    browser: Browser, person: Connecting, meta: Meta
+) -> None:
+    linked = {"id": "2001", "username": "riverside.gym", "name": "Riverside"}
+    pages = page("1001", "Riverside") | {"instagram_business_account": linked}
+
+    shown = browser.get(CHOICE + person.log_in(meta, pages))
+
+    assert "Instagram · @riverside.gym · The login did not allow what" in shown.text
+
+
 def test_a_page_that_fails_says_why_and_keeps_the_others(
     app: Flask, browser: Browser, person: Connecting, meta: Meta
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from flask_messenger.channels.registry import channel_named
 from flask_messenger.connect.choice import (
     HERE,
     HIDDEN_LOCATION,
@@ -67,7 +68,7 @@ def page_choice(
     return PageChoice(
         id=option.id,
         name=option.name,
-        detail=option.category or "Page",
+        detail=_detail(option),
         avatar=avatar_of(option.name, key=option.id, picture_url=option.picture_url),
         can_choose=option.can_choose,
         note=note,
@@ -76,6 +77,15 @@ def page_choice(
         locations=location_choices(reader, _likely_location(option, choice, reader)),
         place=reader.location_name(option.location_id),
     )
+
+
+def _detail(option: PageOption) -> str:
+    """Return what tells an account from another one of its name, such as the Page it came with."""
+    channel = channel_named(option.channel)
+    if option.username:
+        return f"{channel.title.split()[0]} · @{option.username}"
+    word = channel.account_word
+    return option.category or f"{word[:1].upper()}{word[1:]}"
 
 
 def _likely_location(option: PageOption, choice: Choice, reader: Reader) -> str | None:

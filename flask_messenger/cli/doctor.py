@@ -2,12 +2,12 @@
 
 import json
 import sys
-import uuid
 from typing import Final
 
 import click
 from flask.cli import with_appcontext
 
+from flask_messenger.cli.finding import find_account
 from flask_messenger.operate.accounts import examine_one
 from flask_messenger.operate.doctor import examine
 from flask_messenger.operate.findings import NOTE, OK, WRONG, Finding
@@ -25,17 +25,20 @@ MARKS: Final = {OK: "ok", NOTE: "--", WRONG: "!!"}
     show_default=True,
     help="Which process uses this configuration: what it should be allowed differs.",
 )
-@click.option("--account", "account_id", type=click.UUID, help="Ask Meta about this account now.")
+@click.option("--account", help="Ask Meta about this account now: our id of it, or Meta's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @with_appcontext
-def doctor(process: str, account_id: uuid.UUID | None, *, as_json: bool) -> None:
+def doctor(process: str, account: str | None, *, as_json: bool) -> None:
     """Check the connection in use, the walls, keys, Redis, workers, settings and accounts.
 
     Run it with the very configuration of the process it is about. Ends with status 1 where
     something is wrong.
     """
     app = current_application()
-    findings = examine_one(app, account_id) if account_id else examine(app, process=process)
+    if account is None:
+        findings = examine(app, process=process)
+    else:
+        findings = examine_one(app, find_account(account)[0])
     is_wrong = any(each.state == WRONG for each in findings)
     if as_json:
         click.echo(json.dumps([each.as_dict() for each in findings], indent=2))

@@ -15,6 +15,12 @@ from flask_messenger.tenancy import system_scope
 
 ACTOR: Final = "system"
 
+NONE: Final = (
+    "There is no such account among those that are connected."
+    " Its page in the settings shows Meta's id; ours is in the address of that page."
+)
+SEVERAL: Final = "Several are called so: use our id."
+
 account_argument = click.argument("account")
 """Our id of an account, or Meta's."""
 
@@ -37,6 +43,5 @@ def find_account(account: str) -> tuple[uuid.UUID, Tenant]:
         rows = session.execute(statement).all()
         session.rollback()
     if len(rows) != 1:
-        says = "There is no such account." if not rows else "Several are called so: use our id."
-        raise click.ClickException(says)
+        raise click.ClickException(SEVERAL if rows else NONE)
     return rows[0][0], Tenant(workspace_id=rows[0][1], user_id=ACTOR)

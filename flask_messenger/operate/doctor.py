@@ -50,7 +50,8 @@ def examine(app: Flask, *, process: str) -> list[Finding]:
     try:
         findings += _check_redis(held)
     except redis.RedisError as error:
-        says = f"Redis does not answer ({type(error).__name__}): nothing is sent or drained soon."
+        name = type(error).__name__
+        says = f"Redis does not answer ({name}): the tables are worked through, more slowly."
         findings.append(wrong("redis", says, "See MESSENGER_REDIS_URL, and the server."))
     return findings
 

@@ -38,10 +38,21 @@ def test_doctor_asks_about_one_account(run, make, meta) -> None:
     assert "ok Connection: Meta accepts the token" in answer.output
 
 
-def test_doctor_says_where_there_is_no_such_account(run) -> None:
-    answer = run("doctor", "--account", str(uuid.uuid4()))
+def test_doctor_takes_the_id_that_meta_gives_an_account(run, make, meta) -> None:
+    make("account", external_id=PAGE)
+    answers(meta, fields=())
 
-    assert (answer.exit_code, "no such account" in answer.output) == (1, True)
+    answer = run("doctor", "--account", PAGE)
+
+    assert "ok Connection: Meta accepts the token" in answer.output
+
+
+def test_doctor_says_where_there_is_no_such_account(run) -> None:
+    for unknown in (str(uuid.uuid4()), "none"):
+        answer = run("doctor", "--account", unknown)
+
+        assert (answer.exit_code, "no such account" in answer.output) == (1, True)
+        assert "page in the settings" in answer.output
 
 
 def test_doctor_tells_what_is_wrong_with_any_account(app, make) -> None:

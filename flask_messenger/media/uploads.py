@@ -18,7 +18,6 @@ from flask_messenger.errors import (
     NotFoundError,
 )
 from flask_messenger.hooks import Tenant
-from flask_messenger.media import words
 from flask_messenger.media.discard import GRACE, discard_files, keep_files
 from flask_messenger.media.keeping import Keys, keep, scratch_file
 from flask_messenger.media.kinds import (
@@ -146,7 +145,8 @@ def _judge(head: bytes, type_: str | None) -> tuple[str, str]:
         if type_ is not None:
             return type_, check_kind(head, type_)
     except FileRefusedError as error:
-        raise InvalidRequestError(words.explain(error.reason), field=FIELD) from error
+        message = f"{error} Leave `type` out, or send it as a `file`."
+        raise InvalidRequestError(message, field=FIELD) from error
     mime_type = sniff(head, FILE)
     return kind_of_mime_type(mime_type), mime_type
 

@@ -129,6 +129,15 @@ def test_what_cannot_be_sent_is_refused(app: Flask, host: Host) -> None:
     assert rows(app, Upload) == []
 
 
+def test_file_that_is_no_picture_is_told_how_it_can_be_sent(app: Flask, host: Host) -> None:
+    host.sign_in()
+
+    answer = upload(app, b"<!DOCTYPE html>", type="image")
+
+    says = "The file is no image. Leave `type` out, or send it as a `file`."
+    assert answer.json["detail"] == says
+
+
 def test_form_without_a_file_and_no_form_are_refused(app: Flask, host: Host) -> None:
     host.sign_in()
 

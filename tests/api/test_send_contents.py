@@ -1,10 +1,14 @@
 """POST /send with a content: every kind is queued as it is, and each wrong field is answered."""
 
 import json
+import re
+import uuid
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from flask_messenger.api.schemas.sending import SendRequest
 from flask_messenger.content import CONTENTS, content_of
 from flask_messenger.models import Message
 from tests.api.conftest import Api, Thread, Threads
@@ -73,3 +77,17 @@ def test_every_wrong_field_is_answered(app: Flask, api: Api, thread: Thread) -> 
     assert [each["field"] for each in answer.json["errors"]] == ["text", "buttons[0].title"]
     assert "640 characters; this one has 641" in answer.json["errors"][0]["message"]
     assert rows(app, Message, direction="outbound") == []
+
+
+def test_requests_of_the_documents_can_be_sent() -> None:
+    documents = (Path(__file__).parents[2] / "docs").glob("*.md")
+    blocks = [
+        block
+        for each in documents
+        for block in re.findall(r"```json\n(.*?)```", each.read_text("utf-8"), re.DOTALL)
+    ]
+    requests = [each for each in blocks if '"conversation_id"' in each]
+
+    assert requests
+    for each in requests:
+        SendRequest.model_validate_json(each.replace("…", str(uuid.uuid4()))).what()

@@ -18,16 +18,22 @@ def asset_url(name: str) -> str:
 
     The file's own name carries a hash of what is in it, so browsers may keep it for ever.
     """
-    return url_for("messenger_ui.static", filename=_manifest()[name])
+    return url_for("messenger_ui.static", filename=read_manifest()[name])
 
 
 @functools.cache
-def _manifest() -> dict[str, str]:
+def read_manifest() -> dict[str, str]:
+    """Return the name of today's build of each file.
+
+    Raises:
+        ConfigurationError: nothing was built.
+    """
     try:
         names: dict[str, str] = json.loads(MANIFEST.read_text("utf-8"))
     except OSError as error:
         raise ConfigurationError(
-            "flask_messenger: the pages' scripts are not built; run `make install`,"
-            " or `npm ci` and `npm run build` in flask_messenger/ui/assets."
+            "flask_messenger: the pages' scripts are not built, because git does not hold them."
+            " In the clone run `make dist` and install the wheel in dist/; where the clone itself"
+            " is what runs, `make install`."
         ) from error
     return names

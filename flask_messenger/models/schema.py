@@ -69,17 +69,31 @@ def downgrade(engine: Engine, revision: str) -> None:
 def _patient_only_so_long(engine: Engine) -> Iterator[Connection]:
     """Yield a connection outside of any transaction: Alembic begins and commits its own."""
     with engine.connect() as connection:
-        is_postgres = connection.dialect.name == "postgresql"
-        if is_postgres:
-            connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
-            connection.commit()
+        before, after = _settings_while_migrating(connection)
+        _set(connection, before)
         try:
             yield connection
         finally:
             connection.rollback()
-            if is_postgres:
-                connection.execute(text("RESET lock_timeout"))
-                connection.commit()
+            _set(connection, after)
+
+
+def _settings_while_migrating(connection: Connection) -> tuple[str, str]:
+    """Return the statement to set up a migration with, and the one that takes it back.
+
+    SQLite changes a table by copying and dropping it, which it refuses, rows of other tables naming
+    it, where the host has foreign keys enforced.
+    """
+    if connection.dialect.name == "postgresql":
+        return f"SET lock_timeout = '{LOCK_SECONDS}s'", "RESET lock_timeout"
+    is_enforced = connection.scalar(text("PRAGMA foreign_keys")) or 0
+    connection.rollback()
+    return "PRAGMA foreign_keys = 0", f"PRAGMA foreign_keys = {is_enforced}"
+
+
+def _set(connection: Connection, statement: str) -> None:
+    connection.execute(text(statement))
+    connection.commit()
 
 
 def current_revision(engine: Engine) -> str | None:

@@ -41,7 +41,8 @@
         ├── AccountRestrictedError      Meta restricts the whole account
         │   └── AccountPausedError      retryable, much later: for a while
         └── InvalidGraphRequestError    we asked for something Graph refuses
-            └── CommentAnsweredError        a comment that cannot be answered in private
+            ├── CommentAnsweredError        a comment that cannot be answered in private
+            └── RoutingRefusedError         a thread that this app may not have
 
 A class exists because some caller does something different with it. No message of any of them
 carries a token, a message text, a name or the id of a person.
@@ -510,3 +511,13 @@ class CommentAnsweredError(InvalidGraphRequestError):
 
     slug = "graph_comment_answered"
     agent_text = "This comment cannot be answered in private any more."
+
+
+class RoutingRefusedError(InvalidGraphRequestError):
+    """The app is not the account's default one, which alone may take threads."""
+
+    slug = "graph_routing_refused"
+    agent_text = (
+        "Only the account's default app may do this."
+        " An admin can choose it at Meta, in the settings of Conversation Routing."
+    )

@@ -28,6 +28,7 @@ from flask_messenger.errors import (
     MissingPermissionError,
     RateLimitedError,
     RecipientUnavailableError,
+    RoutingRefusedError,
     ThreadTakenError,
     TokenExpiredError,
     WindowClosedError,
@@ -74,7 +75,7 @@ BY_SUBCODE: Final[Mapping[int, type[GraphError]]] = {
     2018109: InvalidGraphRequestError,
     2018145: InvalidGraphRequestError,
     2018164: InvalidGraphRequestError,
-    2018171: InvalidGraphRequestError,
+    2018171: RoutingRefusedError,  # only the default app may take a thread
     2018218: RecipientUnavailableError,  # this person has no profile
     2018247: MissingPermissionError,  # a field of the profile
     2018276: AppNotApprovedError,  # the app has no Human Agent feature

@@ -13,6 +13,7 @@ from flask_messenger.errors import (
     InvalidRequestError,
     MissingPermissionError,
     NotFoundError,
+    RoutingRefusedError,
     ThreadTakenError,
     TierError,
 )
@@ -220,6 +221,15 @@ def test_refusal_of_meta_changes_nothing(thread, edges):
 
     assert thread.now().thread_owner_app_id is None
     assert rows(thread.app, AuditEntry) == []
+
+
+def test_app_that_is_not_the_default_one_is_told_so(thread, edges):
+    edges.refusal = {"code": 10, "error_subcode": 2018171, "message": "no"}
+
+    with pytest.raises(RoutingRefusedError) as caught:
+        thread.do(routing.take_control)
+
+    assert "Only the account's default app" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

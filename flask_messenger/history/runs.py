@@ -3,9 +3,9 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -161,7 +161,8 @@ def begin_comparisons(session: Session, *, now: datetime) -> int:
     """Note for some accounts that Meta's messages are to be compared with ours; commits.
 
     System scope. An account is due once after one in the morning, whenever that is noticed, and
-    when it was connected again. What was missed since the last comparison is made up for.
+    when it was connected again. What was missed since the last comparison, or since the account
+    was connected, is made up for.
     """
     began_at = now.replace(hour=NIGHT_BEGINS_HOUR, minute=0, second=0, microsecond=0)
     began_at = began_at if began_at <= now else began_at - ONE_DAY
@@ -175,12 +176,17 @@ def begin_comparisons(session: Session, *, now: datetime) -> int:
     was_here_before = exists().where(of_account, HistoryRun.created_at < Account.connected_at)
     compared_at = (
         select(func.max(HistoryRun.created_at))
-        .where(of_account, HistoryRun.state == DONE)
+        .where(of_account, HistoryRun.state == DONE, _looked_at_all(now))
         .correlate(Account)
         .scalar_subquery()
     )
     statement = (
-        select(Account.workspace_id, Account.id, compared_at.label("at"))
+        select(
+            Account.workspace_id,
+            Account.id,
+            case((was_here_before, None), else_=Account.connected_at).label("connected_at"),
+            compared_at.label("at"),
+        )
         .where(
             Account.status == ACTIVE,
             or_(Account.connected_at < began_at, was_here_before),
@@ -191,10 +197,27 @@ def begin_comparisons(session: Session, *, now: datetime) -> int:
         .limit(BEGUN_AT_ONCE)
     )
     due = [
-        (row.workspace_id, row.id, max((row.at or now - ONE_DAY) - OVERLAP, now - LONGEST))
+        (row.workspace_id, row.id, max(_since(row, now=now), now - LONGEST))
         for row in session.execute(statement)
     ]
     return _begin(session, RECONCILE, due)
+
+
+def _looked_at_all(now: datetime) -> ColumnElement[bool]:
+    """Leave out what somebody had fetched of a few days: a night before them may be missing."""
+    since = HistoryRun.since
+    reaches_back = or_(since.is_(None), since <= Account.connected_at, since <= now - LONGEST)
+    return or_(HistoryRun.kind == RECONCILE, reaches_back)
+
+
+def _since(row: Any, *, now: datetime) -> datetime:
+    """Return where a comparison begins.
+
+    What was said before the account was here at all is no news: that is for a backfill.
+    """
+    if row.at is not None:
+        return row.at - OVERLAP  # type: ignore[no-any-return]
+    return row.connected_at or now - ONE_DAY - OVERLAP
 
 
 def _begin(session: Session, kind: str, due: Sequence[tuple[str, uuid.UUID, datetime]]) -> int:

@@ -84,7 +84,7 @@ def test_schedule_takes_up_what_nobody_works_on(past: Past) -> None:
 
 def test_what_came_while_an_account_was_away_is_news(past: Past) -> None:
     past.lists()
-    past.start(since=utc_now() - timedelta(days=1))
+    past.start()
     with system_scope("test"):
         first = past.session.query(HistoryRun).one()
         first.state, first.created_at = "done", utc_now() - timedelta(days=2)
@@ -101,3 +101,28 @@ def test_what_came_while_an_account_was_away_is_news(past: Past) -> None:
     assert rows(past.app, Conversation)[0].unread_count == 1
     with system_scope("test"):
         assert runs.begin_comparisons(past.session, now=utc_now()) == 0
+
+
+def test_first_comparison_brings_nothing_from_before_the_account(past: Past) -> None:
+    past.lists("t_1")
+    past.has("t_1", said("m_2", "New", hours=70), said("m_1", "Long before us", hours=75))
+
+    run = past.reconcile()
+
+    assert run.since == rows(past.app, Account)[0].connected_at
+    assert {each.external_id for each in rows(past.app, Message)} == {"m_2"}
+
+
+def test_days_that_somebody_had_fetched_hide_no_night_that_was_missed(past: Past) -> None:
+    past.lists()
+    past.reconcile()
+    with system_scope("test"):
+        [night] = past.session.query(HistoryRun)
+        night.created_at = utc_now() - timedelta(days=5)
+        past.session.get(Account, past.page.id).connected_at = utc_now() - timedelta(days=9)
+        past.session.commit()
+    past.work(past.start(since=utc_now() - timedelta(hours=3)))
+
+    run = past.reconcile()
+
+    assert utc_now() - run.since > timedelta(days=5)

@@ -161,6 +161,7 @@ TAGS: Final = {
     "privacy": "Personal data: exports, erasures, who did what. For admins.",
 }
 
+
 class _Document(SpecTree):
     """spectree, which would describe a model again for every operation that names it.
 

@@ -137,7 +137,8 @@ def _list_more(held: MessengerState, session: Session, task: Task) -> None:
     run = lock_run(session, task.run.id)
     if run is None:
         return
-    if run.progress.get("after") == began_after:
+    # Another worker may have listed it meanwhile, and read some of it since.
+    if run.progress.get("after") == began_after and not run.progress.get("is_listed"):
         run.progress, run.error = progress, None
     run.worked_at = utc_now()
     session.commit()

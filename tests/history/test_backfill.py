@@ -211,6 +211,23 @@ def test_run_goes_on_where_a_worker_died(past: Past, monkeypatch: pytest.MonkeyP
     assert asked.count(f"{URL}/t_1") == 1
 
 
+def test_what_another_worker_listed_meanwhile_is_not_listed_again(past: Past) -> None:
+    run = past.start()
+
+    def list_slowly(_: Any) -> Any:
+        found = past.session.get(HistoryRun, run.id)
+        found.progress = {"pending": ["t_2"], "after": None, "is_listed": True}
+        past.session.commit()
+        return 200, {}, '{"data": [{"id": "t_1"}, {"id": "t_2"}]}'
+
+    past.meta.add_callback(responses.GET, f"{URL}/1001/conversations", callback=list_slowly)
+    past.has("t_2", said("m_2", "Two", hours=100))
+
+    done = past.work(run)
+
+    assert (done.state, done.result["conversations"]) == ("done", 1)
+
+
 def _die(_: Any) -> Any:
     raise AssertionError("killed")
 

@@ -29,6 +29,9 @@ from flask_messenger.presence.asking import get_account
 OPEN_STATES: Final = (QUEUED, RUNNING)
 IDLE: Final = timedelta(seconds=30)
 """How long nobody has worked on a run that the schedule takes up again."""
+OF_EACH_WORKSPACE: Final = 10
+"""Runs of one workspace that are put among its turns at once: its files and exports, which have
+their turns in the same line, wait behind no more than these."""
 ONE_DAY: Final = timedelta(days=1)
 OVERLAP: Final = 2 * WEBHOOK_MAY_COME
 """What a run left to the webhooks, the next one looks at."""
@@ -110,24 +113,33 @@ def list_runs(session: Session, *, tenant: Tenant, account_id: uuid.UUID) -> lis
     return list(session.scalars(statement))
 
 
-def find_open(session: Session, *, now: datetime, limit: int = 100) -> list[tuple[str, uuid.UUID]]:
+def find_open(
+    session: Session, *, now: datetime, limit: int = 100, of_each: int = OF_EACH_WORKSPACE
+) -> list[tuple[str, uuid.UUID]]:
     """Return workspace and id of runs that nobody works on. System scope.
 
     A run of each workspace, then a second one of each: a workspace with a thousand accounts keeps
-    no other's out. Of a workspace the one that was left alone longest comes first.
+    no other's out, nor its own files and exports. Of a workspace the one that was left alone
+    longest comes first.
     """
     left_at = func.coalesce(HistoryRun.worked_at, HistoryRun.created_at)
     rank = func.row_number().over(
         partition_by=HistoryRun.workspace_id, order_by=(left_at, HistoryRun.id)
     )
-    statement = (
-        select(HistoryRun.workspace_id, HistoryRun.id)
+    columns = (HistoryRun.workspace_id, HistoryRun.id, left_at.label("left_at"))
+    found = (
+        select(*columns, rank.label("rank"))
         .where(
             HistoryRun.state.in_(OPEN_STATES),
             or_(HistoryRun.worked_at.is_(None), HistoryRun.worked_at < now - IDLE),
             or_(HistoryRun.retry_at.is_(None), HistoryRun.retry_at <= now),
         )
-        .order_by(rank, left_at, HistoryRun.id)
+        .subquery()
+    )
+    statement = (
+        select(found.c.workspace_id, found.c.id)
+        .where(found.c.rank <= of_each)
+        .order_by(found.c.rank, found.c.left_at, found.c.id)
         .limit(limit)
     )
     return [(row.workspace_id, row.id) for row in session.execute(statement)]

@@ -76,6 +76,8 @@ def test_workspace_with_many_accounts_keeps_no_other_out(past: Past, factory: Fa
 
     assert [workspace_id for workspace_id, _ in found] == ["w1", "w2"]
     assert found[1][1] == late
+    with system_scope("test"):
+        assert len(runs.find_open(past.session, now=now, of_each=2)) == 3
 
 
 @pytest.mark.databases("postgresql")

@@ -54,6 +54,7 @@ def test_every_missing_setting_is_named_in_one_line() -> None:
     [
         ("META_GRAPH_VERSION", "25"),
         ("META_GRAPH_URL", "graph.facebook.com"),
+        ("META_GRAPH_URL", "https://[graph"),
         ("META_APPS", "[1]"),
         ("META_APPS", "{"),
         ("META_APPS", {"eu": {"app_id": "2"}}),

@@ -37,6 +37,8 @@ OVERLAP: Final = 2 * WEBHOOK_MAY_COME
 """What a run left to the webhooks, the next one looks at."""
 LONGEST: Final = timedelta(days=30)
 """How far back a comparison goes after nights that were missed."""
+MOST_DAYS: Final = 10_000
+"""Longer than Meta has had messages; far longer, and no calendar has the day."""
 NIGHT_BEGINS_HOUR: Final = 1
 """UTC; from then on each account is compared once, a few at a time."""
 BEGUN_AT_ONCE: Final = 50
@@ -164,7 +166,7 @@ def begin_backfills(session: Session, *, now: datetime, days: int) -> int:
         .order_by(Account.id)
         .limit(BEGUN_AT_ONCE)
     )
-    since = now - timedelta(days=days)
+    since = now - timedelta(days=min(days, MOST_DAYS))
     due = [(row.workspace_id, row.id, since) for row in session.execute(statement)]
     return _begin(session, BACKFILL, due)
 

@@ -17,7 +17,7 @@ from flask_messenger.crypto import KeyRing
 from flask_messenger.errors import GraphError, SecretError
 from flask_messenger.graph.client import Graph, node
 from flask_messenger.models import Account
-from flask_messenger.models.accounts import ACTIVE
+from flask_messenger.models.accounts import ACTIVE, DISCONNECTED
 from flask_messenger.outbox.breaker import Breaker, Outage, is_outage
 from flask_messenger.outbox.calls import Calls
 from flask_messenger.outbox.evidence import Evidence
@@ -264,8 +264,10 @@ def outage_of_workspace(session: Session, held: MessengerState, workspace_id: st
     outages = {name: each for name, each in found.items() if not each.is_trial}
     if not outages:
         return None
-    statement = select(Account.app_name).where(Account.workspace_id == workspace_id).distinct()
-    mine = [outages[name] for name in session.scalars(statement) if name in outages]
+    statement = select(Account.app_name).where(
+        Account.workspace_id == workspace_id, Account.status != DISCONNECTED
+    )
+    mine = [outages[name] for name in session.scalars(statement.distinct()) if name in outages]
     return min(mine, key=lambda each: each.since, default=None)
 
 

@@ -80,8 +80,7 @@ class Reader:
         if value is None:
             return default
         text = str(value).rstrip("/")
-        parts = urlsplit(text)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
+        if not _is_web_address(text):
             self.problem(key, "must be an http or https address")
         return text
 
@@ -98,6 +97,14 @@ class Reader:
             self.problem(key, "must be a JSON object")
             return {}
         return dict(value or {})
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # half an IPv6 address, say
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
 
 def optional(value: Any) -> str | None:

@@ -394,6 +394,11 @@ def test_new_account_is_filled_once_as_far_back_as_the_setting_says(past: Past) 
         assert runs.begin_backfills(past.session, now=now, days=30) == 0
 
 
+def test_any_number_of_days_is_good(past: Past) -> None:
+    with system_scope("test"):
+        assert runs.begin_backfills(past.session, now=utc_now(), days=10**9) == 1
+
+
 def test_account_that_is_not_connected_is_left_alone(past: Past) -> None:
     with system_scope("test"):
         past.session.get(Account, past.page.id).status = "disconnected"

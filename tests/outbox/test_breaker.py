@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import redis
 import responses
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -205,6 +205,11 @@ def test_messages_wait_while_meta_is_away_and_use_up_no_tries(talk, meta, crowd,
     assert isinstance(outage, Outage)
     with workspace_scope("w2"):
         assert outage_of_workspace(talk.session, state_of(talk.app), "w2") is None
+    # Who left has nothing that waits.
+    with system_scope("test"):
+        talk.session.execute(update(Account).values(status="disconnected"))
+        assert outage_of_workspace(talk.session, state_of(talk.app), "w1") is None
+        talk.session.rollback()
 
 
 def test_one_harmless_question_and_one_message_end_it(talk, meta, crowd, pages):

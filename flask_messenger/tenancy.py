@@ -238,6 +238,7 @@ def _check_role(connection: Connection) -> None:
     if not connection.info[ALLOWED]:
         raise ScopeError(
             "The database role of this process may not see all workspaces; only the worker's may."
+            " Use the configuration that `flask messenger worker` runs with."
         )
 
 

@@ -16,7 +16,7 @@ from flask_messenger.models.base import utc_now
 
 logger = logging.getLogger(__name__)
 
-TROUBLES: Final = ("tries", "waits", "stumbles")
+TROUBLES: Final = ("tries", "waits", "stumbles", "lost")
 """What a run's progress counts until something goes well."""
 
 

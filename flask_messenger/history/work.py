@@ -42,7 +42,10 @@ logger = logging.getLogger(__name__)
 
 TURN_SECONDS: Final = 5.0
 MAX_TRIES: Final = 5
-"""Turns in a row that end with the worker, or in an error of ours, before a run has failed."""
+"""Turns in a row that end with the worker, or in an error of ours, before a conversation is left
+out, or the run has failed where there is none to blame."""
+MAX_LOST: Final = 3
+"""Conversations left out in a row: then it is not they who are to blame."""
 LOST: Final = "worker_lost"
 NOT_CONNECTED: Final = "account_not_connected"
 UNREADABLE: Final = (InvalidGraphRequestError, RecipientUnavailableError)
@@ -78,14 +81,27 @@ def _begin_turn(session: Session, run_id: uuid.UUID) -> bool:
     run = lock_run(session, run_id)
     if run is None:
         return False
-    tries = int(run.progress.get("tries", 0))
-    if tries >= MAX_TRIES:
+    if int(run.progress.get("tries", 0)) >= MAX_TRIES and not _leave_out(run):
         session.rollback()
         finish_run(session, run_id, state=FAILED, error=LOST)
         return False
     run.state, run.worked_at, run.retry_at = RUNNING, utc_now(), None
-    run.progress = {**run.progress, "tries": tries + 1}
+    run.progress = {**run.progress, "tries": int(run.progress.get("tries", 0)) + 1}
     session.commit()
+    return True
+
+
+def _leave_out(run: HistoryRun) -> bool:
+    """Leave out the conversation that is next, which may be what ends the workers.
+
+    Returns False where none is next, or the last few were left out already.
+    """
+    pending, lost = run.progress.get("pending", []), int(run.progress.get("lost", 0))
+    if not pending or lost >= MAX_LOST:
+        return False
+    logger.error("conversation_lost run_id=%s", run.id)
+    run.progress = {**without_troubles(run.progress), "pending": pending[1:], "lost": lost + 1}
+    run.result = add_counts(run.result, {"skipped": 1})
     return True
 
 

@@ -241,6 +241,32 @@ def test_worker_that_dies_again_and_again_ends_the_run(past: Past) -> None:
     assert past.work(run).error == work.LOST
 
 
+def test_conversation_that_ends_the_workers_is_left_out(past: Past) -> None:
+    past.lists("t_1", "t_2")
+    past.meta.add_callback(responses.GET, f"{URL}/t_1", callback=_die)
+    past.has("t_2", said("m_2", "Two", hours=100))
+    run = past.start()
+    for _ in range(1 + work.MAX_TRIES):  # what the first turn listed was a success
+        with system_scope("test"), pytest.raises(AssertionError, match="killed"):
+            work.work_on(past.app, run.id)
+        past.session.remove()
+
+    done = past.work(rows(past.app, HistoryRun)[0])
+
+    assert done.state == "done"
+    assert done.result == {"conversations": 1, "messages": 1, "new": 1, "skipped": 1}
+
+
+def test_run_that_loses_one_conversation_after_the_other_has_failed(past: Past) -> None:
+    run = past.start()
+    with system_scope("test"):
+        lost = {"tries": work.MAX_TRIES, "lost": work.MAX_LOST, "pending": ["t_4", "t_5"]}
+        past.session.get(HistoryRun, run.id).progress = lost
+        past.session.commit()
+
+    assert past.work(run).error == work.LOST
+
+
 def test_cancelled_run_is_over(past: Past) -> None:
     run = past.start()
     with workspace_scope("w1"):

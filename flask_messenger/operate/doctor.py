@@ -1,7 +1,7 @@
 """A check of everything an operator can get wrong, one finding a line."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,7 +17,7 @@ from flask_messenger.monitor.beats import read_beats
 from flask_messenger.monitor.figures import load_figures
 from flask_messenger.monitor.health import SIDE_GROUPS, WORK_GROUPS
 from flask_messenger.operate.accounts import check_accounts
-from flask_messenger.operate.findings import Finding, note, ok, wrong
+from flask_messenger.operate.findings import WRONG, Finding, note, ok, wrong
 from flask_messenger.operate.keys import count_keys, find_unreadable
 from flask_messenger.operate.walls import check_walls
 from flask_messenger.settings import Settings
@@ -45,8 +45,9 @@ def examine(app: Flask, *, process: str) -> list[Finding]:
         findings += _check_keys(held, is_allowed=is_allowed)
         findings += check_accounts(held) if is_allowed else ()
     except SQLAlchemyError as error:
-        says = f"PostgreSQL or SQLite does not answer ({type(error).__name__})."
-        findings.append(wrong("database", says, "See SQLALCHEMY_DATABASE_URI, and the server."))
+        if not _is_said(findings, "migrations"):  # it answered: these tables it does not have
+            says = f"PostgreSQL or SQLite does not answer ({type(error).__name__})."
+            findings.append(wrong("database", says, "See SQLALCHEMY_DATABASE_URI, and the server."))
     try:
         findings += _check_redis(held)
     except redis.RedisError as error:
@@ -54,6 +55,10 @@ def examine(app: Flask, *, process: str) -> list[Finding]:
         says = f"Redis does not answer ({name}): the tables are worked through, more slowly."
         findings.append(wrong("redis", says, "See MESSENGER_REDIS_URL, and the server."))
     return findings
+
+
+def _is_said(findings: Sequence[Finding], check: str) -> bool:
+    return any(each.check == check and each.state == WRONG for each in findings)
 
 
 def _check_settings(app: Flask, settings: Settings) -> Iterator[Finding]:

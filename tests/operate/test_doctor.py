@@ -189,6 +189,19 @@ def test_tables_of_an_older_version_are_said(site) -> None:
 
 
 @pytest.mark.databases("sqlite")
+def test_tables_that_are_not_there_do_not_make_the_database_silent(app: Flask) -> None:
+    with app.app_context():
+        engine = state_of(app).db.engine
+    schema.downgrade(engine, "base")
+
+    _, found = examine(app)
+    schema.upgrade(engine)
+
+    assert states(found)["migrations"] == {"wrong"}
+    assert "database" not in found
+
+
+@pytest.mark.databases("sqlite")
 def test_settings_for_trying_out_are_said_in_production(new_app: Callable[..., Flask]) -> None:
     app = new_app(
         TESTING=False,

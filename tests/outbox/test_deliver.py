@@ -523,6 +523,7 @@ def test_echo_stored_as_somebody_elses_message_becomes_ours(talk, meta, client, 
     assert (conversation.last_message_id, conversation.last_message_at) == (message_id, at)
 
 
+@pytest.mark.databases("postgresql")  # the runner waits for what it has out
 def test_worker_that_dies_after_the_claim_leaves_sending_and_nobody_sends_it_again(talk, meta):
     class KilledError(BaseException):
         pass

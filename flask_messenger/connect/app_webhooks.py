@@ -7,9 +7,9 @@ from flask import Flask
 
 from flask_messenger.channels.registry import CHANNELS
 from flask_messenger.connect.doctor import WEBHOOK_PATH
-from flask_messenger.errors import ConfigurationError, InvalidGraphRequestError, NotFoundError
+from flask_messenger.errors import ConfigurationError, NotFoundError
 from flask_messenger.graph.client import Graph
-from flask_messenger.graph.subscriptions import read_app_subscriptions, subscribe_app
+from flask_messenger.graph.subscriptions import agree, read_app_subscriptions, subscribe_app
 from flask_messenger.settings import MetaApp, Settings
 from flask_messenger.state import state_of
 
@@ -105,21 +105,7 @@ def _subscribe(
     def ask_for(fields: tuple[str, ...]) -> None:
         subscribe_app(graph, app=app, object_=object_, callback_url=callback_url, fields=fields)
 
-    agreed = core + further
-    try:
-        ask_for(agreed)
-    except InvalidGraphRequestError:
-        agreed = core
-        ask_for(agreed)
-    else:
-        return agreed
-    for name in further:
-        try:
-            ask_for((*agreed, name))
-        except InvalidGraphRequestError:
-            continue
-        agreed = (*agreed, name)
-    return agreed
+    return agree(ask_for, core=core, further=further)
 
 
 def _apps(settings: Settings, app_name: str | None) -> Iterator[MetaApp]:

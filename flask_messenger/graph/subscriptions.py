@@ -1,6 +1,6 @@
 """Subscriptions to webhooks: of one account, and of a Meta app as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,6 +55,17 @@ def subscribe(
         params = {"subscribed_fields": ",".join(fields)}
         graph.post(_path(owner), app=app, token=token, params=params, host=host)
 
+    return agree(ask_for, core=core, further=further)
+
+
+def agree(
+    ask_for: Callable[[tuple[str, ...]], None], *, core: tuple[str, ...], further: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Ask for all fields, or else for those we need and each other that is agreed to; return them.
+
+    Raises:
+        GraphError: not even those we need.
+    """
     agreed = core + further
     try:
         ask_for(agreed)

@@ -1,5 +1,6 @@
 """What every content has: a kind, words for people, and a form in which it is stored."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
@@ -7,7 +8,7 @@ from typing import Any, ClassVar
 from flask_messenger.content.checks import Problems
 
 
-class Content:
+class Content(ABC):
     """What a message says, the same for every channel: a frozen value.
 
     Making one refuses what no channel could carry; the limits of a channel are asked of the
@@ -41,9 +42,9 @@ class Content:
             if isinstance(value, list):
                 object.__setattr__(self, each.name, tuple(value))
 
+    @abstractmethod
     def look(self, problems: Problems) -> None:
         """Note what is wrong."""
-        raise NotImplementedError
 
     @property
     def words(self) -> str | None:

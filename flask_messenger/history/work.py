@@ -52,7 +52,7 @@ UNREADABLE: Final = (InvalidGraphRequestError, RecipientUnavailableError)
 """What one conversation may be without costing the others."""
 
 
-def work_on(app: Flask, run_id: uuid.UUID) -> bool:
+def work_on(app: Flask, run_id: uuid.UUID, *, turn_seconds: float = TURN_SECONDS) -> bool:
     """Do the next piece of a run; say whether there is more to do now. Commits by itself.
 
     In the system scope. May run twice at once and be killed anywhere. Could Meta not be asked,
@@ -62,7 +62,7 @@ def work_on(app: Flask, run_id: uuid.UUID) -> bool:
     session: Session = held.db.session
     if not _begin_turn(session, run_id):
         return False
-    ends_at = time.monotonic() + TURN_SECONDS
+    ends_at = time.monotonic() + turn_seconds
     while time.monotonic() < ends_at:
         task = _read(held, session, run_id)
         if task is None:

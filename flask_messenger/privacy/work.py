@@ -49,7 +49,7 @@ MAX_TRIES: Final = 5
 TRIES: Final = "tries"
 
 
-def work_on(app: Flask, request_id: uuid.UUID) -> bool:
+def work_on(app: Flask, request_id: uuid.UUID, *, turn_seconds: float = TURN_SECONDS) -> bool:
     """Do the next piece of a request; say whether there is more to do now. Commits by itself.
 
     In the system scope. May run twice at once and be killed anywhere. What has to wait, for a lock
@@ -57,10 +57,11 @@ def work_on(app: Flask, request_id: uuid.UUID) -> bool:
     until it has failed too often.
     """
     session: Session = state_of(app).db.session
+    ends_at = time.monotonic() + turn_seconds
     if not _begin_turn(session, request_id):
         return False
     try:
-        return _take_turn(app, session, request_id)
+        return _take_turn(app, session, request_id, ends_at=ends_at)
     except Exception as error:
         session.rollback()
         if is_database_away(error):
@@ -134,15 +135,14 @@ def _begin_turn(session: Session, request_id: uuid.UUID) -> bool:
     return True
 
 
-def _take_turn(app: Flask, session: Session, request_id: uuid.UUID) -> bool:
+def _take_turn(app: Flask, session: Session, request_id: uuid.UUID, *, ends_at: float) -> bool:
     request = _lock(session, request_id)
     if request is None:
         return False
     request.progress = _without_tries(request.progress)
     request.error = None
-    return (
-        _export(app, session, request) if request.kind == EXPORT else _erase(app, session, request)
-    )
+    go_on = _export if request.kind == EXPORT else _erase
+    return go_on(app, session, request, ends_at=ends_at)
 
 
 def _without_tries(progress: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _note_failure(session: Session, request_id: uuid.UUID, error: Exception) -> 
     session.commit()
 
 
-def _export(app: Flask, session: Session, request: DataRequest) -> bool:
+def _export(app: Flask, session: Session, request: DataRequest, *, ends_at: float) -> bool:
     held = state_of(app)
     account = session.get_one(Account, request.account_id)
     # Held: an erasure that begins meanwhile waits, and then removes the document, too.
@@ -184,7 +184,7 @@ def _export(app: Flask, session: Session, request: DataRequest) -> bool:
         request,
         Person(account, identity),
         now=utc_now(),
-        ends_at=time.monotonic() + TURN_SECONDS,
+        ends_at=ends_at,
     )
     if not is_whole:
         session.commit()
@@ -194,18 +194,17 @@ def _export(app: Flask, session: Session, request: DataRequest) -> bool:
     return False
 
 
-def _erase(app: Flask, session: Session, request: DataRequest) -> bool:
+def _erase(app: Flask, session: Session, request: DataRequest, *, ends_at: float) -> bool:
     external_id = request.open_person(state_of(app).get(KeyRing))
     account = session.get_one(Account, request.account_id)
     if external_id is None:  # a second worker has just finished it
         session.rollback()
         return False
     if "part" in request.progress:
-        return _clean(session, request, account, external_id)
+        return _clean(session, request, account, external_id, ends_at=ends_at)
     if is_being_sent_to(session, request.identity_id):
         session.commit()
         return False
-    ends_at = time.monotonic() + TURN_SECONDS
     while _remove_some(session, request, account):
         if time.monotonic() > ends_at:
             return True
@@ -256,9 +255,10 @@ def _remove_person(
     )
 
 
-def _clean(session: Session, request: DataRequest, account: Account, external_id: str) -> bool:
+def _clean(
+    session: Session, request: DataRequest, account: Account, external_id: str, *, ends_at: float
+) -> bool:
     """Go on through the journal; say whether there is more to do now."""
-    ends_at = time.monotonic() + TURN_SECONDS
     place, noted = Place.read(request.progress), request.progress.get("before")
     before = datetime.fromisoformat(noted) if noted else utc_now()
     changed = 0

@@ -539,4 +539,3 @@ def test_limit_leaves_the_rest_for_the_next_day(app, make, meta) -> None:
 
     assert left == []
     assert len(meta.calls) == 1
-    assert renewal.TURN_SECONDS > 0

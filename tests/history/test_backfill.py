@@ -186,16 +186,15 @@ def test_thread_is_locked_after_erasures_are_held_off(past: Past, factory: Facto
     assert "thread" in seen
 
 
-def test_run_goes_on_where_a_worker_died(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_goes_on_where_a_worker_died(past: Past) -> None:
     past.lists("t_1", "t_2", more="c2")
     past.lists("t_3", after="c2")
     past.has("t_1", said("m_1", "One", hours=100))
     past.has("t_3", said("m_3", "Three", hours=100))
     run = past.start()
-    monkeypatch.setattr(work, "TURN_SECONDS", 30)
     past.meta.add_callback(responses.GET, f"{URL}/t_2", callback=_die)
     with system_scope("test"), pytest.raises(AssertionError, match="killed"):
-        work.work_on(past.app, run.id)
+        work.work_on(past.app, run.id, turn_seconds=30)
     past.session.rollback()
     [left] = rows(past.app, HistoryRun)
     assert left.progress["pending"] == ["t_2"]

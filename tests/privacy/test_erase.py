@@ -222,14 +222,14 @@ def test_a_large_journal_is_cleaned_piece_by_piece(
 
 
 def test_a_worker_that_dies_in_between_is_followed_by_another(
-    app: Flask, told: Any, host: Host, monkeypatch: pytest.MonkeyPatch
+    app: Flask, told: Any, host: Host
 ) -> None:
     del told
-    monkeypatch.setattr("flask_messenger.privacy.work.TURN_SECONDS", -1)
     request_id = ask(app, host)
     with system_scope("test"):
-        assert work_on(app, request_id)  # the messages are gone, the person is not
-        assert work_on(app, request_id)  # the rows are gone, the journal is as it was
+        # The messages are gone, the person is not; then the rows are, the journal is as it was.
+        assert work_on(app, request_id, turn_seconds=-1)
+        assert work_on(app, request_id, turn_seconds=-1)
     assert rows(app, Message, external_id="m_maya") == []
     assert MAYA in everything(app)
 
@@ -397,13 +397,12 @@ def test_drains_go_on_while_messages_are_removed(
 ) -> None:
     """Nobody waits for the length of a conversation: batches first, the table at the end."""
     del told
-    monkeypatch.setattr("flask_messenger.privacy.work.TURN_SECONDS", -1)
     monkeypatch.setattr("flask_messenger.privacy.erase.BATCH", 1)
     request_id = ask(app, host)
     body = meta.delivery(meta.entry(PAGE, meta.message(PAGE, MAYA, "meanwhile", mid="m_new")))
 
     with system_scope("test"):
-        assert work_on(app, request_id)
+        assert work_on(app, request_id, turn_seconds=-1)
         assert rows(app, Erasure) == []
         left = {each.text for each in rows(app, Message)}
         assert left == {"hello from Jo", "our answer"}
@@ -418,14 +417,13 @@ def test_drains_go_on_while_messages_are_removed(
 
 @on_postgresql
 def test_what_came_after_the_erasure_is_left_in_the_journal(
-    app: Flask, client: FlaskClient, told: Any, host: Host, monkeypatch: pytest.MonkeyPatch
+    app: Flask, client: FlaskClient, told: Any, host: Host
 ) -> None:
     del told
-    monkeypatch.setattr("flask_messenger.privacy.work.TURN_SECONDS", -1)
     request_id = ask(app, host)
     with system_scope("test"):
         while rows(app, Erasure) == []:
-            assert work_on(app, request_id)
+            assert work_on(app, request_id, turn_seconds=-1)
     entry = meta.message(PAGE, MAYA, "me again", at=int(utc_now().timestamp() * 1000) + 60_000)
     assert meta.post(client, meta.delivery(meta.entry(PAGE, entry))).status_code == 200
 

@@ -182,10 +182,9 @@ def test_a_document_is_written_over_many_turns(
     at_once = download(app, host, first_id)
     monkeypatch.setattr("flask_messenger.privacy.export.ROWS", 1)
     monkeypatch.setattr("flask_messenger.privacy.bodies.MOST", 1)
-    monkeypatch.setattr("flask_messenger.privacy.work.TURN_SECONDS", -1)
     request_id = ask(app, host)
 
-    turns = work_all(app, request_id)
+    turns = work_all(app, request_id, turn_seconds=-1)
     in_pieces = download(app, host, request_id)
 
     assert turns > 8
@@ -193,10 +192,10 @@ def test_a_document_is_written_over_many_turns(
     assert in_pieces == at_once
 
 
-def work_all(app: Flask, request_id: Any) -> int:
+def work_all(app: Flask, request_id: Any, **values: float) -> int:
     turns = 1
     with system_scope("test"):
-        while work_on(app, request_id):
+        while work_on(app, request_id, **values):
             turns += 1
     return turns
 
